@@ -1,0 +1,346 @@
+#!/usr/bin/env bash
+# Trubka's one entry point, for people and for CI. `./build.sh help` lists its words.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+# Every pin that no lock file holds. wasm-bindgen's command must be of exactly the library's version in Cargo.toml.
+readonly WASM_PACK=0.15.1
+readonly WASM_BINDGEN=0.2.130
+readonly GECKODRIVER=0.37.1
+
+# What the optimized wasm may weigh, in bytes.
+readonly RAW_BUDGET=750000
+readonly GZIP_BUDGET=250000
+
+readonly TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/trubka"
+readonly CARGO_OUT="${CARGO_TARGET_DIR:-target}"
+readonly WEB=target/web
+readonly WASM="$WEB/wasm/trubka_bg.wasm"
+PATH="$TOOLS/wasm-bindgen-cli-$WASM_BINDGEN/bin:$TOOLS/wasm-pack-$WASM_PACK/bin:$TOOLS/geckodriver-$GECKODRIVER/bin:$PATH"
+export PATH
+
+main() {
+    local word="${1:-build}"
+    [[ $# -eq 0 ]] || shift
+    case "$word" in
+        setup) setup ;;
+        build) build && say "Load dist/chrome or dist/firefox into the browser (see README.md), or try ./build.sh run" ;;
+        run) run "$@" ;;
+        test) run_tests ;;
+        bench) bench ;;
+        package) package ;;
+        help | -h | --help) help ;;
+        *)
+            help >&2
+            exit 2
+            ;;
+    esac
+}
+
+help() {
+    cat <<'END'
+Usage: ./build.sh [WORD]
+
+  (no word)         build the extension: dist/chrome and dist/firefox, unpacked and loadable
+  run [--headless]  open it in Chromium on the sandbox's CRM page; headless, play a short tour instead
+                    (--browser firefox for Firefox)
+  test              everything that can be checked: formatting, lints, types, tests natively and in both browsers
+  bench             the benchmarks
+  package           dist/*.zip for the stores
+  setup             install what the other words need; each of them also does it by itself
+  help              this text
+END
+}
+
+say() { printf '%s\n' "$*"; }
+
+die() {
+    printf 'build.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+# ---- What is needed ----------------------------------------------------------------------------------------------
+
+setup() {
+    need_build_tools
+    need_lints
+    need_wasm_pack
+    need_browsers
+    need_zip
+    say "Everything is installed. Next: ./build.sh, ./build.sh run or ./build.sh test"
+}
+
+need_build_tools() {
+    need_rust
+    need_bindgen
+    need_node_modules
+}
+
+need_rust() {
+    command -v cargo >/dev/null || die "Rust is missing: install it from https://rustup.rs and run this again"
+    [[ ! -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" ]] || return 0
+    command -v rustup >/dev/null || die "the wasm32-unknown-unknown target is missing: install rustup from https://rustup.rs"
+    quietly "Installing Rust's wasm32 target" rustup target add wasm32-unknown-unknown
+}
+
+need_lints() {
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
+    quietly "Installing rustfmt and clippy" rustup component add rustfmt clippy
+}
+
+need_bindgen() {
+    grep -q "^wasm-bindgen = \"=$WASM_BINDGEN\"" Cargo.toml || die "Cargo.toml does not pin wasm-bindgen to =$WASM_BINDGEN"
+    need_cargo_tool wasm-bindgen-cli "$WASM_BINDGEN" wasm-bindgen "about 3 minutes, once"
+}
+
+need_wasm_pack() { need_cargo_tool wasm-pack "$WASM_PACK" wasm-pack "about 2 minutes, once"; }
+
+need_cargo_tool() {
+    local crate="$1" version="$2" binary="$3" duration="$4"
+    local root="$TOOLS/$crate-$version"
+    [[ ! -x "$root/bin/$binary" ]] || return 0
+    quietly "Installing $crate $version ($duration)" cargo_install "$crate" "$version" "$root"
+}
+
+# --locked where it works: some of these crates' lock files name dependencies that can no longer be had.
+cargo_install() {
+    local install=(cargo install --target-dir "$3/target" --root "$3" --version "=$2" "$1")
+    { "${install[@]}" --locked || "${install[@]}"; } && rm -rf "$3/target"
+}
+
+need_node_modules() {
+    if ! command -v npm >/dev/null; then
+        need_packages "Node.js with npm" nodejs npm
+    fi
+    [[ ! node_modules/.package-lock.json -nt package-lock.json ]] || return 0
+    quietly "Installing the pinned npm packages" npm ci
+}
+
+need_browsers() {
+    if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then
+        need_packages "Chromium with chromedriver" chromium chromium-driver
+    fi
+    if ! command -v firefox-esr >/dev/null && ! command -v firefox >/dev/null; then
+        need_packages "Firefox" firefox-esr
+    fi
+    need_cargo_tool geckodriver "$GECKODRIVER" geckodriver "about 2 minutes, once"
+}
+
+need_zip() { command -v zip >/dev/null || need_packages "zip" zip; }
+
+need_packages() {
+    local what="$1"
+    shift
+    if [[ $EUID -ne 0 ]] || ! command -v apt-get >/dev/null; then
+        die "$what is missing: install it (on Debian: apt-get install $*) and run this again"
+    fi
+    quietly "Installing $what" apt_install "$@"
+}
+
+apt_install() {
+    apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
+}
+
+# Runs a command with its output kept back, and shown when it fails.
+quietly() {
+    local what="$1" log
+    shift
+    say "$what…"
+    log="$(mktemp)"
+    if ! "$@" >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        die "failed: $what (it needs the network; is there one?)"
+    fi
+    rm -f "$log"
+}
+
+# ---- Build ---------------------------------------------------------------------------------------------------------
+
+build() {
+    need_build_tools
+    build_wasm
+    check_size
+    assemble chrome
+    assemble firefox
+    say "Built dist/chrome and dist/firefox"
+}
+
+build_wasm() {
+    local built="$CARGO_OUT/wasm32-unknown-unknown/release/trubka.wasm"
+    cargo build --quiet --release --target wasm32-unknown-unknown --package trubka --lib
+    if [[ "$WASM" -nt build.sh ]] && cmp -s "$built" "$WEB/input.wasm"; then
+        return
+    fi
+    rm -rf "$WEB"
+    mkdir -p "$WEB"
+    wasm-bindgen --target web --remove-name-section --remove-producers-section --out-dir "$WEB/wasm" "$built"
+    optimize "$WASM"
+    cp "$built" "$WEB/input.wasm"
+}
+
+# The features are those that rustc's wasm32-unknown-unknown turns on by default.
+optimize() {
+    node_modules/.bin/wasm-opt -Oz --enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong \
+        --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int --enable-reference-types \
+        --enable-sign-ext "$1" --output "$1.opt"
+    mv "$1.opt" "$1"
+}
+
+check_size() {
+    local raw gzipped
+    raw="$(wc -c <"$WASM")"
+    gzipped="$(gzip -9 --no-name --stdout "$WASM" | wc -c)"
+    say "wasm: $((raw / 1000)) of $((RAW_BUDGET / 1000)) kB, gzipped $((gzipped / 1000)) of $((GZIP_BUDGET / 1000)) kB"
+    ((raw <= RAW_BUDGET && gzipped <= GZIP_BUDGET)) || die "the wasm is over its budget"
+}
+
+# Makes dist/<browser> beside the old one and swaps them, so that a browser never loads a half.
+assemble() {
+    local browser="$1" fresh="dist/.$1"
+    rm -rf "$fresh"
+    mkdir -p "$fresh/wasm"
+    cp -R extension/. "$fresh"
+    find "$fresh" -name '*.d.ts' -delete
+    cp "$WEB/wasm/trubka.js" "$WASM" "$fresh/wasm"
+    derive_manifest "$browser" >"$fresh/manifest.json"
+    rm -rf "dist/$browser"
+    mv "$fresh" "dist/$browser"
+}
+
+# Each browser gets the one manifest without what only the other knows.
+derive_manifest() {
+    node --input-type=module - "$1" <<'END'
+import { readFileSync } from "node:fs";
+const manifest = JSON.parse(readFileSync("manifest.json", "utf8"));
+if (process.argv[2] === "chrome") {
+  delete manifest.background.scripts;
+  delete manifest.browser_specific_settings;
+} else {
+  delete manifest.background.service_worker;
+  delete manifest.minimum_chrome_version;
+}
+console.log(JSON.stringify(manifest, null, 2));
+END
+}
+
+# ---- Run, bench, package -------------------------------------------------------------------------------------------
+
+run() {
+    build
+    need_browsers
+    cargo run --quiet --package trubka-e2e --bin tour -- "$@"
+}
+
+bench() {
+    need_rust
+    cargo bench --quiet --package trubka-bench
+}
+
+package() {
+    build
+    need_zip
+    local browser version
+    version="$(node --print 'JSON.parse(fs.readFileSync("manifest.json")).version')"
+    for browser in chrome firefox; do
+        pack "dist/$browser" "$PWD/dist/trubka-$browser-$version.zip"
+    done
+    say "Upload them to the stores; ./build.sh test says whether they are fit for it"
+}
+
+# The same files give the same bytes: one order, one time, no owners.
+pack() {
+    local archive="$2"
+    rm -f "$archive"
+    (
+        cd "$1"
+        export LC_ALL=C TZ=UTC
+        find . -exec touch -t 198001010000 {} +
+        find . -type f | sort | sed 's|^\./||' | zip -X -q "$archive" -@
+    )
+    say "Packed ${archive#"$PWD"/}"
+}
+
+# ---- Test ----------------------------------------------------------------------------------------------------------
+
+passed=0
+failed=0
+
+run_tests() {
+    need_build_tools
+    need_lints
+    need_wasm_pack
+    need_browsers
+    local logs
+    logs="$(mktemp -d)"
+    # shellcheck disable=SC2064 # the folder is known now, and gone later
+    trap "rm -rf '$logs'" EXIT
+
+    check "build" ./build.sh
+    check "format" cargo fmt --all --check
+    check "lints" cargo clippy --quiet --workspace --all-targets -- -D warnings
+    check "lints for wasm" cargo clippy --quiet --package trubka --lib --target wasm32-unknown-unknown -- -D warnings
+    check "types of the JavaScript" node_modules/.bin/tsc
+    suite "native tests" cargo test --workspace --exclude trubka-e2e
+    suite "wasm tests in Chromium" wasm_tests chrome CHROMEDRIVER chromedriver Chrome
+    suite "wasm tests in Firefox" wasm_tests firefox GECKODRIVER geckodriver Firefox
+    suite "end to end in both browsers" cargo test --package trubka-e2e
+
+    say "$passed passed, $failed failed"
+    ((failed == 0))
+}
+
+# A step that is no test of its own: counted only when it fails.
+check() {
+    local name="$1" log="$logs/log"
+    shift
+    timed "$name" "$log" "$@" || failed=$((failed + 1))
+}
+
+# A step that runs tests: its tests are counted, and a runner that dies or runs none is one failure.
+suite() {
+    local name="$1" log="$logs/log" status=0 good bad
+    shift
+    timed "$name" "$log" "$@" || status=1
+    read -r good bad < <(count <"$log")
+    if ((bad == 0 && (status != 0 || good == 0))); then
+        ((status != 0)) || say "  no test ran"
+        bad=1
+    fi
+    say "  $good passed, $bad failed in: $name"
+    passed=$((passed + good))
+    failed=$((failed + bad))
+}
+
+# Sums up the runners' own "test result: ok. 3 passed; 0 failed; …" lines.
+count() {
+    awk '/^test result: / { for (i = 2; i <= NF; i++) { if ($i == "passed;") p += $(i-1); if ($i == "failed;") f += $(i-1) } }
+         END { print p + 0, f + 0 }'
+}
+
+# Prints a step's name and duration, and everything it said when it fails.
+timed() {
+    local name="$1" log="$2" from=$SECONDS status=0
+    shift 2
+    printf '%s… ' "$name"
+    ("$@") >"$log" 2>&1 || status=$?
+    if ((status == 0)); then
+        say "ok, $((SECONDS - from)) s"
+    else
+        say "FAILED, $((SECONDS - from)) s"
+        cat "$log"
+    fi
+    return "$status"
+}
+
+# With both drivers' variables set, the runner takes Firefox for both: so only one is, and what it says is checked.
+wasm_tests() {
+    local browser="$1" variable="$2" driver="$3" name="$4" output status=0
+    output="$(env -u CHROMEDRIVER -u GECKODRIVER "$variable=$(command -v "$driver")" \
+        wasm-pack test --headless "--$browser" --mode no-install 2>&1)" || status=$?
+    say "$output"
+    [[ "$output" == *"Running headless tests in $name"* ]] || { say "no test ran in $name" && return 1; }
+    return "$status"
+}
+
+main "$@"

@@ -1,0 +1,88 @@
+/**
+ * The extension's APIs for the core, as `src/shell/platform.rs` names them: here, and only here, the two browsers are made one.
+ * No method throws; those that answer nothing drop their failures, each of which is normal where it says so.
+ */
+import { api } from "../common/api.js";
+
+/** @import { Message } from "../protocol.js" */
+
+const SESSION = "session";
+const WAKE = "wake";
+const KEEP_ALIVE = "keepAlive";
+
+/** The shortest period that Chrome keeps to. */
+const KEEP_ALIVE_MINUTES = 0.5;
+
+/** Where the content scripts run: match patterns that end in a star. */
+export const PAGES = (api.runtime.getManifest().content_scripts ?? []).flatMap((script) => script.matches ?? []);
+
+const nothing = () => {};
+
+/** Messages to pages leave in the order in which they were given. */
+let pages = Promise.resolve();
+
+export const platform = {
+  /** An extension API call: the one sign of life that counts in both browsers. */
+  heartbeat() {
+    api.runtime.getPlatformInfo().catch(nothing);
+  },
+
+  /** @param {boolean} on */
+  keepAlive(on) {
+    if (on) void api.alarms.create(KEEP_ALIVE, { periodInMinutes: KEEP_ALIVE_MINUTES });
+    else void api.alarms.clear(KEEP_ALIVE);
+  },
+
+  /** @param {number} [moment] epoch milliseconds */
+  wakeAt(moment) {
+    if (moment === undefined) void api.alarms.clear(WAKE);
+    else void api.alarms.create(WAKE, { when: moment });
+  },
+
+  /** What cannot be kept is asked for again in the next life. @param {string} json */
+  remember(json) {
+    api.storage.session.set({ [SESSION]: json }).catch(nothing);
+  },
+
+  /** @returns {Promise<unknown>} */
+  async recall() {
+    return (await api.storage.session.get(SESSION))[SESSION];
+  },
+
+  /** @param {Message} message */
+  sendToPages(message) {
+    pages = pages.then(() => broadcast(message)).catch(nothing);
+  },
+
+  /** No page of ours is open, most of the time. @param {Message} message */
+  sendToExtension(message) {
+    api.runtime.sendMessage(message).catch(nothing);
+  },
+
+  /**
+   * @param {string[]} origins
+   * @returns {Promise<string[]>}
+   */
+  async forbidden(origins) {
+    const granted = await Promise.all(origins.map((origin) => api.permissions.contains({ origins: [pattern(origin)] })));
+    return origins.filter((_, index) => !granted[index]);
+  },
+
+  isOnline() {
+    return navigator.onLine;
+  },
+};
+
+/** @param {Message} message */
+async function broadcast(message) {
+  for (const tab of await api.tabs.query({ url: PAGES })) {
+    // A tab that was loaded before the extension was has no content script.
+    if (tab.id !== undefined) api.tabs.sendMessage(tab.id, message).catch(nothing);
+  }
+}
+
+/** Firefox refuses a match pattern with a port, and a pattern without one covers them all. @param {string} origin */
+function pattern(origin) {
+  const { protocol, hostname } = new URL(origin);
+  return `${protocol}//${hostname}/*`;
+}

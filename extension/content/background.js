@@ -1,0 +1,45 @@
+/** The extension's background, as a page sees it: asleep at times, and one day gone because the extension was updated. */
+class Background {
+  /** The longest wait between two tries, in milliseconds. */
+  static #PATIENCE = 30_000;
+
+  #signal;
+  #gone;
+
+  /**
+   * @param {AbortSignal} signal
+   * @param {() => void} gone called when no answer will ever come
+   */
+  constructor(signal, gone) {
+    this.#signal = signal;
+    this.#gone = gone;
+  }
+
+  /**
+   * Asks once. Nothing comes back when the background could not answer.
+   * @param {Protocol.Request} request
+   * @returns {Promise<Protocol.Message | undefined>}
+   */
+  async ask(request) {
+    try {
+      return await api.runtime.sendMessage(request);
+    } catch {
+      if (!api.runtime?.id) this.#gone();
+      return undefined;
+    }
+  }
+
+  /**
+   * Asks until it is answered; only for what may be asked twice. Nothing comes back when this page's part is over.
+   * @param {Protocol.Request} request
+   * @returns {Promise<Protocol.Message | undefined>}
+   */
+  async askUntilAnswered(request) {
+    for (let wait = 250; !this.#signal.aborted; wait = Math.min(wait * 2, Background.#PATIENCE)) {
+      const answer = await this.ask(request);
+      if (answer) return answer;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * What a button shows. `since` is when the call was answered, in epoch milliseconds by the exchange's clock, where it is known.
+ * @typedef {{ phase: "idle" | Exclude<Protocol.DialPhase, "ended">, problem?: Protocol.Problem, since?: number }} DialState
+ */
+
+/** How far each number's last dial is: what the background says, and before it says anything, what was just clicked here. */
+class Dials {
+  /** @type {Map<string, Protocol.DialView>} */
+  #told = new Map();
+  /** Clicks of this page that the background's view does not hold yet. @type {Map<string, { dial: Protocol.DialView, answered: boolean }>} */
+  #clicked = new Map();
+  /** When the live outgoing calls were answered, by the digits of their number. @type {Map<string, number | undefined>} */
+  #answeredAt = new Map();
+  #background;
+  #changed;
+
+  /**
+   * @param {Background} background
+   * @param {(numbers: Iterable<string>) => void} changed the state of these numbers has changed
+   */
+  constructor(background, changed) {
+    this.#background = background;
+    this.#changed = changed;
+  }
+
+  /** @param {{ phase: DialState["phase"] | Protocol.DialPhase }} state */
+  static isLive({ phase }) {
+    return phase === "dialling" || phase === "ringing" || phase === "talking";
+  }
+
+  /**
+   * @param {string} number E.164
+   * @returns {DialState}
+   */
+  of(number) {
+    const dial = this.#clicked.get(number)?.dial ?? this.#told.get(number);
+    if (!dial || dial.phase === "ended") return { phase: "idle" };
+    return { phase: dial.phase, problem: dial.problem, since: this.#answeredAt.get(number.replace(/\D/gu, "")) };
+  }
+
+  /** @param {Protocol.PageView} view */
+  update(view) {
+    const numbers = new Set([...this.#told.keys(), ...this.#clicked.keys(), ...view.dials.map(({ number }) => number)]);
+    const states = () => [...numbers].map((number) => /** @type {const} */ ([number, JSON.stringify(this.of(number))]));
+    const before = new Map(states());
+    this.#told = new Map(view.dials.map((dial) => [dial.number, dial]));
+    this.#answeredAt = new Map(
+      view.calls
+        .filter(({ direction, phase }) => direction === "outbound" && phase === "talking")
+        .map(({ client, answeredAt }) => [client.number?.replace(/\D/gu, "") ?? "", answeredAt]),
+    );
+    const keys = new Set(view.dials.map(({ key }) => key));
+    for (const [number, { dial, answered }] of this.#clicked) {
+      const told = this.#told.get(number);
+      const isOver = answered && (Dials.isLive(dial) || (told !== undefined && Dials.isLive(told)));
+      if (keys.has(dial.key) || isOver) this.#clicked.delete(number);
+    }
+    this.#changed(states().filter(([number, state]) => state !== before.get(number)).map(([number]) => number));
+  }
+
+  /**
+   * Dials a number, unless it is being dialled or talked to.
+   * @param {string} number E.164
+   */
+  async dial(number) {
+    if (Dials.isLive(this.of(number))) return;
+    const key = crypto.randomUUID();
+    this.#put(number, { key, number, phase: "dialling" }, false);
+    const request = /** @type {const} */ ({ kind: "dial", key, number });
+    // The same key never dials twice, so an answer that was lost with the background may be asked for again.
+    const answer = (await this.#background.ask(request)) ?? (await this.#background.ask(request));
+    if (this.#clicked.get(number)?.dial.key === key) this.#put(number, Dials.#outcome(key, number, answer), true);
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} number
+   * @param {Protocol.Message | undefined} answer
+   * @returns {Protocol.DialView}
+   */
+  static #outcome(key, number, answer) {
+    if (answer?.kind === "dial" && answer.dial.number === number) return answer.dial;
+    if (answer?.kind === "dial") return { key, number, phase: "failed", problem: answer.dial.problem ?? { code: "dialBusy" } };
+    if (answer?.kind === "refused") return { key, number, phase: "failed", problem: answer.problem };
+    return { key, number, phase: "unknown", problem: { code: "dialUnknown" } };
+  }
+
+  /**
+   * @param {string} number
+   * @param {Protocol.DialView} dial
+   * @param {boolean} answered
+   */
+  #put(number, dial, answered) {
+    this.#clicked.set(number, { dial, answered });
+    this.#changed([number]);
+  }
+}

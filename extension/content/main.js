@@ -1,0 +1,51 @@
+{
+  // Firefox runs this anew in open pages when the extension is updated: what an older run left behind goes first.
+  for (const stale of document.querySelectorAll("trubka-call, trubka-card, trubka-hint")) stale.remove();
+
+  const life = new AbortController();
+  const { signal } = life;
+
+  // Once the extension is gone it gives no texts any more, so the last one is taken beforehand.
+  const farewell = { sentence: words.sentence({ code: "pageOutdated" }), dismiss: words.text("card_dismiss") };
+  const end = () => {
+    if (signal.aborted) return;
+    life.abort();
+    Notice.show(farewell);
+  };
+
+  const background = new Background(signal, end);
+  const cards = new CallCards(signal);
+  const dials = new Dials(background, (numbers) => buttons.refresh(numbers));
+  const finder = new NumberFinder(background, (node, matches) => buttons.put(node, matches), signal);
+  const walker = new PageWalker(
+    {
+      text: (node, text) => finder.offer(node, text),
+      changed: (restyled) => buttons.sweep(restyled),
+      removed: (parent, node) => buttons.removed(parent, node),
+    },
+    signal,
+  );
+  const buttons = new CallButtons({ dials, walker, forget: (node) => finder.forget(node) }, signal);
+
+  /** @param {Protocol.Message | undefined} message */
+  const hear = (message) => {
+    if (signal.aborted || !message) return;
+    if (message.kind === "reload") end();
+    if (message.kind !== "view") return;
+    dials.update(message);
+    cards.show(message);
+  };
+
+  const greet = async () => {
+    hear(await background.askUntilAnswered({ kind: "hello", version: api.runtime.getManifest().version }));
+  };
+
+  api.runtime.onMessage.addListener(hear);
+  signal.addEventListener("abort", () => api.runtime?.onMessage?.removeListener(hear));
+  // A page that slept may have missed what the background said meanwhile.
+  addEventListener("pageshow", ({ persisted }) => void (persisted && greet()), { signal });
+  document.addEventListener("visibilitychange", () => void (document.hidden || greet()), { signal });
+
+  void greet();
+  walker.start();
+}

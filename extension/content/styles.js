@@ -1,0 +1,243 @@
+/** The looks of our own elements, and their drawings. */
+const styles = (() => {
+  const reset = `
+    :host { all: initial !important; box-sizing: border-box !important; user-select: none !important; -webkit-user-select: none !important; }
+    * { box-sizing: border-box; }
+    [hidden] { display: none !important; }
+    svg { flex: none; fill: currentcolor; }
+    .hearable { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+    @media (prefers-reduced-motion: reduce) { *, *::after { animation: none !important; transition: none !important; } }
+  `;
+
+  /* Comes last, after a host's own display. */
+  const unprinted = "@media print { :host { display: none !important; } }";
+
+  const surface = `
+    :host {
+      --surface: #ffffff;
+      --text: #17211d;
+      --muted: #55625c;
+      --line: #d5dcd8;
+      --accent: #0e6b50;
+      --on-accent: #ffffff;
+      --warn: #8a5300;
+      --bad: #b3261e;
+      --shadow: 0 1px 2px rgb(0 0 0 / 12%), 0 8px 28px rgb(0 0 0 / 18%);
+      --font: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+    }
+    @media (prefers-color-scheme: dark) {
+      :host {
+        --surface: #1d2421;
+        --text: #e8eeeb;
+        --muted: #a3b0aa;
+        --line: #35403b;
+        --accent: #63cba8;
+        --on-accent: #08281d;
+        --warn: #f0b75a;
+        --bad: #ff9c94;
+        --shadow: 0 1px 2px rgb(0 0 0 / 40%), 0 8px 28px rgb(0 0 0 / 50%);
+      }
+    }
+  `;
+
+  /* The button stands on the page's own ground, light or dark as the page says and not as the system does. */
+  const button = `
+    ${reset}
+    :host {
+      display: inline-flex !important;
+      align-items: center !important;
+      height: 1em !important;
+      margin-inline-start: 3px !important;
+      vertical-align: -0.125em !important;
+      color-scheme: inherit !important;
+      font-size: inherit !important;
+      --call: #0c7857;
+      --warn: #a86400;
+      --bad: #d13b32;
+    }
+    @supports (color: light-dark(red, red)) {
+      :host {
+        --call: light-dark(#0c7857, #45bd95);
+        --warn: light-dark(#a86400, #e5a23a);
+        --bad: light-dark(#d13b32, #ff8178);
+      }
+    }
+    button {
+      display: inline-flex;
+      flex: none;
+      align-items: center;
+      justify-content: center;
+      gap: 3px;
+      position: relative;
+      min-width: 24px;
+      height: 24px;
+      margin: 0;
+      padding: 0 4px;
+      border: 0;
+      border-radius: 12px;
+      background: transparent;
+      color: var(--call);
+      font: 500 12px/1 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+      font-variant-numeric: tabular-nums;
+      white-space: nowrap;
+      cursor: pointer;
+    }
+    button:hover { background: color-mix(in srgb, currentcolor 14%, transparent); }
+    button:focus-visible { outline: 2px solid currentcolor; outline-offset: 0; }
+    button[aria-disabled="true"] { cursor: default; }
+    svg { width: 16px; height: 16px; }
+    [data-phase="dialling"]::after {
+      content: "";
+      position: absolute;
+      inset-block-start: 1px;
+      inset-inline-start: 1px;
+      width: 22px;
+      height: 22px;
+      border: 2px solid color-mix(in srgb, currentcolor 25%, transparent);
+      border-block-start-color: currentcolor;
+      border-radius: 50%;
+      animation: turn 0.9s linear infinite;
+    }
+    [data-phase="dialling"] { gap: 7px; }
+    [data-phase="dialling"] svg { transform: scale(0.75); }
+    [data-phase="ringing"] { background: color-mix(in srgb, currentcolor 14%, transparent); }
+    [data-phase="ringing"] svg { animation: shake 1.2s ease-in-out infinite; }
+    [data-phase="talking"] { padding: 0 7px; background: #0c7857; color: #ffffff; }
+    [data-phase="talking"]:hover { background: #0c7857; }
+    [data-phase="talking"]:focus-visible { outline-color: var(--call); outline-offset: 2px; }
+    [data-phase="failed"] { color: var(--bad); }
+    [data-phase="unknown"] { color: var(--warn); }
+    @keyframes turn { to { transform: rotate(1turn); } }
+    @keyframes shake {
+      0%, 60%, 100% { transform: none; }
+      10%, 30%, 50% { transform: rotate(14deg); }
+      20%, 40% { transform: rotate(-14deg); }
+    }
+    @media (forced-colors: active) {
+      button { border: 1px solid ButtonBorder; background: ButtonFace; color: ButtonText; }
+      [data-phase="talking"] { forced-color-adjust: none; background: Highlight; color: HighlightText; }
+    }
+    ${unprinted}
+  `;
+
+  const hint = `
+    ${reset}
+    ${surface}
+    .hint {
+      position: fixed;
+      inset: auto;
+      width: max-content;
+      max-width: min(320px, calc(100vw - 16px));
+      margin: 0;
+      padding: 8px 12px;
+      border: 1px solid var(--line);
+      border-inline-start: 3px solid var(--bad);
+      border-radius: 6px;
+      background: var(--surface);
+      box-shadow: var(--shadow);
+      color: var(--text);
+      font: 13px/1.4 var(--font);
+      overflow-wrap: anywhere;
+    }
+    .hint[data-phase="unknown"] { border-inline-start-color: var(--warn); }
+    ${unprinted}
+  `;
+
+  const card = `
+    ${reset}
+    ${surface}
+    :host {
+      display: flex !important;
+      flex-direction: column !important;
+      gap: 8px !important;
+      position: fixed !important;
+      inset-block-end: 0 !important;
+      inset-inline-end: 0 !important;
+      z-index: 2147483647 !important;
+      width: min(360px, 100%) !important;
+      max-height: 100% !important;
+      padding: 16px !important;
+      overflow-y: auto !important;
+      pointer-events: none !important;
+      color-scheme: light dark !important;
+      color: var(--text) !important;
+      font: 14px/1.4 var(--font) !important;
+    }
+    article {
+      position: relative;
+      flex: none;
+      padding: 12px 16px 14px;
+      border: 1px solid var(--line);
+      border-radius: 12px;
+      background: var(--surface);
+      box-shadow: var(--shadow);
+      pointer-events: auto;
+      overflow-wrap: anywhere;
+      user-select: text;
+      -webkit-user-select: text;
+    }
+    header { display: flex; align-items: center; gap: 8px; min-height: 24px; padding-inline-end: 28px; color: var(--muted); font-size: 12.5px; }
+    header svg { width: 18px; height: 18px; color: var(--accent); }
+    p { margin: 0; }
+    .name { margin-block-start: 6px; font-size: 17px; font-weight: 600; line-height: 1.3; }
+    .number { font-size: 15px; font-variant-numeric: tabular-nums; }
+    .muted { color: var(--muted); font-size: 12.5px; }
+    .phase { margin-block-start: 8px; color: var(--accent); font-weight: 600; font-variant-numeric: tabular-nums; }
+    [data-result="missed"] .phase, [data-result="missed"] header svg { color: var(--bad); }
+    [data-phase="ringing"] header svg { animation: shake 1.2s ease-in-out infinite; }
+    .links { display: flex; flex-wrap: wrap; gap: 8px; margin-block-start: 10px; }
+    a {
+      display: inline-flex;
+      align-items: center;
+      min-height: 30px;
+      padding: 2px 12px;
+      border-radius: 8px;
+      background: var(--accent);
+      color: var(--on-accent);
+      font-weight: 500;
+      text-decoration: none;
+    }
+    a:hover { text-decoration: underline; }
+    .delivery { margin-block-start: 8px; color: var(--muted); font-size: 12.5px; }
+    .delivery[data-state="failed"] { color: var(--bad); }
+    .delivery[data-state="waiting"] { color: var(--warn); }
+    button {
+      display: inline-flex;
+      align-items: center;
+      justify-content: center;
+      position: absolute;
+      inset-block-start: 8px;
+      inset-inline-end: 8px;
+      width: 28px;
+      height: 28px;
+      padding: 0;
+      border: 0;
+      border-radius: 50%;
+      background: transparent;
+      color: var(--muted);
+      cursor: pointer;
+    }
+    button svg { width: 16px; height: 16px; }
+    button:hover { background: color-mix(in srgb, currentcolor 14%, transparent); }
+    :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+    @keyframes shake {
+      0%, 60%, 100% { transform: none; }
+      10%, 30%, 50% { transform: rotate(14deg); }
+      20%, 40% { transform: rotate(-14deg); }
+    }
+    @media (forced-colors: active) {
+      a { border: 1px solid LinkText; }
+      button { color: ButtonText; }
+    }
+    ${unprinted}
+  `;
+
+  return {
+    button,
+    hint,
+    card,
+    /** A telephone's handset, as in `icons/icon.svg`. */
+    handset: "M20 18.2C15.9 22.3 10.9 20.9 7 17C3.1 13.1 1.7 8.1 5.8 4L7 2.9Q8.1 1.7 9.2 2.9L11.2 4.9Q12.4 6 11.2 7.1L9.3 9Q11.2 12.8 15 14.7L16.9 12.8Q18 11.6 19.1 12.8L21.1 14.8Q22.3 15.9 21.1 17z",
+    cross: "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12 19 17.6 17.6 19 12 13.4 6.4 19 5 17.6 10.6 12 5 6.4z",
+  };
+})();

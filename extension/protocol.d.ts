@@ -1,0 +1,179 @@
+/** The messages between the background and everybody else, as `src/protocol.rs` defines them: meaning, units and errors are told there. */
+
+// Content scripts are no modules: they name these types as `Protocol.Request`.
+export as namespace Protocol;
+
+export type Request =
+  | { kind: "hello"; version: string }
+  | { kind: "findNumbers"; batch: number; items: TextItem[] }
+  | { kind: "dial"; key: string; number: string }
+  | { kind: "getStatus" }
+  | { kind: "reconnect" }
+  | { kind: "retryDelivery"; call: string }
+  | { kind: "discardDelivery"; call: string }
+  | { kind: "getSettings" }
+  | { kind: "saveSettings"; document: string }
+  | { kind: "checkConnection" };
+
+export interface TextItem {
+  id: number;
+  text: string;
+  label?: string;
+}
+
+export type Message =
+  | ViewMessage
+  | { kind: "reload"; problem: Problem }
+  | { kind: "numbers"; batch: number; items: FoundItem[] }
+  | { kind: "dial"; dial: DialView }
+  | StatusMessage
+  | { kind: "settings"; document: SettingsDocument; secrets: string[] }
+  | { kind: "invalid"; problems: Problem[] }
+  | { kind: "checks"; items: CheckItem[] }
+  | { kind: "refused"; problem: Problem };
+
+export type ViewMessage = { kind: "view" } & PageView;
+export type StatusMessage = { kind: "status" } & StatusView;
+
+/** The settings as `docs/settings.schema.json` describes them. */
+export type SettingsDocument = Record<string, unknown>;
+
+export interface FoundItem {
+  id: number;
+  matches: FoundNumber[];
+}
+
+export interface FoundNumber {
+  start: number;
+  end: number;
+  e164: string;
+  display: string;
+  ext?: string;
+}
+
+export interface PageView {
+  link: LinkView;
+  dials: DialView[];
+  calls: CallView[];
+}
+
+export interface LinkView {
+  state: LinkState;
+  since?: number;
+  retryAt?: number;
+  problem?: Problem;
+}
+
+export type LinkState = "off" | "connecting" | "live" | "reconnecting" | "offline" | "refused" | "permissionMissing";
+
+export interface DialView {
+  key: string;
+  number: string;
+  phase: DialPhase;
+  problem?: Problem;
+}
+
+export type DialPhase = "dialling" | "ringing" | "talking" | "ended" | "failed" | "unknown";
+
+export interface CallView {
+  id: string;
+  direction: Direction;
+  phase: CallPhase;
+  answered: boolean;
+  client: ClientView;
+  line?: string;
+  startedAt: number;
+  answeredAt?: number;
+  endedAt?: number;
+  links: CardLink[];
+  delivery: DeliveryView;
+}
+
+export type Direction = "inbound" | "outbound" | "internal";
+export type CallPhase = "ringing" | "talking" | "ended";
+
+export interface ClientView {
+  name?: string;
+  company?: string;
+  number?: string;
+}
+
+export interface CardLink {
+  card: CardKind;
+  url: string;
+}
+
+export type CardKind = "contact" | "company" | "deal";
+
+export interface DeliveryView {
+  state: DeliveryState;
+  problem?: Problem;
+}
+
+export type DeliveryState = "none" | "waiting" | "delivered" | "failed";
+
+export interface StatusView {
+  link: LinkView;
+  crm?: Problem;
+  storage?: Problem;
+  exchange?: Problem;
+  away?: boolean;
+  current: CallView[];
+  recent: CallView[];
+  dials: DialView[];
+  waiting: number;
+  failed: number;
+}
+
+export interface CheckItem {
+  step: CheckStep;
+  problem?: Problem;
+}
+
+export type CheckStep = "phonetKey" | "phonetSubscriber" | "phonetLink" | "konturKey";
+
+export interface Problem {
+  code: ProblemCode;
+  args?: string[];
+}
+
+/** What can go wrong, as `src/problem.rs` defines it. */
+export type ProblemCode =
+  | "phonetNotConfigured"
+  | "konturNotConfigured"
+  | "settingsNotJson"
+  | "settingsUnknownKey"
+  | "settingsWrongType"
+  | "settingsMissing"
+  | "settingsWrongValue"
+  | "settingsInsecureAddress"
+  | "settingsTooNew"
+  | "phonetUnreachable"
+  | "phonetKeyRefused"
+  | "phonetSubscriberRefused"
+  | "phonetStatus"
+  | "phonetUnexpectedAnswer"
+  | "phonetBadFrame"
+  | "phonetUnknownEvent"
+  | "phonetConnectionLost"
+  | "phonetSilent"
+  | "dialOffline"
+  | "dialNotANumber"
+  | "dialBusy"
+  | "dialAlreadyLive"
+  | "dialRefused"
+  | "dialUnknown"
+  | "konturUnreachable"
+  | "konturKeyRefused"
+  | "konturNotInstalled"
+  | "konturWrongWorkspace"
+  | "konturStatus"
+  | "konturRefused"
+  | "konturUnexpectedAnswer"
+  | "konturTooMany"
+  | "konturGaveUp"
+  | "storageFailed"
+  | "permissionMissing"
+  | "pageOutdated"
+  | "notAllowed"
+  | "badRequest";

@@ -1,0 +1,267 @@
+// The control page: it only shows what the sandbox says and passes on what a person presses.
+
+/** @typedef {{id: number, type: number, displayName: string, ext: string | null}} Party */
+/** @typedef {{uuid: string, parentUuid: string | null, direction: string, leg: Party, leg2: Party | null, number: string | null,
+ *   client: string | null, state: string, dialAt: number, bridgeAt: number | null}} Call */
+/** @typedef {{sockets: {subscriber: string, ext: string, since: number}[], calls: Call[], away: string[], silence: boolean,
+ *   faults: {service: string, status: number, count: number}[]}} State */
+/** @typedef {{type: string, userId?: string}} Side */
+/** @typedef {{id: string, externalId: string, direction: string, clientPhone: string | null, state: string,
+ *   startedAt: string | null, finishedAt: string | null, externalCreatedAt: string | null,
+ *   events: {realtimeCallItemId: string, timestamp: string, type: string, from: Side, to: Side}[],
+ *   items: {id: string, from: Side, to: Side, startedAt: string, finishedAt: string}[]}} Communication */
+/** @typedef {{seq: number, at: string, service: string, method: string, path: string, query: Record<string, string>,
+ *   status: number, request: unknown, answer: unknown, violations: string[], repeat: boolean}} Entry */
+/** @typedef {{ok: boolean, problems: string[]}} Verdict */
+
+const AGENTS = [
+  { ext: "001", name: "Анна Смирнова", email: "anna@example.com", userId: "3f6a0c1e-0000-4000-8000-000000000001" },
+  { ext: "002", name: "Борис Орлов", email: "boris@example.com", userId: "3f6a0c1e-0000-4000-8000-000000000002" },
+];
+
+/** @type {Record<string, string>} */
+const WORDS = {
+  inbound: "входящий", outbound: "исходящий", internal: "внутренний",
+  ringing: "звонит", talking: "разговор",
+  started: "идёт", finished: "завершён", registered: "записан",
+  appeared: "появился", connected: "ответили", disconnected: "положили трубку", paused: "пауза",
+  kontur: "Контур.CRM", phonet: "Phonet",
+};
+
+const SHOWN_ENTRIES = 300;
+
+/**
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} type
+ * @returns {T}
+ */
+function byId(id, type) {
+  const found = document.getElementById(id);
+  if (!(found instanceof type)) throw new Error(`#${id} is missing`);
+  return found;
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string>} [attributes]
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+/** @param {string} word */
+function word(word) {
+  return WORDS[word] ?? word;
+}
+
+/** @param {string | number} instant */
+function time(instant) {
+  const at = new Date(instant);
+  const text = `${at.toLocaleTimeString("ru", { hour12: false })}.${String(at.getMilliseconds()).padStart(3, "0")}`;
+  return element("span", { class: "time" }, text);
+}
+
+/** @param {string} text @param {() => Promise<void>} act @param {string} key names the button across renderings */
+function button(text, act, key) {
+  const made = element("button", { type: "button", "data-key": key }, text);
+  made.addEventListener("click", act);
+  return made;
+}
+
+/** Does what was asked and shows why where it is refused. @param {string} path @param {object} [body] */
+async function post(path, body = {}) {
+  const error = byId("error", HTMLElement);
+  try {
+    const answer = await fetch(path, {
+      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+    });
+    error.hidden = answer.ok;
+    if (!answer.ok) error.textContent = `Не вышло: ${(await answer.json()).error}`;
+  } catch {
+    error.hidden = false;
+    error.textContent = "Песочница не отвечает.";
+  }
+}
+
+/** Fills a list and leaves the focus where it was. @param {string} id @param {Node[]} items @param {string} [empty] */
+function fill(id, items, empty) {
+  const list = byId(id, HTMLElement);
+  const focused = document.activeElement;
+  const key = focused instanceof HTMLElement && list.contains(focused) ? focused.dataset["key"] : undefined;
+  list.replaceChildren(...(items.length === 0 && empty ? [element("li", { class: "quiet" }, empty)] : items));
+  const again = [...list.querySelectorAll("[data-key]")].find((one) => one.getAttribute("data-key") === key);
+  if (key && again instanceof HTMLElement) again.focus();
+}
+
+/** @param {State} state */
+function showAgents(state) {
+  fill("agents", AGENTS.map(({ ext, name, email }) => {
+    const open = state.sockets.filter((socket) => socket.subscriber === ext || socket.subscriber === email).length;
+    const away = state.away.includes(ext);
+    const link = open === 0 ? "нет связи" : open === 1 ? "на связи" : `на связи, браузеров: ${open}`;
+    const toggle = button(away ? "Вернулся" : "Отошёл", () => post("/control/presence", { ext, away: !away }), `away-${ext}`);
+    toggle.classList.add("end");
+    return element("li", { class: "line" }, element("strong", {}, ext), name,
+      element("span", { class: open === 0 ? "quiet" : "good" }, link),
+      ...(away ? [element("span", { class: "note" }, "нет на месте")] : []), toggle);
+  }));
+}
+
+/** @param {Party} party */
+function party({ ext, displayName }) {
+  return ext ? `${ext} ${displayName}` : displayName;
+}
+
+/** @param {Call} call */
+function who(call) {
+  if (call.direction === "internal") return `${party(call.leg)} → ${call.leg2 ? party(call.leg2) : ""}`;
+  const client = call.client ?? (call.number ? `+${call.number}` : "номер скрыт");
+  return call.direction === "outbound" ? `${party(call.leg)} → ${client}` : `${client} → ${party(call.leg)}`;
+}
+
+/** @param {State} state */
+function showCalls(state) {
+  fill("calls", state.calls.map((call) => {
+    const path = `/control/calls/${encodeURIComponent(call.uuid)}`;
+    const buttons = element("span", { class: "line end" });
+    if (call.state === "ringing") buttons.append(button("Ответить", () => post(`${path}/answer`), `answer-${call.uuid}`));
+    buttons.append(button("Положить трубку", () => post(`${path}/hangup`), `hangup-${call.uuid}`));
+    return element("li", { class: call.parentUuid ? "line leg" : "line" }, who(call),
+      element("span", { class: call.state === "talking" ? "good" : "note" }, word(call.state)), buttons);
+  }), "Никто не звонит");
+}
+
+/** @param {State} state */
+function showFaults(state) {
+  byId("silence", HTMLElement).setAttribute("aria-pressed", String(state.silence));
+  fill("faults", state.faults.map(({ service, status, count }) =>
+    element("li", { class: "note" }, `${word(service)}: ${status}, ещё ${count}`)));
+}
+
+/** @param {Side} side */
+function side(side) {
+  if (side.type === "client") return "клиент";
+  return AGENTS.find(({ userId }) => userId === side.userId)?.name ?? "сотрудник";
+}
+
+/** @param {Communication} call */
+function communication(call) {
+  const steps = element("div", { class: "steps" });
+  /** @param {string | null} at @param {string} what @param {string} detail */
+  const step = (at, what, detail) => {
+    if (at) steps.append(time(at), element("span", {}, what), element("span", { class: "quiet" }, detail));
+  };
+  step(call.startedAt, "начат", word(call.direction));
+  for (const event of call.events) {
+    step(event.timestamp, word(event.type), `${side(event.from)} → ${side(event.to)}`);
+  }
+  step(call.finishedAt, "завершён", "");
+  for (const item of call.items) {
+    const seconds = (Date.parse(item.finishedAt) - Date.parse(item.startedAt)) / 1000;
+    step(item.startedAt, "в истории", `${side(item.from)} → ${side(item.to)}, ${seconds.toLocaleString("ru")} с`);
+  }
+  return element("li", {}, element("div", { class: "line" },
+    element("strong", {}, call.clientPhone ? `+${call.clientPhone}` : word(call.direction)),
+    element("span", { class: call.state === "registered" ? "good" : "note" }, word(call.state)),
+    element("span", { class: "id quiet end" }, call.externalId)), steps);
+}
+
+/** @param {Verdict} verdict */
+function showVerdict({ ok, problems }) {
+  const badge = byId("verdict", HTMLElement);
+  badge.className = ok ? "good" : "bad";
+  badge.textContent = ok ? "Всё верно" : `Нарушений: ${problems.length}`;
+  byId("problems-section", HTMLElement).hidden = ok;
+  fill("problems", problems.map((problem) => element("li", { class: "bad" }, problem)));
+}
+
+/** @param {Entry} entry */
+function ledgerLine(entry) {
+  const good = entry.status < 400;
+  const summary = element("summary", {}, time(entry.at), word(entry.service), element("span", { class: "path" },
+    `${entry.method} ${entry.path}`), ...(entry.repeat ? [element("span", { class: "note" }, "повтор")] : []),
+  element("span", { class: good ? "good" : "bad" }, String(entry.status)));
+  const violated = entry.violations.length > 0;
+  return element("li", violated ? { class: "violated" } : {}, element("details", {}, summary,
+    ...entry.violations.map((violation) => element("div", { class: "bad" }, violation)),
+    element("pre", {}, `${JSON.stringify(entry.request, null, 2)}\n→ ${JSON.stringify(entry.answer, null, 2)}`)));
+}
+
+/** @param {string} path */
+async function get(path) {
+  return (await fetch(path)).json();
+}
+
+let reading = false;
+let again = false;
+
+/** Reads everything again; changes that arrive meanwhile make one more reading. */
+async function refresh() {
+  again = reading;
+  if (reading) return;
+  reading = true;
+  try {
+    const [state, crm, verdict] = await Promise.all([get("/control/state"), get("/control/crm"), get("/control/verdict")]);
+    showAgents(state);
+    showCalls(state);
+    showFaults(state);
+    showVerdict(verdict);
+    fill("crm", crm.communications.toReversed().map(communication), "Пока ни одного");
+  } finally {
+    reading = false;
+  }
+  if (again) await refresh();
+}
+
+const incoming = byId("incoming", HTMLFormElement);
+const client = /** @type {HTMLSelectElement} */ (incoming.elements.namedItem("client"));
+const number = /** @type {HTMLInputElement} */ (incoming.elements.namedItem("number"));
+
+client.addEventListener("change", () => {
+  const typed = client.value === "other";
+  number.required = typed;
+  const label = number.closest("label");
+  if (label) label.hidden = !typed;
+  if (typed) number.focus();
+});
+
+incoming.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const from = client.value === "other" ? number.value : client.value;
+  post("/control/incoming", { from: from || null, to: new FormData(incoming).get("to") });
+});
+
+byId("internal", HTMLElement).addEventListener("click", () => post("/control/internal", { from: "001", to: "002" }));
+
+const fault = byId("fault", HTMLFormElement);
+fault.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = new FormData(fault);
+  post("/control/fault", {
+    service: form.get("service"), status: Number(form.get("status")), count: Number(form.get("count")),
+  });
+});
+
+const silence = byId("silence", HTMLElement);
+silence.addEventListener("click", () =>
+  post("/control/silence", { on: silence.getAttribute("aria-pressed") !== "true" }));
+
+for (const one of document.querySelectorAll("[data-post]")) {
+  one.addEventListener("click", () => post(one.getAttribute("data-post") ?? ""));
+}
+
+const ledger = byId("ledger", HTMLElement);
+const stream = new EventSource("/control/stream");
+stream.addEventListener("reset", () => ledger.replaceChildren());
+stream.addEventListener("ledger", (event) => {
+  ledger.prepend(ledgerLine(JSON.parse(event.data)));
+  while (ledger.children.length > SHOWN_ENTRIES) ledger.lastElementChild?.remove();
+});
+stream.addEventListener("change", refresh);

@@ -1,0 +1,323 @@
+//! The control API and page: a person or a test plays the client, the other telephones and the bad weather.
+
+pub(crate) mod verdict;
+pub(crate) mod wait;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::{Stream, StreamExt, stream};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use self::wait::Wait;
+use crate::fault::Fault;
+use crate::http::Answer;
+use crate::ledger::{Entry, Service};
+use crate::pages;
+use crate::phonet::call::Quirk;
+use crate::server::App;
+use crate::world::{Shared, World};
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The control API and page.
+pub(crate) fn router(app: App) -> Router {
+    let api = Router::new()
+        .route("/control/incoming", post(incoming))
+        .route("/control/internal", post(internal))
+        .route("/control/calls/{uuid}/answer", post(answer))
+        .route("/control/calls/{uuid}/hangup", post(hang_up))
+        .route("/control/presence", post(presence))
+        .route("/control/frame", post(frame))
+        .route("/control/drop", post(drop_sockets))
+        .route("/control/silence", post(silence))
+        .route("/control/fault", post(fault))
+        .route("/control/key-lifetime", post(key_lifetime))
+        .route("/control/expire-keys", post(expire_keys))
+        .route("/control/reset", post(reset))
+        .route("/control/state", get(state))
+        .route("/control/ledger", get(|state: Ctl| read(state, |world| world.ledger.to_json())))
+        .route("/control/crm", get(|state: Ctl| read(state, |world| world.crm.book.to_json())))
+        .route("/control/verdict", get(|state: Ctl| read(state, verdict::verdict)))
+        .route("/control/wait", get(wait_for))
+        .route("/control/stream", get(stream_changes))
+        .layer(from_fn_with_state(app.clone(), own_origin));
+    pages::router().merge(api).with_state(app)
+}
+
+type Ctl = State<App>;
+
+/// What a control request gets: a JSON value, or 400 and the reason.
+type Outcome = Result<Json<Value>, Refusal>;
+
+struct Refusal(StatusCode, String);
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self(StatusCode::BAD_REQUEST, reason)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        Answer::json(self.0, json!({ "error": self.1 })).into_response()
+    }
+}
+
+/// Only the sandbox's own pages and clients that are no pages may change anything.
+async fn own_origin(State(app): Ctl, request: Request, next: Next) -> Response {
+    let foreign = request
+        .headers()
+        .get(header::ORIGIN)
+        .is_some_and(|origin| !app.origins.iter().any(|own| own.as_bytes() == origin.as_bytes()));
+    if foreign && !request.method().is_safe() {
+        return Refusal(StatusCode::FORBIDDEN, "this page may not control the sandbox".to_owned()).into_response();
+    }
+    next.run(request).await
+}
+
+fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
+    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| error.to_string())
+}
+
+fn done() -> Outcome {
+    Ok(Json(json!({ "ok": true })))
+}
+
+async fn read(State(app): Ctl, look: impl FnOnce(&World) -> Value) -> Json<Value> {
+    Json(app.shared.read(look))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Incoming {
+    /// The client's number; null when withheld.
+    from: Option<String>,
+    to: String,
+    #[serde(default)]
+    quirks: Vec<Quirk>,
+}
+
+async fn incoming(State(app): Ctl, body: Bytes) -> Outcome {
+    let Incoming { from, to, quirks } = parse(&body)?;
+    if from.as_ref().is_some_and(|number| number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err("`from` is a number in digits, or null".to_owned().into());
+    }
+    let (uuid, legs) = app.shared.change(|world| world.exchange.incoming(from, &to, quirks))?;
+    Ok(Json(if legs.is_empty() { json!({ "uuid": uuid }) } else { json!({ "uuid": uuid, "legs": legs }) }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Internal {
+    from: String,
+    to: String,
+}
+
+async fn internal(State(app): Ctl, body: Bytes) -> Outcome {
+    let Internal { from, to } = parse(&body)?;
+    let uuid = app.shared.change(|world| world.exchange.internal(&from, &to))?;
+    Ok(Json(json!({ "uuid": uuid })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct By {
+    by: Option<String>,
+}
+
+async fn answer(State(app): Ctl, Path(uuid): Path<String>, body: Bytes) -> Outcome {
+    let By { by } = parse(&body)?;
+    app.shared.change(|world| world.exchange.answer(&uuid, by.as_deref()))?;
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+async fn hang_up(State(app): Ctl, Path(uuid): Path<String>, body: Bytes) -> Outcome {
+    let Nothing {} = parse(&body)?;
+    app.shared.change(|world| world.exchange.hang_up(&uuid))?;
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Presence {
+    ext: String,
+    away: bool,
+}
+
+async fn presence(State(app): Ctl, body: Bytes) -> Outcome {
+    let Presence { ext, away } = parse(&body)?;
+    app.shared.change(|world| world.exchange.presence(&ext, away))?;
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    subscriber: String,
+    text: String,
+}
+
+async fn frame(State(app): Ctl, body: Bytes) -> Outcome {
+    let Raw { subscriber, text } = parse(&body)?;
+    match app.shared.change(|world| world.exchange.inject(&subscriber, &text)) {
+        0 => Err(format!("`{subscriber}` has no open socket").into()),
+        sockets => Ok(Json(json!({ "ok": true, "sockets": sockets }))),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drop {
+    subscriber: Option<String>,
+}
+
+async fn drop_sockets(State(app): Ctl, body: Bytes) -> Outcome {
+    let Drop { subscriber } = parse(&body)?;
+    app.shared.change(|world| world.exchange.drop_sockets(subscriber.as_deref()));
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    on: bool,
+}
+
+async fn silence(State(app): Ctl, body: Bytes) -> Outcome {
+    let Switch { on } = parse(&body)?;
+    app.shared.change(|world| world.exchange.silence(on));
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct FaultRequest {
+    service: String,
+    status: u16,
+    count: u32,
+    path: Option<String>,
+    retry_after: Option<u32>,
+}
+
+async fn fault(State(app): Ctl, body: Bytes) -> Outcome {
+    let FaultRequest { service, status, count, path, retry_after } = parse(&body)?;
+    let service = match service.as_str() {
+        "phonet" => Service::Phonet,
+        "kontur" => Service::Kontur,
+        _ => return Err("`service` is phonet or kontur".to_owned().into()),
+    };
+    let status = StatusCode::from_u16(status)
+        .ok()
+        .filter(|status| status.is_client_error() || status.is_server_error())
+        .ok_or_else(|| "`status` is 400 to 599".to_owned())?;
+    app.shared.change(|world| world.faults.set(Fault { service, status, count, path, retry_after }));
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyLifetime {
+    seconds: u32,
+}
+
+async fn key_lifetime(State(app): Ctl, body: Bytes) -> Outcome {
+    let KeyLifetime { seconds } = parse(&body)?;
+    app.shared.change(|world| world.crm.key_lifetime = i64::from(seconds) * 1000);
+    done()
+}
+
+/// AccessKeys and Phonet sessions alike.
+async fn expire_keys(State(app): Ctl, body: Bytes) -> Outcome {
+    let Nothing {} = parse(&body)?;
+    app.shared.change(|world| {
+        world.crm.expire_keys();
+        world.exchange.sessions.clear();
+    });
+    done()
+}
+
+async fn reset(State(app): Ctl, body: Bytes) -> Outcome {
+    let Nothing {} = parse(&body)?;
+    app.shared.change(World::reset);
+    done()
+}
+
+async fn state(state: Ctl) -> Json<Value> {
+    read(state, |world| {
+        let mut state = world.exchange.to_json();
+        if let Value::Object(object) = &mut state {
+            object.insert("faults".to_owned(), world.faults.to_json());
+        }
+        state
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WaitQuery {
+    what: String,
+    /// Milliseconds.
+    timeout: Option<u64>,
+}
+
+async fn wait_for(
+    State(app): Ctl,
+    query: Result<Query<WaitQuery>, axum::extract::rejection::QueryRejection>,
+) -> Outcome {
+    let Query(WaitQuery { what, timeout }) = query.map_err(|error| error.body_text())?;
+    let what: Wait = what.parse()?;
+    let timeout = timeout.map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(LONGEST_TIMEOUT);
+    let found = wait::wait(&app.shared, what, timeout).await;
+    Ok(Json(found.map_err(|error| Refusal(StatusCode::REQUEST_TIMEOUT, error.to_string()))?))
+}
+
+/// Server-sent events: `ledger` with each entry, `reset` when there is a new ledger, `change` when all else should be
+/// read again.
+async fn stream_changes(State(app): Ctl) -> impl IntoResponse {
+    Sse::new(changes(app.shared)).keep_alive(KeepAlive::default())
+}
+
+fn changes(shared: Arc<Shared>) -> impl Stream<Item = Result<Event, Infallible>> {
+    let mut receiver = shared.changes();
+    receiver.mark_changed();
+    // No generation is that high: the first batch begins with a reset.
+    let seen = (u64::MAX, 0);
+    let batches = stream::unfold((shared, receiver, seen), |(shared, mut receiver, (generation, sent))| async move {
+        receiver.changed().await.ok()?;
+        let (events, seen) = shared.read(|world| {
+            let renewed = world.generation != generation;
+            let sent = if renewed { 0 } else { sent };
+            let entries = world.ledger.entries();
+            let reset = renewed.then(|| Event::default().event("reset").data("{}"));
+            let fresh = entries.iter().skip(sent).map(ledger_event);
+            let change = Event::default().event("change").data("{}");
+            let events: Vec<_> = reset.into_iter().chain(fresh).chain([change]).map(Ok).collect();
+            (events, (world.generation, entries.len()))
+        });
+        Some((stream::iter(events), (shared, receiver, seen)))
+    });
+    batches.flatten()
+}
+
+fn ledger_event(entry: &Entry) -> Event {
+    Event::default().event("ledger").data(entry.to_json().to_string())
+}

@@ -1,0 +1,100 @@
+//! Waiting for something to happen, so that no test sleeps.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::Error;
+use crate::world::{Shared, World};
+
+/// What can be waited for; what has already happened since the last reset counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// `socket:<subscriber>`: a socket of this subscriber (extension or e-mail) is open.
+    Socket(String),
+    /// `registered:<externalId>`: the call is registered in the CRM.
+    Registered(String),
+    /// `event:<externalId>:<type>`: a `call-event` of this type was accepted.
+    Event(String, String),
+    /// `dial:<number>`: a dial to this number was accepted; `uuid` is its call's, null where it was lost or refused.
+    Dial(String),
+    /// `requests:<n>`: the ledger has at least so many entries.
+    Requests(usize),
+}
+
+impl FromStr for Wait {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unknown = || format!("`{text}` is none of socket:, registered:, event:, dial:, requests:");
+        let (kind, rest) = text.split_once(':').filter(|(_, rest)| !rest.is_empty()).ok_or_else(unknown)?;
+        match kind {
+            "socket" => Ok(Self::Socket(rest.to_owned())),
+            "registered" => Ok(Self::Registered(rest.to_owned())),
+            "dial" => Ok(Self::Dial(rest.to_owned())),
+            "requests" => rest.parse().map(Self::Requests).map_err(|_| unknown()),
+            "event" => {
+                let (id, kind) = rest.rsplit_once(':').ok_or_else(unknown)?;
+                Ok(Self::Event(id.to_owned(), kind.to_owned()))
+            }
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(subscriber) => write!(f, "socket:{subscriber}"),
+            Self::Registered(id) => write!(f, "registered:{id}"),
+            Self::Event(id, kind) => write!(f, "event:{id}:{kind}"),
+            Self::Dial(number) => write!(f, "dial:{number}"),
+            Self::Requests(count) => write!(f, "requests:{count}"),
+        }
+    }
+}
+
+impl Wait {
+    fn look(&self, world: &World) -> Option<Value> {
+        match self {
+            Self::Socket(name) => world
+                .exchange
+                .sockets()
+                .iter()
+                .find(|socket| socket.subscriber == *name || socket.user.ext == Some(name))
+                .map(|_| json!({ "ok": true })),
+            Self::Registered(id) => world.crm.book.get(id)?.registered.as_ref().map(|_| json!({ "ok": true })),
+            Self::Event(id, kind) => {
+                let call = world.crm.book.get(id)?;
+                call.events.iter().find(|event| event.kind.word() == kind).map(|_| json!({ "ok": true }))
+            }
+            Self::Dial(number) => {
+                let dialled = world.exchange.dialled.iter().rev().find(|dialled| dialled.number == *number)?;
+                dialled.settled.then(|| json!({ "ok": true, "uuid": dialled.uuid }))
+            }
+            Self::Requests(count) => {
+                let seen = world.ledger.entries().len();
+                (seen >= *count).then(|| json!({ "ok": true, "requests": seen }))
+            }
+        }
+    }
+}
+
+/// Waits until `what` has happened.
+pub(crate) async fn wait(shared: &Shared, what: Wait, timeout: Duration) -> Result<Value, Error> {
+    let mut changes = shared.changes();
+    let happened = async {
+        loop {
+            if let Some(found) = shared.read(|world| what.look(world)) {
+                return Some(found);
+            }
+            changes.changed().await.ok()?;
+        }
+    };
+    match tokio::time::timeout(timeout, happened).await {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) | Err(_) => Err(Error::Timeout(what)),
+    }
+}

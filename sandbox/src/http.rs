@@ -1,0 +1,135 @@
+//! One request as a judge hears it, and what he answers.
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+/// A request read to its end.
+pub(crate) struct Heard {
+    pub method: Method,
+    pub path: String,
+    /// Decoded, in the order of arrival.
+    pub query: Vec<(String, String)>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Heard {
+    /// The header's text; what is not visible ASCII counts as absent.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The first query parameter of this name.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Why the query is not made of known parameters, each once.
+    pub fn query_fault(&self, known: &[&str]) -> Option<String> {
+        let mut seen = Vec::new();
+        for (key, _) in &self.query {
+            if !known.contains(&key.as_str()) {
+                return Some(format!("unknown query parameter `{key}`"));
+            }
+            if seen.contains(&key) {
+                return Some(format!("query parameter `{key}` given twice"));
+            }
+            seen.push(key);
+        }
+        None
+    }
+
+    /// Whether the body is declared to be JSON.
+    pub fn says_json(&self) -> bool {
+        let Some(kind) = self.header("content-type") else { return false };
+        let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
+        parts.next().as_deref() == Some("application/json") && parts.all(|part| part == "charset=utf-8")
+    }
+
+    /// The body for the ledger: JSON where it is JSON, else its text.
+    pub fn body_value(&self) -> Value {
+        if self.body.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| String::from_utf8_lossy(&self.body).into())
+    }
+}
+
+/// An answer together with what the judge thinks of the request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub status: StatusCode,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub body: Content,
+    /// What the request did that no document allows.
+    pub violations: Vec<String>,
+    /// The same request had been accepted before.
+    pub repeat: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Content {
+    Empty,
+    Json(Value),
+    Text(&'static str),
+}
+
+impl Answer {
+    pub fn new(status: StatusCode, body: Content) -> Self {
+        Self { status, headers: Vec::new(), body, violations: Vec::new(), repeat: false }
+    }
+
+    pub fn json(status: StatusCode, body: Value) -> Self {
+        Self::new(status, Content::Json(body))
+    }
+
+    pub fn ok(body: Value) -> Self {
+        Self::json(StatusCode::OK, body)
+    }
+
+    pub fn violation(mut self, violation: impl Into<String>) -> Self {
+        self.violations.push(violation.into());
+        self
+    }
+
+    pub fn repeat(mut self) -> Self {
+        self.repeat = true;
+        self
+    }
+
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// The body for the ledger.
+    pub fn body_value(&self) -> Value {
+        match &self.body {
+            Content::Empty => Value::Null,
+            Content::Json(value) => value.clone(),
+            Content::Text(text) => Value::from(*text),
+        }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let (kind, body) = match self.body {
+            Content::Empty => (None, Body::empty()),
+            Content::Json(value) => (Some("application/json; charset=utf-8"), Body::from(value.to_string())),
+            Content::Text(text) => (Some("text/plain; charset=utf-8"), Body::from(text)),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(kind) = kind {
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}

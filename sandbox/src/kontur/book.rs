@@ -1,0 +1,461 @@
+//! The CRM's book of communications and the order in which a call may be told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::body::{Boundary, CallInfo, CallRef, EventType, Item, LegEvent, Parties, Registration};
+use crate::clock::{now, rfc3339};
+use crate::data::{INTEGRATION_ID, USERS, links};
+use crate::http::Answer;
+
+/// A clock may be ahead of ours by this much.
+const TOLERATED_AHEAD: i64 = 60 * 1000;
+/// Telephony history does not reach further back; what does is a unit mistaken (seconds read as milliseconds).
+const OLDEST: i64 = 1_577_836_800_000;
+
+/// A call as the CRM holds it.
+pub(crate) struct Communication {
+    pub id: String,
+    pub external_id: String,
+    pub info: CallInfo,
+    pub started_at: Option<i64>,
+    pub finished_at: Option<i64>,
+    pub events: Vec<LegEvent>,
+    pub registered: Option<Registered>,
+    updated_at: i64,
+}
+
+/// What `register-call` left.
+pub(crate) struct Registered {
+    pub created_at: i64,
+    pub items: Vec<Item>,
+    body: Value,
+}
+
+impl Communication {
+    fn new(external_id: &str, info: CallInfo) -> Self {
+        Self {
+            id: Uuid::new_v4().to_string(),
+            external_id: external_id.to_owned(),
+            info,
+            started_at: None,
+            finished_at: None,
+            events: Vec::new(),
+            registered: None,
+            updated_at: now(),
+        }
+    }
+
+    /// What was told of one leg, oldest first.
+    pub fn leg<'a>(&'a self, id: &'a str) -> impl DoubleEndedIterator<Item = &'a LegEvent> {
+        self.events.iter().filter(move |event| event.realtime_item_id == id)
+    }
+
+    /// The ids of the legs that appeared.
+    pub fn leg_ids(&self) -> BTreeSet<&str> {
+        self.events.iter().map(|event| event.realtime_item_id.as_str()).collect()
+    }
+
+    fn state(&self) -> &'static str {
+        match (&self.registered, self.finished_at) {
+            (Some(_), _) => "registered",
+            (None, Some(_)) => "finished",
+            (None, None) => "started",
+        }
+    }
+
+    fn events_json(&self) -> Value {
+        self.events
+            .iter()
+            .map(|event| {
+                json!({
+                    "externalCallItemId": event.external_item_id, "realtimeCallItemId": event.realtime_item_id,
+                    "timestamp": rfc3339(event.timestamp), "type": event.kind.word(),
+                    "from": party(&event.parties.from), "to": party(&event.parties.to),
+                })
+            })
+            .collect()
+    }
+
+    fn items_json(&self) -> Value {
+        let items = self.registered.iter().flat_map(|registered| &registered.items);
+        items
+            .map(|item| {
+                json!({
+                    "id": item.id, "from": party(&item.parties.from), "to": party(&item.parties.to), "recordings": [],
+                    "startedAt": rfc3339(item.started_at), "finishedAt": rfc3339(item.finished_at),
+                })
+            })
+            .collect()
+    }
+
+    /// The communication as `call-started` answers it.
+    fn answer(&self) -> Value {
+        let created = rfc3339(self.started_at.unwrap_or(self.updated_at));
+        json!({
+            "updateInfo": {
+                "updatedAt": rfc3339(self.updated_at), "updatedWith": "Integration.phonet",
+                "createdAt": created, "createdWith": "Integration.phonet",
+            },
+            "links": links(self.info.client_phone.as_deref()),
+            "externalId": format!("Phonet/{}", self.external_id),
+            "externalCreatedAt": created,
+            "type": "call",
+            "direction": self.info.direction.word(),
+            "status": "sealed",
+            "integrationId": INTEGRATION_ID,
+            "data": { "call": {
+                "clientPhone": self.info.client_phone, "externalVatsPhone": self.info.vats_phone,
+                "items": self.items_json(), "events": self.events_json(),
+            }},
+            "assignedToGroupId": "00000000-0000-0000-0000-000000000000",
+            "id": self.id,
+        })
+    }
+
+    /// The communication for the control page.
+    fn to_json(&self) -> Value {
+        json!({
+            "id": self.id, "externalId": self.external_id, "direction": self.info.direction.word(),
+            "clientPhone": self.info.client_phone, "externalVatsPhone": self.info.vats_phone, "state": self.state(),
+            "startedAt": self.started_at.map(rfc3339), "finishedAt": self.finished_at.map(rfc3339),
+            "externalCreatedAt": self.registered.as_ref().map(|registered| rfc3339(registered.created_at)),
+            "events": self.events_json(), "items": self.items_json(),
+            "links": links(self.info.client_phone.as_deref()),
+        })
+    }
+}
+
+fn party(party: &super::body::Party) -> Value {
+    let mut value = json!({ "type": if party.user { "user" } else { "client" } });
+    if let (Some(id), Value::Object(object)) = (&party.user_id, &mut value) {
+        object.insert("userId".to_owned(), id.as_str().into());
+    }
+    value
+}
+
+/// All communications by bare `externalId`.
+#[derive(Default)]
+pub(crate) struct Book {
+    communications: BTreeMap<String, Communication>,
+    /// Order of arrival.
+    order: Vec<String>,
+    /// Calls of which a failure on demand swallowed a request for good: their order is not held against the client.
+    excused: BTreeSet<String>,
+}
+
+/// Refusals of `call-started`, `call-event` and `call-finished`.
+fn refuse(status: &str, message: String, violation: impl Into<String>) -> Answer {
+    let body = json!({ "invalidDatas": [], "invalidConstraints": {}, "status": status, "message": message });
+    Answer::json(StatusCode::CONFLICT, body).violation(violation)
+}
+
+fn invalid(violation: impl Into<String>) -> Answer {
+    let violation = violation.into();
+    refuse("invalidArgs", violation.clone(), violation)
+}
+
+fn not_found(id: &str, violation: impl Into<String>) -> Answer {
+    let body = json!({ "status": "communicationNotFound", "message": format!("Communication not found. Id: {id}") });
+    Answer::json(StatusCode::CONFLICT, body).violation(violation)
+}
+
+/// The refusal of `register-call`.
+fn error(violation: impl Into<String>) -> Answer {
+    Answer::json(StatusCode::CONFLICT, "Error".into()).violation(violation)
+}
+
+fn done() -> Answer {
+    Answer::ok("OK".into())
+}
+
+/// Why an instant cannot be a call's.
+fn implausible(at: i64) -> Option<&'static str> {
+    if at > now() + TOLERATED_AHEAD {
+        Some("a time in the future")
+    } else if at < OLDEST {
+        Some("a time before 2020: seconds and milliseconds confused?")
+    } else {
+        None
+    }
+}
+
+fn stranger(parties: &Parties) -> Option<String> {
+    parties
+        .user_ids()
+        .find(|id| !USERS.iter().any(|user| user.user_id == Some(*id)))
+        .map(|id| format!("the workspace has no user {id}"))
+}
+
+/// Whether the leg may go from its last event to the next (K16: `paused` is resumed by `connected`).
+fn may_follow(last: Option<EventType>, next: EventType) -> bool {
+    use EventType::{Appeared, Connected, Disconnected, Finished, Paused};
+    matches!(
+        (last, next),
+        (None, Appeared)
+            | (Some(Appeared | Paused), Connected)
+            | (Some(Connected), Paused)
+            | (Some(Appeared | Connected | Paused), Disconnected)
+            | (Some(Disconnected), Finished)
+    )
+}
+
+impl Book {
+    pub fn get(&self, external_id: &str) -> Option<&Communication> {
+        self.communications.get(external_id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Communication> {
+        self.order.iter().filter_map(|id| self.communications.get(id))
+    }
+
+    pub fn to_json(&self) -> Value {
+        json!({ "communications": self.iter().map(Communication::to_json).collect::<Vec<_>>() })
+    }
+
+    /// The client was told to give up a request about this call.
+    pub fn excuse(&mut self, external_id: &str) {
+        self.excused.insert(external_id.to_owned());
+    }
+
+    /// Takes back the violations of an answer about a call whose order was broken by a failure on demand.
+    fn forgive(&self, external_id: &str, mut answer: Answer) -> Answer {
+        if self.excused.contains(external_id) {
+            answer.violations.clear();
+        }
+        answer
+    }
+
+    /// The started communication a callback is about.
+    fn started(&mut self, call: &CallRef, what: &str) -> Result<&mut Communication, Answer> {
+        let id = &call.external_id;
+        let excused = self.excused.contains(id);
+        match self.communications.get_mut(id).filter(|known| known.started_at.is_some()) {
+            None => {
+                let named = call.communication_id.as_ref().unwrap_or(id);
+                let mut answer = not_found(named, format!("{what} of {id} before its call-started"));
+                if excused {
+                    answer.violations.clear();
+                }
+                Err(answer)
+            }
+            Some(known) => match &call.communication_id {
+                Some(named) if *named != known.id => {
+                    Err(not_found(named, format!("{what} of {id} names the communication {named}, not {}", known.id)))
+                }
+                _ => Ok(known),
+            },
+        }
+    }
+
+    fn insert(&mut self, communication: Communication) {
+        self.order.push(communication.external_id.clone());
+        self.communications.insert(communication.external_id.clone(), communication);
+    }
+
+    /// `call-started`: opens the communication; the same again answers the same communication.
+    pub fn start(&mut self, body: &Boundary) -> Answer {
+        let id = &body.call.external_id;
+        if let Some(fault) = implausible(body.timestamp) {
+            return invalid(format!("call-started of {id}: {fault}"));
+        }
+        let known = self.communications.get(id);
+        if let Some(named) = &body.call.communication_id
+            && known.is_none_or(|known| known.id != *named)
+        {
+            return not_found(named, format!("call-started of {id} names an unknown communication {named}"));
+        }
+        let Some(known) = known else {
+            let mut communication = Communication::new(id, body.info.clone());
+            communication.started_at = Some(body.timestamp);
+            let answer = Answer::ok(communication.answer());
+            self.insert(communication);
+            return answer;
+        };
+        match known.started_at {
+            None => self.forgive(id, invalid(format!("call-started of {id} after its register-call"))),
+            Some(at) if at == body.timestamp && known.info == body.info => Answer::ok(known.answer()).repeat(),
+            Some(_) => invalid(format!("call-started of {id} differs from the first")),
+        }
+    }
+
+    /// `call-event`: one step of one leg.
+    pub fn event(&mut self, event: LegEvent) -> Answer {
+        let (id, leg) = (event.call.external_id.clone(), event.realtime_item_id.clone());
+        let what = format!("call-event {} of {id}, leg {leg}", event.kind.word());
+        let call = match self.started(&event.call, "call-event") {
+            Ok(call) => call,
+            Err(answer) => return answer,
+        };
+        let same = |old: &&LegEvent| {
+            old.kind == event.kind && old.timestamp == event.timestamp && old.external_item_id == event.external_item_id
+        };
+        if let Some(old) = call.leg(&leg).find(same) {
+            return if old.parties == event.parties {
+                done().repeat()
+            } else {
+                invalid(format!("{what}: a repeat with other parties"))
+            };
+        }
+        if let Some(fault) = implausible(event.timestamp) {
+            return invalid(format!("{what}: {fault}"));
+        }
+        if !event.parties.fit(call.info.direction) {
+            return invalid(format!("{what}: these parties make no {} call", call.info.direction.word()));
+        }
+        if let Some(stranger) = stranger(&event.parties) {
+            return invalid(format!("{what}: {stranger}"));
+        }
+        let last = call.leg(&leg).next_back();
+        if let Some(last) = last
+            && (last.parties != event.parties || last.external_item_id != event.external_item_id)
+        {
+            return invalid(format!("{what}: the leg's parties or ids changed"));
+        }
+        let fault = if !may_follow(last.map(|last| last.kind), event.kind) {
+            let last = last.map_or("nothing", |last| last.kind.word());
+            Some(format!("{what} cannot follow {last}"))
+        } else if last.map_or(call.started_at, |last| Some(last.timestamp)).is_some_and(|at| at > event.timestamp) {
+            Some(format!("{what}: time runs backwards"))
+        } else if let Some(end) = call.finished_at.or(call.registered.as_ref().map(|_| i64::MIN)) {
+            // Another member's browser may report an unanswered leg of a group's call a moment late.
+            let late_member = leg != id && event.kind != EventType::Connected && event.timestamp <= end;
+            (!late_member).then(|| format!("{what} after call-finished"))
+        } else {
+            None
+        };
+        if let Some(fault) = fault {
+            return self.forgive(&id, invalid(fault));
+        }
+        call.updated_at = now();
+        call.events.push(event);
+        done()
+    }
+
+    /// `call-finished`: no event follows it.
+    pub fn finish(&mut self, body: &Boundary) -> Answer {
+        let id = &body.call.external_id;
+        let call = match self.started(&body.call, "call-finished") {
+            Ok(call) => call,
+            Err(answer) => return answer,
+        };
+        if call.info != body.info {
+            return invalid(format!("call-finished of {id}: direction or numbers differ from call-started"));
+        }
+        if let Some(at) = call.finished_at {
+            return if at == body.timestamp {
+                done().repeat()
+            } else {
+                invalid(format!("call-finished of {id} differs from the first"))
+            };
+        }
+        if let Some(fault) = implausible(body.timestamp) {
+            return invalid(format!("call-finished of {id}: {fault}"));
+        }
+        let told = call.events.iter().map(|event| event.timestamp).chain(call.started_at);
+        if told.max().is_some_and(|last| last > body.timestamp) {
+            return invalid(format!("call-finished of {id}: time runs backwards"));
+        }
+        let open = call.leg_ids().into_iter().find(|leg| match call.leg(leg).next_back().map(|event| event.kind) {
+            Some(EventType::Connected | EventType::Paused) => true,
+            Some(EventType::Appeared) => leg == id,
+            _ => false,
+        });
+        if let Some(open) = open {
+            let answer = invalid(format!("call-finished of {id} while its leg {open} is still open"));
+            return self.forgive(id, answer);
+        }
+        if call.registered.is_some() {
+            return self.forgive(id, invalid(format!("call-finished of {id} after its register-call")));
+        }
+        call.finished_at = Some(body.timestamp);
+        call.updated_at = now();
+        done()
+    }
+
+    /// `register-call`: the call's last word; `raw` is its body, to know it again by.
+    pub fn register(&mut self, body: Registration, mut raw: Value) -> Answer {
+        let id = body.call.external_id.clone();
+        if let Value::Object(object) = &mut raw {
+            // Both name the same call whether or not its client knew the communication's id yet.
+            object.remove("communicationId");
+            object.insert("externalId".to_owned(), id.as_str().into());
+        }
+        let known = self.communications.get(&id);
+        if let Some(registered) = known.and_then(|known| known.registered.as_ref()) {
+            return if registered.body == raw {
+                Answer::json(StatusCode::CONFLICT, "Error".into()).repeat()
+            } else {
+                error(format!("register-call of {id} differs from the first"))
+            };
+        }
+        if let Some(fault) = self.registration_fault(&body) {
+            return error(format!("register-call of {id}: {fault}"));
+        }
+        if known.is_some_and(|known| known.finished_at.is_none()) {
+            if !self.excused.contains(&id) {
+                return error(format!("register-call of {id} before its call-finished"));
+            }
+        } else if known.is_none() {
+            self.insert(Communication::new(&id, body.info));
+        }
+        if let Some(call) = self.communications.get_mut(&id) {
+            call.registered = Some(Registered { created_at: body.created_at, items: body.items, body: raw });
+            call.updated_at = now();
+        }
+        done()
+    }
+
+    /// Why a registration contradicts itself or what was told of its call.
+    fn registration_fault(&self, body: &Registration) -> Option<String> {
+        let known = self.communications.get(&body.call.external_id);
+        if let Some(named) = &body.call.communication_id
+            && known.is_none_or(|known| known.id != *named)
+        {
+            return Some(format!("it names the communication {named}, which is not its own"));
+        }
+        if known.is_some_and(|known| known.info != body.info) {
+            return Some("direction or numbers differ from call-started".to_owned());
+        }
+        if body.items.is_empty() {
+            return Some("it has no items".to_owned());
+        }
+        let mut seen = BTreeSet::new();
+        body.items.iter().find_map(|item| {
+            let fault = if !seen.insert(&item.id) {
+                "is listed twice".to_owned()
+            } else if !item.parties.fit(body.info.direction) {
+                format!("has parties that make no {} call", body.info.direction.word())
+            } else if let Some(stranger) = stranger(&item.parties) {
+                stranger
+            } else if let Some(fault) =
+                [body.created_at, item.started_at, item.finished_at].into_iter().find_map(implausible)
+            {
+                fault.to_owned()
+            } else if item.started_at < body.created_at || item.finished_at < item.started_at {
+                "has times that run backwards".to_owned()
+            } else {
+                self.item_fault(known?, item)?
+            };
+            Some(format!("item {} {fault}", item.id))
+        })
+    }
+
+    /// Why an item is none of its call's legs. A call nobody answered is one item under the call's own id.
+    fn item_fault(&self, call: &Communication, item: &Item) -> Option<String> {
+        match call.leg(&item.id).next() {
+            Some(told) if told.parties != item.parties => Some("has other parties than its events".to_owned()),
+            Some(told) if told.external_item_id != item.id => Some("is not its leg's externalCallItemId".to_owned()),
+            Some(_) => None,
+            None if self.excused.contains(&call.external_id) => None,
+            None if item.id != call.external_id => Some("is no leg that appeared".to_owned()),
+            None if item.parties.user_ids().next().is_some() => {
+                Some("names a user, but nobody's leg appeared".to_owned())
+            }
+            None => None,
+        }
+    }
+}

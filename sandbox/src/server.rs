@@ -1,0 +1,155 @@
+//! The two listeners, and which judge a request goes to: by the host it names, on loopback also by its path.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::task::JoinHandle;
+use tower::ServiceExt;
+
+use crate::data::{KONTUR_HOST, PHONET_DOMAIN};
+use crate::http::{Answer, Content, Heard};
+use crate::ledger::Service;
+use crate::phonet::connector;
+use crate::world::Shared;
+use crate::{Error, control, pages};
+
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// Everything a request needs to be answered.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub shared: Arc<Shared>,
+    /// Origins of the sandbox's own pages.
+    pub origins: Arc<[String]>,
+}
+
+/// Both listeners at work.
+pub(crate) struct Server {
+    pub http: SocketAddr,
+    pub tls: SocketAddr,
+    handles: [Handle<SocketAddr>; 2],
+    tasks: [JoinHandle<std::io::Result<()>>; 2],
+}
+
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    if !address.ip().is_loopback() {
+        return Err(Error::NotLoopback(address));
+    }
+    let listen = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    listen().map_err(|source| Error::Listen { address, source })
+}
+
+/// A certificate of our own for every name we answer to, made anew at each start.
+fn tls_config() -> Result<RustlsConfig, Error> {
+    let names = [KONTUR_HOST, PHONET_DOMAIN, "localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names)?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(RustlsConfig::from_config(Arc::new(config)))
+}
+
+impl Server {
+    pub fn start(http: SocketAddr, tls: SocketAddr, shared: Arc<Shared>) -> Result<Self, Error> {
+        let ((plain, http), (secure, tls)) = (bind(http)?, bind(tls)?);
+        let hosts = |port: u16, scheme: &str| {
+            ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{scheme}://{host}:{port}"))
+        };
+        let origins = [hosts(http.port(), "http"), hosts(tls.port(), "https")].concat().into();
+        let app = App { shared, origins };
+        let control = control::router(app.clone());
+        let service = Router::new().fallback(dispatch).layer(Extension(control)).with_state(app).into_make_service();
+        let handles = [Handle::new(), Handle::new()];
+        let [plain_handle, secure_handle] = handles.clone();
+        let listen = |source| Error::Listen { address: http, source };
+        let plain = axum_server::from_tcp(plain).map_err(listen)?.handle(plain_handle).serve(service.clone());
+        let secure = axum_server::from_tcp_rustls(secure, tls_config()?)
+            .map_err(|source| Error::Listen { address: tls, source })?
+            .handle(secure_handle)
+            .serve(service);
+        Ok(Self { http, tls, handles, tasks: [tokio::spawn(plain), tokio::spawn(secure)] })
+    }
+
+    /// Closes both listeners and every connection.
+    pub async fn stop(self) {
+        for handle in &self.handles {
+            handle.shutdown();
+        }
+        for task in self.tasks {
+            // Its only failure is that it is already over.
+            let _ = task.await;
+        }
+    }
+}
+
+/// Whose name a `Host` header bears.
+enum Host {
+    Kontur,
+    Phonet,
+    Loopback,
+}
+
+fn host(request: &Request) -> Option<Host> {
+    let named = request.headers().get(header::HOST)?.to_str().ok()?;
+    let authority: axum::http::uri::Authority = named.parse().ok()?;
+    let name = authority.host().trim_matches(['[', ']']).to_ascii_lowercase();
+    match name.as_str() {
+        KONTUR_HOST => Some(Host::Kontur),
+        PHONET_DOMAIN => Some(Host::Phonet),
+        "localhost" => Some(Host::Loopback),
+        address => address.parse::<IpAddr>().ok().filter(IpAddr::is_loopback).map(|_| Host::Loopback),
+    }
+}
+
+async fn dispatch(State(app): State<App>, Extension(control): Extension<Router>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let under = |prefix: &str| path.starts_with(prefix);
+    match host(&request) {
+        None => Answer::new(StatusCode::MISDIRECTED_REQUEST, Content::Text("This sandbox has no such host."))
+            .into_response(),
+        Some(Host::Kontur | Host::Loopback) if under("/api/v1/") => serve(app, Service::Kontur, request).await,
+        Some(Host::Kontur | Host::Loopback) if under("/app/") => pages::crm(&path),
+        Some(Host::Kontur) if path == "/" => pages::to_crm(),
+        Some(Host::Kontur) => serve(app, Service::Kontur, request).await,
+        Some(Host::Loopback) if !under("/rest/") && !under("/live/") => control.oneshot(request).await.into_response(),
+        Some(Host::Phonet | Host::Loopback) => serve(app, Service::Phonet, request).await,
+    }
+}
+
+/// Hears a request out and has its service answer it.
+async fn serve(app: App, service: Service, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let bytes = to_bytes(body, LARGEST_BODY).await;
+    let heard = Heard {
+        method: parts.method.clone(),
+        path: parts.uri.path().to_owned(),
+        query: form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
+        headers: parts.headers.clone(),
+        body: bytes.as_ref().cloned().unwrap_or_default(),
+    };
+    if bytes.is_err() {
+        return app.shared.too_large(service, &heard).into_response();
+    }
+    if service == Service::Phonet && heard.path == connector::PATH {
+        return connector::connect(app.shared, heard, &mut parts).await;
+    }
+    app.shared.serve(service, &heard).into_response()
+}

@@ -1,0 +1,114 @@
+//! All that is true at one moment, behind one lock, and a signal at each change of it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::StatusCode;
+use tokio::sync::watch;
+
+use crate::clock::now;
+use crate::fault::Faults;
+use crate::http::{Answer, Heard};
+use crate::kontur::Crm;
+use crate::ledger::{Entry, Ledger, Service};
+use crate::phonet::exchange::Exchange;
+use crate::phonet::rest;
+
+#[derive(Default)]
+pub(crate) struct World {
+    pub exchange: Exchange,
+    pub crm: Crm,
+    pub ledger: Ledger,
+    pub faults: Faults,
+    /// Grows with each reset, so that what was under way before it comes to nothing.
+    pub generation: u64,
+}
+
+impl World {
+    /// Answers one request to a service: by a failure on demand, else by its judge.
+    pub fn answer(&mut self, service: Service, heard: &Heard) -> Answer {
+        if let Some(answer) = self.faults.take(service, heard) {
+            if service == Service::Kontur {
+                self.crm.lose(heard, answer.status);
+            }
+            return answer;
+        }
+        match service {
+            Service::Kontur => self.crm.judge(heard),
+            Service::Phonet => rest::judge(&mut self.exchange, heard),
+        }
+    }
+
+    fn record(&mut self, service: Service, heard: &Heard, answer: &Answer) {
+        self.ledger.write(Entry {
+            seq: 0,
+            at: now(),
+            service,
+            method: heard.method.to_string(),
+            path: heard.path.clone(),
+            query: heard.query.clone(),
+            status: answer.status.as_u16(),
+            request: heard.body_value(),
+            answer: answer.body_value(),
+            violations: answer.violations.clone(),
+            repeat: answer.repeat,
+        });
+    }
+
+    /// Forgets everything but the open sockets.
+    pub fn reset(&mut self) {
+        let mut exchange = std::mem::take(&mut self.exchange);
+        exchange.reset();
+        *self = Self { exchange, generation: self.generation + 1, ..Self::default() };
+    }
+}
+
+/// The world, shared by every connection.
+#[derive(Default)]
+pub(crate) struct Shared {
+    world: Mutex<World>,
+    version: watch::Sender<u64>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Changes the world and wakes whoever waits for a change.
+    pub fn change<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        let result = act(&mut self.lock());
+        self.version.send_modify(|version| *version += 1);
+        result
+    }
+
+    /// Wakes at each change from now on.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// Answers a request and writes it down.
+    pub fn serve(&self, service: Service, heard: &Heard) -> Answer {
+        self.change(|world| {
+            let answer = world.answer(service, heard);
+            world.record(service, heard, &answer);
+            answer
+        })
+    }
+
+    /// Writes down a request that was answered elsewhere.
+    pub fn record(&self, service: Service, heard: &Heard, answer: &Answer) {
+        self.change(|world| world.record(service, heard, answer));
+    }
+
+    /// A request too large to be read.
+    pub fn too_large(&self, service: Service, heard: &Heard) -> Answer {
+        let answer = Answer::new(StatusCode::PAYLOAD_TOO_LARGE, crate::http::Content::Empty)
+            .violation("the body is larger than any documented one");
+        self.record(service, heard, &answer);
+        answer
+    }
+}

@@ -1,0 +1,178 @@
+//! The bridge's side towards people: what content scripts, the popup and the options ask for.
+
+use super::Bridge;
+use crate::{
+    Millis,
+    core::{
+        check::Check,
+        io::{DocumentName, Output, Write},
+        views::Seen,
+    },
+    phone::{self, E164, Found},
+    private::Private,
+    problem::{Code, Problem},
+    protocol::{DialPhase, DialView, FoundItem, FoundNumber, LinkState, Message, Request, Sender, TextItem},
+    settings::Settings,
+};
+
+/// The most characters an idempotency key may have.
+const LONGEST_KEY: usize = 64;
+/// The most texts of one batch.
+const LARGEST_BATCH: usize = 1_000;
+
+impl Bridge {
+    pub(super) fn asked(&mut self, ask: u32, sender: Sender, request: Request, now: Millis) {
+        let from_page = matches!(request, Request::Hello { .. } | Request::FindNumbers { .. } | Request::Dial { .. });
+        if sender == Sender::Page && !from_page {
+            return self.reply(ask, Message::Refused { problem: Problem::new(Code::NotAllowed) });
+        }
+        let message = match request {
+            Request::Hello { version } if version != env!("CARGO_PKG_VERSION") => {
+                Message::Reload { problem: Problem::new(Code::PageOutdated) }
+            }
+            Request::Hello { .. } => Message::View(self.seen(now).page(self.link.view())),
+            Request::FindNumbers { batch, items } => self.find_numbers(batch, items),
+            Request::Dial { key, number } => Message::Dial { dial: self.dial(key, number, now) },
+            Request::GetStatus => Message::Status(self.status(now)),
+            Request::Reconnect => {
+                self.link.reconnect(now);
+                Message::Status(self.status(now))
+            }
+            Request::RetryDelivery { call } => {
+                for row in self.crm.outbox.retry(&call) {
+                    self.store_row(row);
+                }
+                Message::Status(self.status(now))
+            }
+            Request::DiscardDelivery { call } => {
+                let discarded = self.crm.outbox.discard(&call);
+                self.storage.writes.extend(discarded.into_iter().map(|id| Write::DeleteRow { id }));
+                Message::Status(self.status(now))
+            }
+            Request::GetSettings => self.settings_message(),
+            Request::SaveSettings { document } => match self.settings.replaced_by(&document) {
+                Ok(settings) => {
+                    self.take_settings(settings, now);
+                    self.settings_message()
+                }
+                Err(problems) => Message::Invalid { problems },
+            },
+            Request::CheckConnection => return self.check_connection(ask, now),
+        };
+        self.reply(ask, message);
+    }
+
+    fn reply(&mut self, ask: u32, message: Message) {
+        self.out.push_back(Output::Reply { ask, message });
+    }
+
+    // ── Numbers ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    fn find_numbers(&self, batch: u32, items: Vec<TextItem>) -> Message {
+        let region = self.settings.region.0;
+        let found = |found: &Found| FoundNumber {
+            start: found.start,
+            end: found.end,
+            e164: found.number.as_private().clone(),
+            display: found.number.display(),
+            ext: found.ext.clone(),
+        };
+        let items = items.into_iter().take(LARGEST_BATCH).filter_map(|item| {
+            let text = item.text.reveal();
+            let numbers = match phone::find_link(text, region) {
+                Some(link) => vec![link],
+                None => phone::find(text, item.label.as_deref(), region),
+            };
+            (!numbers.is_empty()).then(|| FoundItem { id: item.id, matches: numbers.iter().map(found).collect() })
+        });
+        Message::Numbers { batch, items: items.collect() }
+    }
+
+    // ── Dialling ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// One click: the same click again changes nothing, and what keeps a dial from going out is said.
+    fn dial(&mut self, key: String, number: Private<String>, now: Millis) -> DialView {
+        if let Some(dial) = self.dials.get(&key) {
+            return self.seen(now).dial(dial);
+        }
+        let refused = |number, code| DialView {
+            key: key.clone(),
+            number,
+            phase: DialPhase::Failed,
+            problem: Some(Problem::new(code)),
+        };
+        let Some(number) = E164::parse(number.reveal()).filter(|_| !key.is_empty() && key.len() <= LONGEST_KEY) else {
+            return refused(number, Code::DialNotANumber);
+        };
+        let number = number.as_private().clone();
+        if let Some(dial) = self.live_dial(&number, now) {
+            return dial;
+        }
+        if self.is_talking_to(&number) {
+            return refused(number, Code::DialAlreadyLive);
+        }
+        if self.link.view().state != LinkState::Live {
+            return refused(number, Code::DialOffline);
+        }
+        if self.dials.in_flight().is_some() {
+            return refused(number, Code::DialBusy);
+        }
+        self.dials.add(key.clone(), number.clone(), now);
+        self.storage.dirty = true;
+        self.storage.unsaved_dial = Some(key.clone());
+        DialView { key, number, phase: DialPhase::Dialling, problem: None }
+    }
+
+    /// The dial of this number that is still going on.
+    fn live_dial(&self, number: &Private<String>, now: Millis) -> Option<DialView> {
+        let seen = self.seen(now);
+        seen.dials().into_iter().rev().find(|dial| {
+            dial.number == *number
+                && matches!(dial.phase, DialPhase::Dialling | DialPhase::Ringing | DialPhase::Talking)
+        })
+    }
+
+    fn is_talking_to(&self, number: &Private<String>) -> bool {
+        let region = self.settings.region.0;
+        let mut clients = self.calls.live().filter_map(|call| call.client.number.as_ref());
+        clients.any(|client| phone::same(client.reveal(), number.reveal(), region))
+    }
+
+    // ── Settings ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    fn settings_message(&self) -> Message {
+        Message::Settings { document: self.settings.without_secrets(), secrets: self.settings.secrets() }
+    }
+
+    fn take_settings(&mut self, settings: Settings, now: Millis) {
+        let json = settings.to_json();
+        self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
+        self.out.push_back(Output::Origins(settings.origins()));
+        self.settings = settings;
+        self.configure(now);
+    }
+
+    fn check_connection(&mut self, ask: u32, now: Millis) {
+        self.checks.push(Check::new(ask, &self.settings));
+        if self.settings.phonet.is_some() {
+            self.ask_key();
+        }
+        self.crm.renew = self.settings.kontur.is_some();
+        self.link.reconnect(now);
+    }
+
+    /// Answers the checks that have heard from everybody.
+    pub(super) fn finish_checks(&mut self) {
+        let link = self.link.view();
+        let finished = self.checks.extract_if(.., |check| check.finished(&link).is_some());
+        let replies: Vec<_> = finished.filter_map(|check| Some((check.ask, check.finished(&link)?))).collect();
+        for (ask, items) in replies {
+            self.reply(ask, Message::Checks { items });
+        }
+    }
+
+    /// All that the views are made of.
+    pub(super) fn seen(&self, now: Millis) -> Seen<'_> {
+        Seen { calls: &self.calls, dials: &self.dials, outbox: &self.crm.outbox, settings: &self.settings, now }
+    }
+}

@@ -1,0 +1,119 @@
+//! «Проверить соединение»: each service tried with the saved settings, and what is wrong said in words.
+
+use crate::{
+    core::rest::RestError,
+    phonet::rest,
+    problem::{Code, Problem},
+    protocol::{CheckItem, CheckStep, LinkState, LinkView},
+    settings::{Phonet, Settings},
+};
+
+/// A check that somebody waits for.
+#[derive(Debug)]
+pub struct Check {
+    /// Who asked.
+    pub ask: u32,
+    phonet: Option<Vec<CheckItem>>,
+    kontur: Option<CheckItem>,
+}
+
+impl Check {
+    /// A check of what is configured; the rest is told at once.
+    pub fn new(ask: u32, settings: &Settings) -> Self {
+        let missing = |step, code| CheckItem { step, problem: Some(Problem::new(code)) };
+        Self {
+            ask,
+            phonet: settings
+                .phonet
+                .is_none()
+                .then(|| vec![missing(CheckStep::PhonetKey, Code::PhonetNotConfigured)]),
+            kontur: settings.kontur.is_none().then(|| missing(CheckStep::KonturKey, Code::KonturNotConfigured)),
+        }
+    }
+
+    /// The exchange has told what it thinks of the key and the subscriber.
+    pub fn phonet(&mut self, verdict: &KeyVerdict) {
+        self.phonet.get_or_insert_with(|| match verdict {
+            KeyVerdict::Right => {
+                let right = |step| CheckItem { step, problem: None };
+                vec![right(CheckStep::PhonetKey), right(CheckStep::PhonetSubscriber)]
+            }
+            KeyVerdict::WrongSubscriber(problem) => vec![
+                CheckItem { step: CheckStep::PhonetKey, problem: None },
+                CheckItem { step: CheckStep::PhonetSubscriber, problem: Some(problem.clone()) },
+            ],
+            KeyVerdict::WrongKey(problem) | KeyVerdict::NoAnswer(problem) => {
+                vec![CheckItem { step: CheckStep::PhonetKey, problem: Some(problem.clone()) }]
+            }
+        });
+    }
+
+    /// The CRM has told what it thinks of the key.
+    pub fn kontur(&mut self, problem: Option<Problem>) {
+        self.kontur.get_or_insert(CheckItem { step: CheckStep::KonturKey, problem });
+    }
+
+    /// All lines, once there are all. The link is awaited while it is being opened.
+    pub fn finished(&self, link: &LinkView) -> Option<Vec<CheckItem>> {
+        let (phonet, kontur) = (self.phonet.as_ref()?, self.kontur.as_ref()?);
+        let mut items = phonet.clone();
+        if items.iter().all(|item| item.problem.is_none()) {
+            let problem = match link.state {
+                LinkState::Live => None,
+                LinkState::Connecting => return None,
+                _ => link.problem.clone().or_else(|| Some(Problem::new(Code::PhonetConnectionLost))),
+            };
+            items.push(CheckItem { step: CheckStep::PhonetLink, problem });
+        }
+        items.push(kontur.clone());
+        Some(items)
+    }
+}
+
+/// What the exchange thinks of the key and the subscriber.
+#[derive(Debug)]
+pub enum KeyVerdict {
+    /// Both are known.
+    Right,
+    /// The key is not.
+    WrongKey(Problem),
+    /// The subscriber is not.
+    WrongSubscriber(Problem),
+    /// It does not say.
+    NoAnswer(Problem),
+}
+
+impl KeyVerdict {
+    /// Reads the answer to the list of users, asked for within a fresh session.
+    pub fn read(result: &Result<String, RestError>, phonet: &Phonet) -> Self {
+        match result {
+            Err(RestError::KeyRefused) => {
+                Self::WrongKey(Problem::about(Code::PhonetKeyRefused, [phonet.domain.as_str()]))
+            }
+            Err(RestError::Unreachable) => {
+                Self::NoAnswer(Problem::about(Code::PhonetUnreachable, [phonet.domain.as_str()]))
+            }
+            // The session was opened, so the key is right; some keys may not list the users.
+            Err(RestError::Status(401 | 403)) => Self::Right,
+            Err(RestError::Status(status)) => {
+                Self::NoAnswer(Problem::about(Code::PhonetStatus, [status.to_string()]))
+            }
+            Ok(body) => match rest::users(body) {
+                None => Self::NoAnswer(Problem::about(Code::PhonetUnexpectedAnswer, [phonet.domain.as_str()])),
+                Some(users) => {
+                    let known = users.iter().any(|user| {
+                        let is_email =
+                            |email: &str| email.eq_ignore_ascii_case(&phonet.subscriber);
+                        user.ext.as_deref() == Some(&phonet.subscriber) || user.email.as_deref().is_some_and(is_email)
+                    });
+                    if known {
+                        Self::Right
+                    } else {
+                        let args = [phonet.subscriber.as_str(), phonet.domain.as_str()];
+                        Self::WrongSubscriber(Problem::about(Code::PhonetSubscriberRefused, args))
+                    }
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Dial intents: one click, one dial, whatever else happens.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Millis,
+    private::Private,
+    problem::{Code, Problem},
+};
+
+/// How long an accepted dial may stay without its call before nobody can say what became of it.
+const PATIENCE: Millis = Millis::secs(60);
+/// How long a dial that is over is shown.
+const SHOWN: Millis = Millis::mins(10);
+/// How many dials are remembered, so that a late repeat of a click is known.
+const KEPT: usize = 100;
+
+/// The dials, oldest first.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Dials {
+    dials: VecDeque<Dial>,
+}
+
+/// One dial.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dial {
+    /// The click's idempotency key.
+    pub key: String,
+    /// The number in E.164.
+    pub number: Private<String>,
+    /// When it was asked for.
+    pub asked_at: Millis,
+    /// How far it is.
+    pub state: DialState,
+}
+
+/// How far a dial is. Stored before the exchange hears of it, and after a restart never sent again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "camelCase")]
+pub enum DialState {
+    /// Being stored, then to be sent.
+    Saving,
+    /// Sent, or about to be when the worker died.
+    Sent,
+    /// The exchange said `success`; its call is to come.
+    Accepted,
+    /// Its call is here.
+    Bound {
+        /// The call's `externalId`.
+        call: String,
+    },
+    /// It did not come about.
+    Failed {
+        /// Why.
+        problem: Problem,
+    },
+    /// Nobody can say what became of it.
+    Unknown,
+}
+
+impl Dial {
+    /// Whether its fate is open and no call is bound to it.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.state, DialState::Saving | DialState::Sent | DialState::Accepted)
+    }
+
+    /// Whether the exchange has still to say `success` or `error`.
+    fn is_in_flight(&self) -> bool {
+        matches!(self.state, DialState::Saving | DialState::Sent)
+    }
+}
+
+impl Dials {
+    /// After a restart what was being stored may have been sent.
+    pub fn restarted(&mut self) {
+        for dial in self.dials.iter_mut().filter(|dial| dial.state == DialState::Saving) {
+            dial.state = DialState::Sent;
+        }
+    }
+
+    /// The dial of this click.
+    pub fn get(&self, key: &str) -> Option<&Dial> {
+        self.dials.iter().find(|dial| dial.key == key)
+    }
+
+    /// A dial that must be answered first: the exchange's `success` names none, so only one may be in flight.
+    pub fn in_flight(&self) -> Option<&Dial> {
+        self.dials.iter().find(|dial| dial.is_in_flight())
+    }
+
+    /// The dials whose fate is open.
+    pub fn pending(&self) -> impl Iterator<Item = &Dial> {
+        self.dials.iter().filter(|dial| dial.is_pending())
+    }
+
+    /// A new dial, to be stored.
+    pub fn add(&mut self, key: String, number: Private<String>, now: Millis) {
+        self.dials.push_back(Dial { key, number, asked_at: now, state: DialState::Saving });
+        while self.dials.len() > KEPT {
+            self.dials.pop_front();
+        }
+    }
+
+    /// Sets the state of one dial.
+    pub fn set(&mut self, key: &str, state: DialState) {
+        if let Some(dial) = self.dials.iter_mut().find(|dial| dial.key == key) {
+            dial.state = state;
+        }
+    }
+
+    /// The exchange said `success`; false when nobody had asked.
+    pub fn accepted(&mut self) -> bool {
+        self.answer(DialState::Accepted)
+    }
+
+    /// The exchange said `error`; false when nobody had asked.
+    pub fn refused(&mut self, problem: Problem) -> bool {
+        self.answer(DialState::Failed { problem })
+    }
+
+    fn answer(&mut self, state: DialState) -> bool {
+        let sent = self.dials.iter_mut().find(|dial| dial.state == DialState::Sent);
+        sent.map(|dial| dial.state = state).is_some()
+    }
+
+    /// Binds the oldest open dial of this number to its call.
+    pub fn bind(&mut self, call: &str, same: impl Fn(&str) -> bool) {
+        if let Some(dial) = self.dials.iter_mut().find(|dial| dial.is_pending() && same(dial.number.reveal())) {
+            dial.state = DialState::Bound { call: call.to_owned() };
+        }
+    }
+
+    /// Gives up the dials that waited too long; true when there was one.
+    pub fn expire(&mut self, now: Millis) -> bool {
+        let late = |dial: &&mut Dial| dial.is_pending() && dial.asked_at + PATIENCE <= now;
+        self.dials.iter_mut().filter(late).map(|dial| dial.state = DialState::Unknown).count() > 0
+    }
+
+    /// The dials to be shown, oldest first.
+    pub fn shown(&self, now: Millis) -> impl Iterator<Item = &Dial> {
+        self.dials.iter().filter(move |dial| dial.is_pending() || dial.asked_at + SHOWN > now)
+    }
+
+    /// When something here changes by itself.
+    pub fn next_wake(&self) -> Option<Millis> {
+        self.pending().map(|dial| dial.asked_at + PATIENCE).min()
+    }
+}
+
+/// What an unknown fate is called.
+pub fn unknown() -> Problem {
+    Problem::new(Code::DialUnknown)
+}

@@ -1,0 +1,15 @@
+//! The core: a pure state machine. Inputs in, outputs out; no clock, no randomness and no I/O of its own.
+
+mod access;
+mod backoff;
+mod bridge;
+mod calls;
+mod check;
+mod dials;
+pub mod io;
+mod link;
+mod outbox;
+mod rest;
+mod views;
+
+pub use bridge::Bridge;

@@ -1,0 +1,355 @@
+//! What the CRM is to be told: stored first, then sent in the order of each call, deleted when the CRM has said so.
+
+use std::collections::BTreeSet;
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Millis,
+    core::{
+        backoff::Backoff,
+        io::{HttpAnswer, HttpFailure},
+    },
+    kontur::{
+        answer::{Refusal, is_json},
+        telephony::{Callback, Started},
+    },
+    problem::{Code, Problem},
+};
+
+const BACKOFF: Backoff = Backoff { base: Millis(500), cap: Millis::mins(5) };
+/// How long a request is tried.
+const PATIENCE: Millis = Millis::mins(7 * 24 * 60);
+/// How long the queue rests when the CRM asks to slow down and does not say for how long.
+const PAUSE: Millis = Millis::secs(30);
+/// The longest rest the CRM may ask for.
+const LONGEST_PAUSE: Millis = Millis::mins(60);
+/// How many requests may be under way at a time.
+const PARALLEL: usize = 6;
+
+/// One request to the CRM that is not delivered yet.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// Its key in the database; a later one of the same call is told later.
+    pub id: u32,
+    /// The call's `externalId`.
+    pub call: String,
+    /// What is told.
+    pub callback: Callback,
+    /// When it was written.
+    created_at: Millis,
+    /// Why the CRM refused it; a person decides what becomes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<Problem>,
+    #[serde(skip)]
+    life: Life,
+}
+
+/// What a row has seen in this life of the worker.
+#[derive(Debug, Default)]
+struct Life {
+    stored: Stored,
+    in_flight: bool,
+    /// Whether the CRM may have seen it before.
+    maybe_sent: bool,
+    failures: u32,
+    not_before: Option<Millis>,
+    /// Whether a 401 has brought it a fresh key already.
+    refreshed: bool,
+    /// Why it failed last.
+    problem: Option<Problem>,
+}
+
+#[derive(Debug, Default, PartialEq)]
+enum Stored {
+    /// Read from the database.
+    #[default]
+    Yes,
+    /// With the batch of this number, or the next one.
+    With(Option<u32>),
+}
+
+/// The rows, in the order of their keys.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    rows: Vec<Row>,
+    paused_until: Option<Millis>,
+    paused_for: Option<Problem>,
+}
+
+/// What an answer means for the rest.
+#[derive(Debug, PartialEq)]
+pub enum Verdict {
+    /// The CRM has it; the row is gone. `call-started` brings the communication.
+    Delivered(Option<Box<Delivered>>),
+    /// It will be sent again, or a person will decide.
+    Kept,
+    /// The key was refused: a fresh one is needed.
+    FreshKey,
+}
+
+/// What the answer to `call-started` told.
+#[derive(Debug, PartialEq)]
+pub struct Delivered {
+    /// The call's `externalId`.
+    pub call: String,
+    /// The communication's id.
+    pub communication: String,
+    /// The client's cards.
+    pub links: crate::kontur::telephony::Links,
+}
+
+impl Outbox {
+    /// The rows of an earlier life: the CRM may have seen any of them.
+    pub fn restored(mut rows: Vec<Row>) -> Self {
+        rows.sort_by_key(|row| row.id);
+        for row in &mut rows {
+            row.life.maybe_sent = true;
+        }
+        Self { rows, ..Self::default() }
+    }
+
+    fn next_id(&self) -> u32 {
+        self.rows.last().map_or(1, |row| row.id.wrapping_add(1))
+    }
+
+    /// Adds what the CRM is to be told of a call, and returns its key; nothing is sent before it is stored.
+    pub fn add(&mut self, call: &str, callback: Callback, now: Millis) -> u32 {
+        let id = self.next_id();
+        self.rows.push(Row {
+            id,
+            call: call.to_owned(),
+            callback,
+            created_at: now,
+            set_aside: None,
+            life: Life { stored: Stored::With(None), ..Life::default() },
+        });
+        id
+    }
+
+    /// All rows, to be stored anew after the database failed.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// A row by its key.
+    pub fn get(&self, id: u32) -> Option<&Row> {
+        self.rows.iter().find(|row| row.id == id)
+    }
+
+    fn get_mut(&mut self, id: u32) -> Option<&mut Row> {
+        self.rows.iter_mut().find(|row| row.id == id)
+    }
+
+    /// The rows not yet given to the database go with this batch.
+    pub fn batched(&mut self, batch: u32) {
+        for row in &mut self.rows {
+            if row.life.stored == Stored::With(None) {
+                row.life.stored = Stored::With(Some(batch));
+            }
+        }
+    }
+
+    /// A batch is stored; or it failed, and memory carries on.
+    pub fn stored(&mut self, batch: u32) {
+        for row in &mut self.rows {
+            if matches!(row.life.stored, Stored::With(Some(with)) if with <= batch) {
+                row.life.stored = Stored::Yes;
+            }
+        }
+    }
+
+    /// The rows that may be sent now: of each call the first that nobody set aside, and not too many at a time.
+    pub fn due(&self, now: Millis) -> Vec<u32> {
+        if self.paused_until.is_some_and(|until| until > now) {
+            return Vec::new();
+        }
+        let under_way = self.rows.iter().filter(|row| row.life.in_flight).count();
+        let due = self.heads().filter(|row| row.is_ready() && row.life.not_before.is_none_or(|at| at <= now));
+        due.map(|row| row.id).take(PARALLEL.saturating_sub(under_way)).collect()
+    }
+
+    fn heads(&self) -> impl Iterator<Item = &Row> {
+        let mut calls = BTreeSet::new();
+        self.rows.iter().filter(move |row| row.set_aside.is_none() && calls.insert(row.call.as_str()))
+    }
+
+    /// The row goes out, naming the communication if the CRM has told it. The same request again names the same.
+    pub fn sending(&mut self, id: u32, communication: Option<&str>) -> Option<&Callback> {
+        let row = self.get_mut(id)?;
+        row.life.in_flight = true;
+        let named = row.callback.communication_id();
+        if named.is_none() {
+            *named = communication.map(str::to_owned);
+        }
+        Some(&row.callback)
+    }
+
+    /// The CRM answered, or did not.
+    pub fn answered(
+        &mut self,
+        id: u32,
+        result: &Result<HttpAnswer, HttpFailure>,
+        now: Millis,
+        rng: &mut ChaCha8Rng,
+    ) -> Verdict {
+        let Some(row) = self.get_mut(id) else { return Verdict::Kept };
+        row.life.in_flight = false;
+        let repeated = std::mem::replace(&mut row.life.maybe_sent, true);
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(_) => return self.again(id, Problem::new(Code::KonturUnreachable), None, now, rng),
+        };
+        let body = answer.body.reveal();
+        match (answer.status, &row.callback) {
+            (200..=299, Callback::CallStarted(_)) => match Started::parse(body) {
+                Some(started) => self.delivered(id, Some(started)),
+                None => self.again(id, Problem::new(Code::KonturUnexpectedAnswer), None, now, rng),
+            },
+            (200..=299, _) if is_json(body) => self.delivered(id, None),
+            (200..=399, _) => self.again(id, Problem::new(Code::KonturUnexpectedAnswer), None, now, rng),
+            (401, _) if !row.life.refreshed => {
+                row.life.refreshed = true;
+                Verdict::FreshKey
+            }
+            (401, _) => {
+                row.life.refreshed = false;
+                self.pause(now + Millis::mins(5), Problem::new(Code::KonturKeyRefused));
+                Verdict::Kept
+            }
+            (429, _) => {
+                let wait = retry_after(answer).unwrap_or(PAUSE).min(LONGEST_PAUSE);
+                self.pause(now + wait, Problem::new(Code::KonturTooMany));
+                Verdict::Kept
+            }
+            (408 | 425 | 500..=599, _) => {
+                let problem = Problem::about(Code::KonturStatus, [answer.status.to_string()]);
+                self.again(id, problem, retry_after(answer), now, rng)
+            }
+            // The CRM has the same call already: the answer to an earlier try was lost, or another browser heard of it, too.
+            (409, Callback::RegisterCall(_)) if repeated && Refusal::parse(body).words() == "Error" => {
+                self.delivered(id, None)
+            }
+            (status, _) => {
+                let words = Refusal::parse(body).words();
+                row.set_aside = Some(match words.as_str() {
+                    "" => Problem::about(Code::KonturStatus, [status.to_string()]),
+                    _ => Problem::about(Code::KonturRefused, [words]),
+                });
+                Verdict::Kept
+            }
+        }
+    }
+
+    fn delivered(&mut self, id: u32, started: Option<Started>) -> Verdict {
+        let Some(place) = self.rows.iter().position(|row| row.id == id) else { return Verdict::Kept };
+        let row = self.rows.remove(place);
+        self.paused_for = None;
+        Verdict::Delivered(started.map(|started| {
+            Box::new(Delivered { call: row.call, communication: started.id, links: started.links })
+        }))
+    }
+
+    fn again(
+        &mut self,
+        id: u32,
+        problem: Problem,
+        at_least: Option<Millis>,
+        now: Millis,
+        rng: &mut ChaCha8Rng,
+    ) -> Verdict {
+        if let Some(row) = self.get_mut(id) {
+            row.life.failures += 1;
+            let wait = BACKOFF.wait(row.life.failures, rng).max(at_least.unwrap_or_default().min(LONGEST_PAUSE));
+            row.life.not_before = Some(now + wait);
+            row.life.problem = Some(problem);
+            if row.created_at + PATIENCE <= now {
+                row.set_aside = Some(Problem::new(Code::KonturGaveUp));
+            }
+        }
+        Verdict::Kept
+    }
+
+    /// The whole queue rests; every row is kept.
+    pub fn pause(&mut self, until: Millis, problem: Problem) {
+        self.paused_until = Some(until);
+        self.paused_for = Some(problem);
+    }
+
+    /// The queue goes on at once: the settings have changed, or a person asks for it.
+    pub fn resume(&mut self) {
+        self.paused_until = None;
+        self.paused_for = None;
+        for row in &mut self.rows {
+            row.life.not_before = None;
+        }
+    }
+
+    /// A person has the refused rows of a call sent once more; their keys.
+    pub fn retry(&mut self, call: &str) -> Vec<u32> {
+        let mut changed = Vec::new();
+        for row in self.rows.iter_mut().filter(|row| row.call == call) {
+            row.life.not_before = None;
+            if row.set_aside.take().is_some() {
+                changed.push(row.id);
+            }
+        }
+        changed
+    }
+
+    /// A person gives up the refused rows of a call; their keys.
+    pub fn discard(&mut self, call: &str) -> Vec<u32> {
+        self.rows.extract_if(.., |row| row.call == call && row.set_aside.is_some()).map(|row| row.id).collect()
+    }
+
+    /// How many rows wait, and how many were refused.
+    pub fn counts(&self) -> (usize, usize) {
+        let failed = self.rows.iter().filter(|row| row.set_aside.is_some()).count();
+        (self.rows.len() - failed, failed)
+    }
+
+    /// Why nothing goes out at present, if anything is the matter with the CRM.
+    pub fn problem(&self) -> Option<&Problem> {
+        self.paused_for.as_ref().or_else(|| self.heads().find_map(|row| row.life.problem.as_ref()))
+    }
+
+    /// What is not delivered of a call: why it was refused, or why it waits.
+    pub fn of_call(&self, call: &str) -> Option<Undelivered<'_>> {
+        let mut rows = self.rows.iter().filter(|row| row.call == call).peekable();
+        rows.peek()?;
+        let rows: Vec<_> = rows.collect();
+        Some(match rows.iter().find_map(|row| row.set_aside.as_ref()) {
+            Some(problem) => Undelivered::Refused(problem),
+            None => Undelivered::Waiting(rows.iter().find_map(|row| row.life.problem.as_ref())),
+        })
+    }
+
+    /// When something here is due by itself.
+    pub fn next_wake(&self, now: Millis) -> Option<Millis> {
+        if let Some(until) = self.paused_until.filter(|until| *until > now) {
+            return (!self.rows.is_empty()).then_some(until);
+        }
+        self.heads().filter(|row| row.is_ready()).filter_map(|row| row.life.not_before).min()
+    }
+}
+
+/// Why a call is not delivered.
+pub enum Undelivered<'a> {
+    /// It waits; the reason of the last failure.
+    Waiting(Option<&'a Problem>),
+    /// The CRM refused some of it.
+    Refused(&'a Problem),
+}
+
+impl Row {
+    fn is_ready(&self) -> bool {
+        self.life.stored == Stored::Yes && !self.life.in_flight
+    }
+}
+
+/// `Retry-After` in seconds; a date is not worth a calendar here.
+fn retry_after(answer: &HttpAnswer) -> Option<Millis> {
+    answer.retry_after.as_ref()?.trim().parse().ok().filter(|seconds| *seconds >= 0).map(Millis::secs)
+}

@@ -1,0 +1,156 @@
+//! What the CRM's pages and the popup show, made anew from the state each time.
+
+use crate::{
+    Millis,
+    core::{
+        calls::{Call, Calls},
+        dials::{Dial, DialState, Dials, unknown},
+        outbox::{Outbox, Undelivered},
+    },
+    phone,
+    private::Private,
+    protocol::{
+        CallPhase, CallView, CardKind, CardLink, ClientView, DeliveryState, DeliveryView, DialPhase, DialView,
+        Direction, LinkView, PageView,
+    },
+    settings::Settings,
+};
+
+/// How long an ended call stays on the card.
+const LINGER: Millis = Millis::mins(1);
+/// How many ended calls the popup lists.
+pub const RECENT: usize = 20;
+
+/// All that the views are made of.
+pub struct Seen<'a> {
+    /// The calls.
+    pub calls: &'a Calls,
+    /// The dials.
+    pub dials: &'a Dials,
+    /// What is not delivered.
+    pub outbox: &'a Outbox,
+    /// The settings.
+    pub settings: &'a Settings,
+    /// Now.
+    pub now: Millis,
+}
+
+impl Seen<'_> {
+    /// What a CRM page shows.
+    pub fn page(&self, link: LinkView) -> PageView {
+        let lingering = self.calls.ended().filter(|call| leaves_at(call).is_some_and(|at| at > self.now));
+        let mut calls: Vec<_> = lingering.chain(self.calls.live()).map(|call| self.call(call)).collect();
+        calls.sort_by_key(|call| call.started_at);
+        PageView { link, dials: self.dials(), calls }
+    }
+
+    /// The dials, oldest first.
+    pub fn dials(&self) -> Vec<DialView> {
+        self.dials.shown(self.now).map(|dial| self.dial(dial)).collect()
+    }
+
+    /// When an ended call leaves the card.
+    pub fn next_wake(&self) -> Option<Millis> {
+        self.calls.ended().filter_map(leaves_at).filter(|at| *at > self.now).min()
+    }
+
+    /// One dial.
+    pub fn dial(&self, dial: &Dial) -> DialView {
+        let (phase, problem) = match &dial.state {
+            DialState::Saving | DialState::Sent | DialState::Accepted => (DialPhase::Dialling, None),
+            DialState::Failed { problem } => (DialPhase::Failed, Some(problem.clone())),
+            DialState::Unknown => (DialPhase::Unknown, Some(unknown())),
+            DialState::Bound { call } => {
+                let phase = match self.calls.get(call).map(phase_of) {
+                    Some(CallPhase::Ringing) => DialPhase::Ringing,
+                    Some(CallPhase::Talking) => DialPhase::Talking,
+                    Some(CallPhase::Ended) | None => DialPhase::Ended,
+                };
+                (phase, None)
+            }
+        };
+        DialView { key: dial.key.clone(), number: dial.number.clone(), phase, problem }
+    }
+
+    /// One call.
+    pub fn call(&self, call: &Call) -> CallView {
+        CallView {
+            id: call.id.clone(),
+            direction: call.direction,
+            phase: phase_of(call),
+            answered: call.answered_at().is_some(),
+            client: self.client(call),
+            line: call.line.as_ref().map(|line| self.display(line)),
+            started_at: call.started_at,
+            answered_at: call.answered_at(),
+            ended_at: call.ended_at,
+            links: self.links(call),
+            delivery: self.delivery(call),
+        }
+    }
+
+    fn client(&self, call: &Call) -> ClientView {
+        if call.direction == Direction::Internal {
+            let ext = call.colleague.clone();
+            let name = ext.as_deref().and_then(|ext| self.settings.name_of(ext)).cloned();
+            return ClientView { name, company: None, number: ext.map(Private::new) };
+        }
+        ClientView {
+            name: call.client.name.clone(),
+            company: call.client.company.clone(),
+            number: call.client.number.as_ref().map(|number| self.display(number)),
+        }
+    }
+
+    fn display(&self, number: &Private<String>) -> Private<String> {
+        phone::display(number, self.settings.region.0)
+    }
+
+    fn links(&self, call: &Call) -> Vec<CardLink> {
+        let Some(kontur) = &self.settings.kontur else { return Vec::new() };
+        let cards = [
+            (CardKind::Contact, &kontur.cards.contact, &call.links.contact_ids),
+            (CardKind::Company, &kontur.cards.company, &call.links.company_ids),
+            (CardKind::Deal, &kontur.cards.deal, &call.links.deal_ids),
+        ];
+        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let links = cards.into_iter().filter_map(|(card, template, ids)| Some((card, template.as_ref()?, ids)));
+        links
+            .flat_map(|(card, template, ids)| ids.iter().map(move |id| (card, template, id)))
+            .map(|(card, template, id)| CardLink {
+                card,
+                url: template.replace("{ws}", &encode(&kontur.workspace)).replace("{id}", &encode(id)),
+            })
+            .collect()
+    }
+
+    fn delivery(&self, call: &Call) -> DeliveryView {
+        match self.outbox.of_call(&call.id) {
+            Some(Undelivered::Refused(problem)) => {
+                DeliveryView { state: DeliveryState::Failed, problem: Some(problem.clone()) }
+            }
+            Some(Undelivered::Waiting(problem)) => {
+                DeliveryView { state: DeliveryState::Waiting, problem: problem.cloned() }
+            }
+            None if !call.told => DeliveryView::default(),
+            None if phase_of(call) == CallPhase::Ended => {
+                DeliveryView { state: DeliveryState::Delivered, problem: None }
+            }
+            None => DeliveryView { state: DeliveryState::Waiting, problem: None },
+        }
+    }
+}
+
+fn phase_of(call: &Call) -> CallPhase {
+    if call.ended_at.is_some() {
+        CallPhase::Ended
+    } else if call.answered_at().is_some() {
+        CallPhase::Talking
+    } else {
+        CallPhase::Ringing
+    }
+}
+
+fn leaves_at(call: &Call) -> Option<Millis> {
+    call.closed_at.map(|at| at + LINGER)
+}

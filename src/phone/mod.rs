@@ -1,0 +1,85 @@
+//! Phone numbers: E.164 out of what people write, and the places where a text holds one.
+
+mod find;
+
+pub use find::{Found, find, find_link};
+pub use rlibphonenumber::enums::Region;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat};
+
+use crate::private::Private;
+
+/// A phone number in E.164, with `+`: `+79161234567`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct E164(Private<String>);
+
+impl E164 {
+    /// Reads exactly E.164: a `+` and 7 to 15 digits with a country code that exists.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('+')?;
+        let plausible = (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = plausible.then(|| PHONE_NUMBER_UTIL.parse(text, None::<Region>).ok()).flatten()?;
+        Some(Self::of(&number))
+    }
+
+    fn of(number: &PhoneNumber) -> Self {
+        Self(Private::new(number.format_as(PhoneNumberFormat::E164).into_owned()))
+    }
+
+    /// The number, with `+`.
+    pub fn as_private(&self) -> &Private<String> {
+        &self.0
+    }
+
+    /// The number for people: `+7 916 123-45-67`.
+    pub fn display(&self) -> Private<String> {
+        let number = PHONE_NUMBER_UTIL.parse(self.0.reveal(), None::<Region>).ok();
+        number.map_or_else(
+            || self.0.clone(),
+            |number| Private::new(number.format_as(PhoneNumberFormat::International).into_owned()),
+        )
+    }
+}
+
+/// The number as a service wrote it, read with or without its `+`; `None` where it is no number of any country.
+pub fn normalize(written: &str, region: Region) -> Option<E164> {
+    let digits: String = written.chars().filter(char::is_ascii_digit).collect();
+    let parse = |text: &str| {
+        let number = PHONE_NUMBER_UTIL.parse(text, Some(region)).ok()?;
+        number.is_possible_with_reason().ok().map(|_| E164::of(&number))
+    };
+    if written.trim_start().starts_with('+') { parse(&format!("+{digits}")) } else { parse(&digits) }
+}
+
+/// Whether two numbers, as two services wrote them, are the same.
+pub fn same(one: &str, other: &str, region: Region) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    digits(one) == digits(other)
+        || normalize(one, region).is_some_and(|number| normalize(other, region).as_ref() == Some(&number))
+}
+
+/// The number for people; as the service wrote it where it is no number of any country.
+pub fn display(written: &Private<String>, region: Region) -> Private<String> {
+    normalize(written.reveal(), region).map_or_else(|| written.clone(), |number| number.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e164_admits_nothing_else() {
+        assert!(E164::parse("+79451235489").is_some());
+        for text in ["", "+", "79451235489", "+7945123548912345", "+7 945 123 54 89", "+99912345678", "+7945<script>"] {
+            assert!(E164::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_same_number_in_other_clothes() {
+        assert!(same("+79161234567", "79161234567", Region::RU));
+        assert!(same("89161234567", "+7 916 123-45-67", Region::RU));
+        assert!(!same("79161234567", "79161234568", Region::RU));
+        assert_eq!(display(&"79161234567".into(), Region::RU).reveal(), "+7 916 123-45-67");
+        assert_eq!(display(&"anonymous".into(), Region::RU).reveal(), "anonymous");
+    }
+}

@@ -1,0 +1,112 @@
+//! The REST calls used beside the connector («HTTPS API v4.1»). A session is a cookie that the browser keeps.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{connector::CallEvent, lenient};
+use crate::{Millis, private::Private};
+
+/// `POST`: opens a session.
+pub const AUTHORIZE: &str = "/rest/security/authorize";
+/// `GET`: the employees.
+pub const USERS: &str = "/rest/users";
+/// `GET`: the calls that are going on.
+pub const ACTIVE_CALLS: &str = "/rest/calls/active/v3";
+
+/// The body of [`AUTHORIZE`].
+pub fn authorize_body(domain: &str, api_key: &str) -> Private<String> {
+    Private::new(serde_json::json!({ "domain": domain, "apiKey": api_key }).to_string())
+}
+
+/// The most records that one page of the history may have.
+pub const HISTORY_PAGE: u32 = 50;
+
+/// `GET`: a page of the company's history, `from` to `to`.
+pub fn history_path(from: Millis, to: Millis, offset: u32) -> String {
+    format!("/rest/calls/company.api?timeFrom={}&timeTo={}&limit={HISTORY_PAGE}&offset={offset}", from.0, to.0)
+}
+
+/// An employee.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct User {
+    /// The internal number.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub ext: Option<String>,
+    /// The e-mail address.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub email: Option<String>,
+}
+
+/// Reads the answer of [`USERS`]; `None` when it is no list.
+pub fn users(body: &str) -> Option<Vec<User>> {
+    list(body)?.into_iter().map(|user| serde_json::from_value(user).ok()).collect()
+}
+
+/// Reads the answer of [`ACTIVE_CALLS`]; `None` when it is no list. Rows that are no calls are left out.
+pub fn active_calls(body: &str) -> Option<Vec<CallEvent>> {
+    Some(list(body)?.into_iter().filter_map(CallEvent::from_active).collect())
+}
+
+/// One leg of the history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryRecord {
+    /// The leg.
+    pub uuid: String,
+    /// When it ended; the history counts in whole seconds.
+    pub end_at: Millis,
+    /// When it was answered: absent where nobody talked.
+    pub bridge_at: Option<Millis>,
+}
+
+/// Reads a page of the history; `None` when it is no list. Rows without a name or an end are left out.
+pub fn history(body: &str) -> Option<Vec<HistoryRecord>> {
+    Some(list(body)?.into_iter().filter_map(|row| HistoryRecord::from_raw(serde_json::from_value(row).ok()?)).collect())
+}
+
+impl HistoryRecord {
+    fn from_raw(raw: RawRecord) -> Option<Self> {
+        let end_at = raw.end_at?;
+        let talked = raw.bill_secs.filter(|&seconds| seconds >= 0);
+        let bridge_at = (raw.disposition == Some(0)).then(|| end_at - Millis::secs(talked.unwrap_or(0)));
+        Some(Self { uuid: raw.uuid?, end_at, bridge_at })
+    }
+}
+
+fn list(body: &str) -> Option<Vec<Value>> {
+    match serde_json::from_str(body).ok()? {
+        Value::Array(rows) => Some(rows),
+        _ => None,
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawRecord {
+    #[serde(deserialize_with = "lenient::text")]
+    uuid: Option<String>,
+    #[serde(deserialize_with = "lenient::moment")]
+    end_at: Option<Millis>,
+    #[serde(deserialize_with = "lenient::integer")]
+    bill_secs: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    disposition: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_the_exchange_answers() {
+        let calls = active_calls(r#"[{"lastEvent":"call.bridge","uuid":"a","lgDirection":2},{"uuid":"b"},7]"#).unwrap();
+        assert_eq!(calls.len(), 1);
+        assert_eq!(active_calls("<html>"), None);
+        assert_eq!(users(r#"[{"id":1,"ext":1,"email":"a@b.c"}]"#).unwrap()[0].ext.as_deref(), Some("1"));
+        let records = history(
+            r#"[{"uuid":"a","endAt":1473973210000,"billSecs":4,"disposition":0},{"uuid":"b","endAt":1473973210,"disposition":1}]"#,
+        )
+        .unwrap();
+        assert_eq!(records[0].bridge_at, Some(Millis(1_473_973_206_000)));
+        assert_eq!((records[1].end_at, records[1].bridge_at), (Millis(1_473_973_210_000), None));
+    }
+}

@@ -1,0 +1,133 @@
+//! What went wrong, as data: a code and its arguments. The sentence a person reads is `problem_<code>` in
+//! `extension/_locales`, in that person's language; it says what happened, to whom, and what to do.
+
+use serde::{Deserialize, Serialize};
+
+/// A problem shown to the user. `{"code": "phonetKeyRefused", "args": ["demo.phonet.com.ua"]}` on the wire;
+/// the arguments fill `$1`, `$2`… of the message. They hold no key, and a number or a name only where the user
+/// who reads the sentence typed or sees it anyway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Which sentence to show.
+    pub code: Code,
+    /// What the sentence speaks of, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+}
+
+impl Problem {
+    /// A problem whose sentence takes no arguments.
+    pub fn new(code: Code) -> Self {
+        Self { code, args: Vec::new() }
+    }
+
+    /// A problem whose sentence names one or more things.
+    pub fn about<I>(code: Code, args: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        Self { code, args: args.into_iter().map(Into::into).collect() }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// The closed set of problems.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Code { $($(#[$doc])* #[serde(rename = $text)] $name,)* }
+
+        impl Code {
+            /// Every code, so that a test can hold the message files against them.
+            pub const ALL: &[(Code, &str)] = &[$((Code::$name, $text),)*];
+        }
+    };
+}
+
+codes! {
+    // Settings.
+    /// No exchange is set up yet.
+    PhonetNotConfigured = "phonetNotConfigured",
+    /// No CRM is set up yet.
+    KonturNotConfigured = "konturNotConfigured",
+    /// The settings are no JSON: `$1` what the parser says.
+    SettingsNotJson = "settingsNotJson",
+    /// A key the settings do not know: `$1` its path.
+    SettingsUnknownKey = "settingsUnknownKey",
+    /// A value of the wrong type or shape: `$1` its path.
+    SettingsWrongType = "settingsWrongType",
+    /// A required value is missing: `$1` its path.
+    SettingsMissing = "settingsMissing",
+    /// A value that cannot be right: `$1` its path.
+    SettingsWrongValue = "settingsWrongValue",
+    /// Plain http or ws to anything but this computer: `$1` its path.
+    SettingsInsecureAddress = "settingsInsecureAddress",
+    /// The settings come from a newer Trubka: `$1` their version.
+    SettingsTooNew = "settingsTooNew",
+
+    // The exchange.
+    /// The exchange does not answer: `$1` its host.
+    PhonetUnreachable = "phonetUnreachable",
+    /// The exchange refuses the key: `$1` its host.
+    PhonetKeyRefused = "phonetKeyRefused",
+    /// The key is good, yet the connection is refused: the subscriber `$1` is not known at `$2`.
+    PhonetSubscriberRefused = "phonetSubscriberRefused",
+    /// The exchange answered with HTTP status `$1`.
+    PhonetStatus = "phonetStatus",
+    /// The exchange at `$1` answered something that is not its API.
+    PhonetUnexpectedAnswer = "phonetUnexpectedAnswer",
+    /// A message of the exchange could not be read and was left out.
+    PhonetBadFrame = "phonetBadFrame",
+    /// The exchange sent an event of a kind we do not know: `$1`.
+    PhonetUnknownEvent = "phonetUnknownEvent",
+    /// The connection was lost.
+    PhonetConnectionLost = "phonetConnectionLost",
+    /// The exchange went silent and the connection is made anew.
+    PhonetSilent = "phonetSilent",
+
+    // Dialling.
+    /// Not connected to the exchange, so nothing was dialled.
+    DialOffline = "dialOffline",
+    /// What was asked to be dialled is no phone number.
+    DialNotANumber = "dialNotANumber",
+    /// Another dial is still waiting for the exchange.
+    DialBusy = "dialBusy",
+    /// This number is being dialled or talked to already.
+    DialAlreadyLive = "dialAlreadyLive",
+    /// The exchange refused: `$1` its words.
+    DialRefused = "dialRefused",
+    /// The exchange accepted, and then no call appeared; it is not repeated by itself.
+    DialUnknown = "dialUnknown",
+
+    // The CRM.
+    /// The CRM does not answer.
+    KonturUnreachable = "konturUnreachable",
+    /// The CRM refuses the integration's key.
+    KonturKeyRefused = "konturKeyRefused",
+    /// The integration is not installed in the workspace.
+    KonturNotInstalled = "konturNotInstalled",
+    /// The key belongs to another workspace: `$1` the one it belongs to, `$2` the one in the settings.
+    KonturWrongWorkspace = "konturWrongWorkspace",
+    /// The CRM answered with HTTP status `$1`.
+    KonturStatus = "konturStatus",
+    /// The CRM refused the request: `$1` its words.
+    KonturRefused = "konturRefused",
+    /// The CRM answered something that is not its API.
+    KonturUnexpectedAnswer = "konturUnexpectedAnswer",
+    /// The CRM asks to slow down.
+    KonturTooMany = "konturTooMany",
+    /// The CRM could not take the call within seven days.
+    KonturGaveUp = "konturGaveUp",
+
+    // This browser.
+    /// Saving to the browser's database fails: calls are kept in memory only.
+    StorageFailed = "storageFailed",
+    /// The browser has not granted access to `$1`.
+    PermissionMissing = "permissionMissing",
+    /// The page runs an older content script than the extension: reload it.
+    PageOutdated = "pageOutdated",
+    /// A request that this sender may not make.
+    NotAllowed = "notAllowed",
+    /// A message that could not be understood.
+    BadRequest = "badRequest",
+}

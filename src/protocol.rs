@@ -1,0 +1,408 @@
+//! The messages between the background and everybody else: one tagged type each way.
+//!
+//! A [`Request`] is answered by exactly one [`Message`]; a [`Message::View`] or [`Message::Status`] also goes out unasked
+//! whenever what it shows has changed, whole each time, so that losing one loses nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Millis, private::Private, problem::Problem};
+
+/// The most bytes of JSON a request from a page may have.
+pub const MAX_PAGE_REQUEST: usize = 256 * 1024;
+
+/// Who sent a request, as the browser says, never as the message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// Our content script on a page: hostile until checked.
+    Page,
+    /// A page of the extension itself: popup or options.
+    Extension,
+}
+
+/// What a content script, the popup or the options ask for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Request {
+    /// A content script starts. Answered by [`Message::View`], or [`Message::Reload`] when `version` is not ours.
+    Hello {
+        /// The version of the extension that the content script came with.
+        version: String,
+    },
+    /// Which parts of these texts are phone numbers? Answered by [`Message::Numbers`].
+    FindNumbers {
+        /// Returned as it is, so that an answer to text that has changed can be told apart.
+        batch: u32,
+        /// The texts.
+        items: Vec<TextItem>,
+    },
+    /// The user clicked a number. Answered by [`Message::Dial`].
+    Dial {
+        /// The click's own idempotency key (a UUID): the same key never dials twice.
+        key: String,
+        /// The number in E.164, with `+`.
+        number: Private<String>,
+    },
+    /// Everything the popup shows. Answered by [`Message::Status`].
+    GetStatus,
+    /// Try the connection to the exchange now instead of waiting. Answered by [`Message::Status`].
+    Reconnect,
+    /// Send what the CRM refused for this call once more. Answered by [`Message::Status`].
+    RetryDelivery {
+        /// The call's `externalId`.
+        call: String,
+    },
+    /// Give up what the CRM refused for this call. Answered by [`Message::Status`].
+    DiscardDelivery {
+        /// The call's `externalId`.
+        call: String,
+    },
+    /// The settings without their secrets. Answered by [`Message::Settings`].
+    GetSettings,
+    /// Replace the settings; a secret left out stays as it was. Answered by [`Message::Settings`] or [`Message::Invalid`].
+    SaveSettings {
+        /// The settings document, as JSON text: a whole file may be given as it is.
+        document: String,
+    },
+    /// Try each service with the saved settings. Answered by [`Message::Checks`].
+    CheckConnection,
+}
+
+/// One text of a page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextItem {
+    /// The page's name for it.
+    pub id: u32,
+    /// The text as it stands on the page, or the address of a `tel:` link.
+    pub text: Private<String>,
+    /// The words that name the field: its label or its column's header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// What the background says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Message {
+    /// What a CRM page shows.
+    View(PageView),
+    /// The content script is older than the extension: the page must be reloaded.
+    Reload {
+        /// The sentence to show.
+        problem: Problem,
+    },
+    /// The phone numbers found.
+    Numbers {
+        /// The request's batch.
+        batch: u32,
+        /// Only the texts that hold a number.
+        items: Vec<FoundItem>,
+    },
+    /// What became of a click.
+    Dial {
+        /// The dial with the request's key, or the one that keeps it from going out.
+        dial: DialView,
+    },
+    /// What the popup shows.
+    Status(StatusView),
+    /// The settings in force.
+    Settings {
+        /// The document without its secrets.
+        document: serde_json::Value,
+        /// Which secrets are set, by path.
+        secrets: Vec<String>,
+    },
+    /// The settings were not taken, and nothing has changed.
+    Invalid {
+        /// Each thing that is wrong.
+        problems: Vec<Problem>,
+    },
+    /// What the check of the connections found, a line each.
+    Checks {
+        /// The steps in the order in which they were tried.
+        items: Vec<CheckItem>,
+    },
+    /// The request could not be served.
+    Refused {
+        /// Why.
+        problem: Problem,
+    },
+}
+
+/// The numbers in one text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoundItem {
+    /// The page's name for the text.
+    pub id: u32,
+    /// In the order of the text.
+    pub matches: Vec<FoundNumber>,
+}
+
+/// One phone number in a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoundNumber {
+    /// Where it starts, in UTF-16 units, as JavaScript counts.
+    pub start: u32,
+    /// Where it ends, exclusive, in UTF-16 units.
+    pub end: u32,
+    /// The number in E.164, with `+`.
+    pub e164: Private<String>,
+    /// The number for people, in its international format.
+    pub display: Private<String>,
+    /// The extension behind it, digits only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ext: Option<String>,
+}
+
+/// The state a CRM page shows: buttons by number, the card by call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PageView {
+    /// The connection to the exchange.
+    pub link: LinkView,
+    /// The dials of the last minutes, oldest first.
+    pub dials: Vec<DialView>,
+    /// The calls that are live or ended less than a minute ago, oldest first.
+    pub calls: Vec<CallView>,
+}
+
+/// The connection to the exchange, as it truly is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkView {
+    /// Where it stands.
+    pub state: LinkState,
+    /// Since when, in epoch milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Millis>,
+    /// When it is tried again, in epoch milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Millis>,
+    /// Why it is not live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// Where the connection stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LinkState {
+    /// Not set up.
+    #[default]
+    Off,
+    /// Being opened for the first time.
+    Connecting,
+    /// Open.
+    Live,
+    /// Lost, and tried again.
+    Reconnecting,
+    /// The browser says that there is no network.
+    Offline,
+    /// The exchange refuses the key or the subscriber; tried again rarely.
+    Refused,
+    /// The browser does not grant access to the exchange.
+    PermissionMissing,
+}
+
+/// One dial: from the click to the end of its call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DialView {
+    /// The click's idempotency key.
+    pub key: String,
+    /// The number in E.164, with `+`.
+    pub number: Private<String>,
+    /// How far it is.
+    pub phase: DialPhase,
+    /// Why it failed, or what is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// How far a dial is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DialPhase {
+    /// Asked of the exchange.
+    Dialling,
+    /// Its call rings.
+    Ringing,
+    /// Answered.
+    Talking,
+    /// Over.
+    Ended,
+    /// It did not come about; it may be tried again.
+    Failed,
+    /// Nobody can say whether it rang; it is not repeated by itself.
+    Unknown,
+}
+
+/// One call for the card and the popup.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallView {
+    /// The call's `externalId`.
+    pub id: String,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// How far it is.
+    pub phase: CallPhase,
+    /// Whether anybody talked, once it has ended.
+    pub answered: bool,
+    /// The other party; empty for a withheld number.
+    pub client: ClientView,
+    /// The company's own line that the client called or was called from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<Private<String>>,
+    /// When it began to ring, in epoch milliseconds, by the exchange's clock.
+    pub started_at: Millis,
+    /// When it was answered, in epoch milliseconds, by the exchange's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Millis>,
+    /// When it ended, in epoch milliseconds, by the exchange's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Millis>,
+    /// The client's cards in the CRM.
+    pub links: Vec<CardLink>,
+    /// Whether the CRM has it.
+    pub delivery: DeliveryView,
+}
+
+/// Which way a call goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Direction {
+    /// A client calls.
+    Inbound,
+    /// A client is called.
+    Outbound,
+    /// Colleagues among themselves.
+    Internal,
+}
+
+/// How far a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CallPhase {
+    /// It rings.
+    Ringing,
+    /// It was answered and goes on.
+    Talking,
+    /// It is over.
+    Ended,
+}
+
+/// The other party of a call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientView {
+    /// The name by which the exchange's address book knows the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Private<String>>,
+    /// The company by which the exchange's address book knows the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<Private<String>>,
+    /// The number for people: international format, or a colleague's extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<Private<String>>,
+}
+
+/// One card of the client in the CRM.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CardLink {
+    /// What it is a card of.
+    pub card: CardKind,
+    /// Its address in the CRM.
+    pub url: String,
+}
+
+/// What a card in the CRM is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CardKind {
+    /// A person.
+    Contact,
+    /// A company.
+    Company,
+    /// A deal.
+    Deal,
+}
+
+/// Whether the CRM has a call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryView {
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Why it waits or was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// Where the delivery of a call stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DeliveryState {
+    /// Nothing is meant for the CRM: another browser tells it.
+    #[default]
+    None,
+    /// Something is on its way or waits to be sent.
+    Waiting,
+    /// The CRM has it all.
+    Delivered,
+    /// The CRM refused something; to be retried or discarded.
+    Failed,
+}
+
+/// What the popup shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusView {
+    /// The connection to the exchange.
+    pub link: LinkView,
+    /// What keeps the CRM from being told, if anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crm: Option<Problem>,
+    /// What keeps the browser's database from saving, if anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Problem>,
+    /// The last message of the exchange that could not be read, if one came lately.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Problem>,
+    /// «Нет на месте», as the exchange said last; absent while it has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<bool>,
+    /// Live calls, oldest first.
+    pub current: Vec<CallView>,
+    /// The last calls that ended, newest first.
+    pub recent: Vec<CallView>,
+    /// The dials of the last minutes, oldest first.
+    pub dials: Vec<DialView>,
+    /// Requests to the CRM that wait.
+    pub waiting: u32,
+    /// Requests to the CRM that were refused.
+    pub failed: u32,
+}
+
+/// One step of the check of the connections.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckItem {
+    /// What was tried; its name is `check_<step>` in the message files.
+    pub step: CheckStep,
+    /// What is wrong, or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// What the check of the connections tries, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CheckStep {
+    /// The exchange's key.
+    PhonetKey,
+    /// The subscriber at the exchange.
+    PhonetSubscriber,
+    /// The live connection to the exchange.
+    PhonetLink,
+    /// The CRM's key and workspace.
+    KonturKey,
+}

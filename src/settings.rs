@@ -1,0 +1,401 @@
+//! The settings: one JSON document, described by `docs/settings.schema.json`.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    phone::Region,
+    private::Private,
+    problem::{Code, Problem},
+};
+
+/// The document's version that this code writes and reads.
+const VERSION: u64 = 1;
+/// The paths of the secrets: never shown, kept where a new document leaves them out.
+const SECRETS: &[(&str, &str)] = &[("phonet", "apiKey"), ("kontur", "apiKey"), ("kontur", "secret")];
+
+/// All settings, checked.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The exchange, if one is set up.
+    pub phonet: Option<Phonet>,
+    /// The CRM, if it is set up.
+    pub kontur: Option<Kontur>,
+    /// Who is who.
+    pub directory: Vec<Person>,
+    /// The country of numbers that name none.
+    pub region: DefaultRegion,
+    /// The document all this was read from, secrets included.
+    document: Private<Value>,
+}
+
+/// The country of numbers that name none; Russia unless set.
+#[derive(Clone, Copy, Debug)]
+pub struct DefaultRegion(pub Region);
+
+impl Default for DefaultRegion {
+    fn default() -> Self {
+        Self(Region::RU)
+    }
+}
+
+/// The exchange: «Настройки» → «Интеграция» → «Другая CRM система» in Phonet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phonet {
+    /// The exchange's domain, such as `qwerty.phonet.com.ua`.
+    pub domain: String,
+    /// The key.
+    pub api_key: Private<String>,
+    /// Whose events are wanted: an internal number or an e-mail address.
+    pub subscriber: String,
+    /// The origin of its addresses, `https://<domain>` unless set otherwise.
+    pub address: String,
+}
+
+/// The CRM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kontur {
+    /// The workspace's name or id.
+    pub workspace: String,
+    /// The integration's key.
+    pub api_key: Private<String>,
+    /// A public integration's secret, `name=value`.
+    pub secret: Option<Private<String>>,
+    /// Who the agent is in the CRM.
+    pub user_id: Option<String>,
+    /// Where the client's cards are: templates with `{ws}` and `{id}`; no link where empty.
+    pub cards: Cards,
+    /// The origin of its addresses, `https://crm.kontur.ru` unless set otherwise.
+    pub address: String,
+}
+
+/// The addresses of the client's cards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cards {
+    /// Of a person.
+    pub contact: Option<String>,
+    /// Of a company.
+    pub company: Option<String>,
+    /// Of a deal.
+    pub deal: Option<String>,
+}
+
+/// One line of the directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The internal number at the exchange.
+    pub ext: String,
+    /// The user in the CRM.
+    pub user_id: Option<String>,
+    /// The name.
+    pub name: Option<Private<String>>,
+}
+
+impl Settings {
+    /// The settings as stored. A document that cannot be read counts as none: the user is asked to set up anew.
+    pub fn load(stored: Option<&str>) -> Self {
+        stored.and_then(|json| Self::parse(json, &Value::Null).ok()).unwrap_or_default()
+    }
+
+    /// Takes a new document; secrets it leaves out stay as they are. All that is wrong with it is told at once.
+    pub fn replaced_by(&self, document: &str) -> Result<Self, Vec<Problem>> {
+        Self::parse(document, self.document.reveal())
+    }
+
+    /// The document with its secrets, for storage.
+    pub fn to_json(&self) -> Private<String> {
+        Private::new(self.document.reveal().to_string())
+    }
+
+    /// The document without its secrets, for the screen.
+    pub fn without_secrets(&self) -> Value {
+        let mut document = self.document.reveal().clone();
+        if document.is_null() {
+            document = serde_json::json!({ "version": VERSION });
+        }
+        for (section, key) in SECRETS {
+            if let Some(section) = document.get_mut(section).and_then(Value::as_object_mut) {
+                section.remove(*key);
+            }
+        }
+        document
+    }
+
+    /// The paths of the secrets that are set.
+    pub fn secrets(&self) -> Vec<String> {
+        let document = self.document.reveal();
+        let set = |section: &str, key: &str| document.get(section).is_some_and(|section| section.get(key).is_some());
+        SECRETS.iter().filter(|(section, key)| set(section, key)).map(|(section, key)| format!("{section}.{key}")).collect()
+    }
+
+    /// The agent's own internal number, where it is known: the subscriber, or the directory's line of the agent's own user.
+    pub fn own_ext(&self) -> Option<&str> {
+        let subscriber = &self.phonet.as_ref()?.subscriber;
+        if !subscriber.contains('@') {
+            return Some(subscriber);
+        }
+        let own = self.kontur.as_ref()?.user_id.as_deref()?;
+        self.directory.iter().find(|person| person.user_id.as_deref() == Some(own)).map(|person| person.ext.as_str())
+    }
+
+    /// The CRM's user behind an internal number; never guessed.
+    pub fn user_id(&self, ext: &str) -> Option<&str> {
+        let listed = self.directory.iter().find(|person| person.ext == ext).and_then(|person| person.user_id.as_deref());
+        let own = || {
+            let own = self.kontur.as_ref()?.user_id.as_deref();
+            own.filter(|_| self.own_ext() == Some(ext))
+        };
+        listed.or_else(own)
+    }
+
+    /// The name behind an internal number.
+    pub fn name_of(&self, ext: &str) -> Option<&Private<String>> {
+        self.directory.iter().find(|person| person.ext == ext).and_then(|person| person.name.as_ref())
+    }
+
+    /// The origins that must be reachable.
+    pub fn origins(&self) -> Vec<String> {
+        let phonet = self.phonet.iter().map(|phonet| phonet.address.clone());
+        phonet.chain(self.kontur.iter().map(|kontur| kontur.address.clone())).collect()
+    }
+
+    fn parse(json: &str, old: &Value) -> Result<Self, Vec<Problem>> {
+        let not_json = |error: serde_json::Error| vec![Problem::about(Code::SettingsNotJson, [place_of(&error)])];
+        let mut document: Value = serde_json::from_str(json.trim_start_matches('\u{feff}')).map_err(not_json)?;
+        keep_secrets(&mut document, old);
+        let mut problems = Vec::new();
+        let settings = Self::read(&document, &mut problems);
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(Self { document: Private::new(document), ..settings }),
+            _ => Err(problems),
+        }
+    }
+
+    fn read(document: &Value, problems: &mut Vec<Problem>) -> Option<Self> {
+        let mut root = Section::open(document, String::new(), problems)?;
+        root.value("$schema");
+        match root.value("version").map(Value::as_u64) {
+            None => root.problem(Code::SettingsMissing, "version"),
+            Some(None) => root.problem(Code::SettingsWrongType, "version"),
+            Some(Some(VERSION)) => {}
+            Some(Some(newer)) => root.problems.push(Problem::about(Code::SettingsTooNew, [newer.to_string()])),
+        }
+        let (phonet_address, kontur_address) = root.section("advanced", |advanced| {
+            Some((advanced.address("phonetAddress"), advanced.address("konturAddress")))
+        })
+        .unwrap_or_default();
+        let phonet = root.section("phonet", |section| {
+            let domain = section.required("domain", is_host);
+            let api_key = section.required("apiKey", is_secret);
+            let subscriber = section.required("subscriber", is_subscriber);
+            let domain = domain?.to_ascii_lowercase();
+            let address = phonet_address.unwrap_or_else(|| format!("https://{domain}"));
+            Some(Phonet { domain, api_key: Private::new(api_key?), subscriber: subscriber?, address })
+        });
+        let kontur = root.section("kontur", |section| {
+            let workspace = section.required("workspace", |text| !text.trim().is_empty());
+            let api_key = section.required("apiKey", is_secret);
+            let secret = section.optional("secret", |text| is_secret(text) && text.contains('='));
+            let user_id = section.optional("userId", is_guid);
+            let cards = section.section("cards", |cards| {
+                let mut card = |key| cards.optional(key, is_card_template).filter(|template| !template.is_empty());
+                Some(Cards { contact: card("contact"), company: card("company"), deal: card("deal") })
+            });
+            Some(Kontur {
+                workspace: workspace?.trim().to_owned(),
+                api_key: Private::new(api_key?),
+                secret: secret.map(Private::new),
+                user_id: user_id.map(|id| id.to_ascii_lowercase()),
+                cards: cards.unwrap_or_default(),
+                address: kontur_address.unwrap_or_else(|| "https://crm.kontur.ru".to_owned()),
+            })
+        });
+        let directory = root.list("directory", |section| {
+            let ext = section.required("ext", is_ext);
+            let user_id = section.optional("userId", is_guid);
+            let name = section.optional("name", |_| true);
+            Some(Person { ext: ext?, user_id: user_id.map(|id| id.to_ascii_lowercase()), name: name.map(Private::new) })
+        });
+        let region = root.optional("region", |text| text.parse::<Region>().is_ok());
+        let region = region.and_then(|region| region.parse().ok()).map_or_else(DefaultRegion::default, DefaultRegion);
+        root.close();
+        Some(Self { phonet, kontur, directory, region, document: Private::default() })
+    }
+}
+
+impl Kontur {
+    /// Names these credentials, so that an AccessKey obtained with others is not used. Not secret, not reversible in practice.
+    pub fn fingerprint(&self) -> u32 {
+        let mut hasher = DefaultHasher::new();
+        (&self.address, &self.workspace).hash(&mut hasher);
+        (&self.api_key, &self.secret).hash(&mut hasher);
+        u32::try_from(hasher.finish() >> 32).unwrap_or_default()
+    }
+}
+
+/// Secrets that the new document leaves out come from the old one, as long as their section stands.
+fn keep_secrets(document: &mut Value, old: &Value) {
+    for (section, key) in SECRETS {
+        let kept = old.get(section).and_then(|section| section.get(key));
+        let new = document.get_mut(section).and_then(Value::as_object_mut);
+        if let (Some(kept), Some(new)) = (kept, new) {
+            new.entry(*key).or_insert_with(|| kept.clone());
+        }
+    }
+}
+
+/// Where a JSON error is, without quoting what stands there.
+fn place_of(error: &serde_json::Error) -> String {
+    format!("{}:{}", error.line(), error.column())
+}
+
+/// One object of the document while it is read: collects what is wrong, and in the end what nobody asked for.
+struct Section<'d, 'p> {
+    fields: &'d Map<String, Value>,
+    path: String,
+    asked: Vec<&'static str>,
+    problems: &'p mut Vec<Problem>,
+}
+
+impl<'d, 'p> Section<'d, 'p> {
+    fn open(value: &'d Value, path: String, problems: &'p mut Vec<Problem>) -> Option<Self> {
+        match value.as_object() {
+            Some(fields) => Some(Self { fields, path, asked: Vec::new(), problems }),
+            None => {
+                problems.push(Problem::about(Code::SettingsWrongType, [if path.is_empty() { "/".to_owned() } else { path }]));
+                None
+            }
+        }
+    }
+
+    fn close(self) {
+        for key in self.fields.keys().filter(|key| !self.asked.contains(&key.as_str())) {
+            let shown: String = join(&self.path, key).chars().take(100).collect();
+            self.problems.push(Problem::about(Code::SettingsUnknownKey, [shown]));
+        }
+    }
+
+    fn problem(&mut self, code: Code, key: &str) {
+        self.problems.push(Problem::about(code, [join(&self.path, key)]));
+    }
+
+    fn value(&mut self, key: &'static str) -> Option<&'d Value> {
+        self.asked.push(key);
+        self.fields.get(key)
+    }
+
+    fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'d, '_>) -> Option<T>) -> Option<T> {
+        let value = self.value(key)?;
+        let mut section = Section::open(value, join(&self.path, key), self.problems)?;
+        let read = read(&mut section);
+        section.close();
+        read
+    }
+
+    fn list<T>(&mut self, key: &'static str, read: impl Fn(&mut Section<'d, '_>) -> Option<T>) -> Vec<T> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(items) = value.as_array() else {
+            self.problem(Code::SettingsWrongType, key);
+            return Vec::new();
+        };
+        let mut list = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let path = join(&join(&self.path, key), &index.to_string());
+            if let Some(mut section) = Section::open(item, path, self.problems) {
+                list.extend(read(&mut section));
+                section.close();
+            }
+        }
+        list
+    }
+
+    fn optional(&mut self, key: &'static str, is_right: impl Fn(&str) -> bool) -> Option<String> {
+        match self.value(key)? {
+            Value::String(text) if is_right(text) => Some(text.clone()),
+            Value::String(_) => {
+                self.problem(Code::SettingsWrongValue, key);
+                None
+            }
+            _ => {
+                self.problem(Code::SettingsWrongType, key);
+                None
+            }
+        }
+    }
+
+    fn required(&mut self, key: &'static str, is_right: impl Fn(&str) -> bool) -> Option<String> {
+        if !self.fields.contains_key(key) {
+            self.asked.push(key);
+            self.problem(Code::SettingsMissing, key);
+            return None;
+        }
+        self.optional(key, is_right)
+    }
+
+    fn address(&mut self, key: &'static str) -> Option<String> {
+        let address = self.optional(key, |text| origin_scheme(text).is_some())?;
+        if origin_scheme(&address) == Some(Scheme::PlainRemote) {
+            self.problem(Code::SettingsInsecureAddress, key);
+        }
+        Some(address.trim_end_matches('/').to_ascii_lowercase())
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+#[derive(PartialEq)]
+enum Scheme {
+    Secure,
+    PlainLocal,
+    PlainRemote,
+}
+
+/// Reads `https://host[:port]`; anything else is `None`.
+fn origin_scheme(text: &str) -> Option<Scheme> {
+    let (scheme, rest) = text.trim_end_matches('/').split_once("://")?;
+    let (host, port) = rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port)));
+    if !is_host(host) || port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return None;
+    }
+    match scheme {
+        "https" => Some(Scheme::Secure),
+        "http" if host == "127.0.0.1" || host == "localhost" => Some(Scheme::PlainLocal),
+        "http" => Some(Scheme::PlainRemote),
+        _ => None,
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
+fn is_secret(text: &str) -> bool {
+    // What a header can carry: a key pasted with a line break would otherwise fail far from here.
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_ext(text: &str) -> bool {
+    (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_subscriber(text: &str) -> bool {
+    let is_email = text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && is_host(host));
+    is_ext(text) || (is_email && !text.contains(char::is_whitespace))
+}
+
+fn is_guid(text: &str) -> bool {
+    let groups: Vec<_> = text.split('-').map(str::len).collect();
+    groups == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+fn is_card_template(text: &str) -> bool {
+    let local = ["http://127.0.0.1", "http://localhost"].iter().any(|start| text.starts_with(start));
+    text.is_empty() || (text.contains("{id}") && (local || text.starts_with("https://")))
+}

@@ -1,0 +1,266 @@
+//! The core's hands in the browser: socket, fetch, database, timers and the extension's APIs. It decides nothing; it carries
+//! inputs in, drains the outputs after each, and performs them in order.
+
+mod browser;
+pub mod http;
+pub mod platform;
+pub mod socket;
+pub mod store;
+pub mod timers;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, VecDeque},
+    rc::{Rc, Weak},
+};
+
+use js_sys::{Function, JSON, JsString, Promise};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::{
+    core::{
+        Bridge,
+        io::{Input, Output, Session, Snapshot},
+    },
+    problem::{Code, Problem},
+    protocol::{MAX_PAGE_REQUEST, Message, Request, Sender},
+    settings::Settings,
+};
+use platform::Platform;
+use socket::Socket;
+use store::{Store, Stored};
+use timers::Timers;
+
+/// The database of the extension.
+const DATABASE: &str = "trubka";
+
+/// Loads what is stored and starts the core.
+#[wasm_bindgen]
+pub async fn start(platform: Platform) -> Shell {
+    browser::report_panics();
+    Shell::start(platform, DATABASE).await
+}
+
+/// The running core with everything it reaches the browser by.
+#[wasm_bindgen]
+pub struct Shell(Rc<Inner>);
+
+struct Inner {
+    bridge: RefCell<Bridge>,
+    /// What waits until the core has done with what came before.
+    inputs: RefCell<VecDeque<Input>>,
+    busy: Cell<bool>,
+    /// Brings an input in from outside.
+    report: Rc<dyn Fn(Input)>,
+    platform: Platform,
+    store: Rc<Store>,
+    timers: Rc<Timers>,
+    socket: RefCell<Option<Socket>>,
+    /// The `resolve` of each request that waits for its answer.
+    asks: RefCell<HashMap<u32, Function>>,
+    last_ask: Cell<u32>,
+    origins: RefCell<Vec<String>>,
+}
+
+impl Shell {
+    /// Loads what is stored in the database of this name and starts the core.
+    pub async fn start(platform: Platform, database: &str) -> Self {
+        let session = recall(&platform).await;
+        let (store, stored) = Store::open(database).await;
+        let storage_failed = stored.is_err();
+        let Stored { settings, state, rows } = stored.unwrap_or_default();
+        let settings = Settings::load(settings.as_ref().map(|json| json.reveal().as_str()));
+        let origins = settings.origins();
+        let snapshot = Snapshot { state, rows, session, storage_failed };
+
+        let inner = Rc::new_cyclic(|me: &Weak<Inner>| {
+            let me = me.clone();
+            let report: Rc<dyn Fn(Input)> = Rc::new(move |input| {
+                if let Some(inner) = me.upgrade() {
+                    inner.handle(input);
+                }
+            });
+            Inner {
+                bridge: RefCell::new(Bridge::new(settings, snapshot, browser::seed())),
+                inputs: RefCell::default(),
+                busy: Cell::default(),
+                timers: Timers::new(platform.clone(), {
+                    let report = Rc::clone(&report);
+                    move || report(Input::Wake)
+                }),
+                report,
+                platform,
+                store,
+                socket: RefCell::default(),
+                asks: RefCell::default(),
+                last_ask: Cell::default(),
+                origins: RefCell::new(origins),
+            }
+        });
+        let started = Input::Started { online: inner.platform.is_online(), forbidden: inner.forbidden().await };
+        inner.handle(started);
+        Self(inner)
+    }
+}
+
+#[wasm_bindgen]
+impl Shell {
+    /// Answers a request of a content script (`sender` is `"page"`) or of one of the extension's pages (`"extension"`).
+    /// The promise always resolves to a `Message`; what is no request, or too large for a page, is refused.
+    pub fn ask(&self, request: &JsValue, sender: &str) -> Promise {
+        let sender = if sender == "extension" { Sender::Extension } else { Sender::Page };
+        match decode(request, sender) {
+            Some(request) => self.0.ask(sender, request),
+            None => Promise::resolve(&to_js(&Message::Refused { problem: Problem::new(Code::BadRequest) })),
+        }
+    }
+
+    /// An alarm rang.
+    pub fn wake(&self) {
+        self.0.handle(Input::Wake);
+    }
+
+    /// The browser went online or offline.
+    pub fn online(&self, online: bool) {
+        self.0.handle(Input::Online(online));
+    }
+
+    /// The user granted or withdrew access to hosts.
+    #[wasm_bindgen(js_name = permissionsChanged)]
+    pub fn permissions_changed(&self) {
+        self.0.check_permissions();
+    }
+}
+
+impl Inner {
+    /// Gives the core an input, at once or, while it is at work, in its turn; and performs what it says.
+    fn handle(self: &Rc<Self>, input: Input) {
+        self.inputs.borrow_mut().push_back(input);
+        if browser::panicked() || self.busy.replace(true) {
+            return;
+        }
+        while let Some(input) = self.next_input() {
+            self.bridge.borrow_mut().handle(browser::now(), input);
+            while let Some(output) = self.next_output() {
+                self.perform(output);
+            }
+        }
+        self.busy.set(false);
+    }
+
+    fn next_input(&self) -> Option<Input> {
+        self.inputs.borrow_mut().pop_front()
+    }
+
+    fn next_output(&self) -> Option<Output> {
+        self.bridge.borrow_mut().poll()
+    }
+
+    fn perform(self: &Rc<Self>, output: Output) {
+        match output {
+            Output::OpenSocket { epoch, url } => {
+                self.socket.take();
+                match Socket::open(epoch, &url, Rc::clone(&self.report)) {
+                    Ok(socket) => *self.socket.borrow_mut() = Some(socket),
+                    Err(_) => self.handle(Input::SocketClosed { epoch }),
+                }
+            }
+            Output::CloseSocket { epoch } => {
+                self.socket.borrow_mut().take_if(|socket| socket.epoch() == epoch);
+            }
+            Output::SendFrame { epoch, text } => {
+                if let Some(socket) = self.socket.borrow().as_ref().filter(|socket| socket.epoch() == epoch) {
+                    socket.send(&text);
+                }
+            }
+            Output::Http { id, request } => {
+                let report = Rc::clone(&self.report);
+                spawn_local(async move {
+                    let result = http::send(request).await;
+                    report(Input::HttpDone { id, result });
+                });
+            }
+            Output::Persist { batch, writes } => {
+                let report = Rc::clone(&self.report);
+                self.store.persist(writes, move |stored| report(Input::Persisted { batch, stored }));
+            }
+            Output::Remember(session) => self.platform.remember(&to_json(&session)),
+            Output::Reply { ask, message } => {
+                let resolve = self.asks.borrow_mut().remove(&ask);
+                if let Some(resolve) = resolve {
+                    let _ = resolve.call1(&JsValue::UNDEFINED, &to_js(&message));
+                }
+            }
+            Output::View(view) => self.platform.send_to_pages(&to_js(&Message::View(view))),
+            Output::Status(status) => self.platform.send_to_extension(&to_js(&Message::Status(status))),
+            Output::KeepAlive(on) => self.timers.keep_alive(on),
+            Output::Origins(origins) => {
+                self.origins.replace(origins);
+                self.check_permissions();
+            }
+            Output::WakeAt(moment) => self.timers.wake_at(moment),
+            Output::Log(line) => browser::log(&format!("Trubka: {line}")),
+        }
+    }
+
+    fn ask(self: &Rc<Self>, sender: Sender, request: Request) -> Promise {
+        let ask = self.last_ask.get().wrapping_add(1);
+        self.last_ask.set(ask);
+        let answer = Promise::new(&mut |resolve, _| {
+            self.asks.borrow_mut().insert(ask, resolve);
+        });
+        self.handle(Input::Asked { ask, sender, request });
+        answer
+    }
+
+    fn check_permissions(self: &Rc<Self>) {
+        let inner = Rc::clone(self);
+        spawn_local(async move {
+            let forbidden = inner.forbidden().await;
+            inner.handle(Input::Permissions { forbidden });
+        });
+    }
+
+    /// The origins that the core needs and the browser does not let us reach.
+    async fn forbidden(&self) -> Vec<String> {
+        let origins = self.origins.borrow().clone();
+        let forbidden = self.platform.forbidden(origins).await;
+        forbidden.map(|origins| origins.iter().filter_map(|origin| origin.as_string()).collect()).unwrap_or_default()
+    }
+}
+
+/// What the last life of the worker left in memory-only storage; nothing when it cannot be read.
+async fn recall(platform: &Platform) -> Session {
+    let json = platform.recall().await.ok().and_then(|json| json.as_string());
+    json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
+}
+
+/// A message as it came from the browser; `None` when it is no request, or larger than its sender may send.
+fn decode(request: &JsValue, sender: Sender) -> Option<Request> {
+    let json = JSON::stringify(request).ok()?.dyn_into::<JsString>().ok()?;
+    let limit = match sender {
+        Sender::Page => MAX_PAGE_REQUEST,
+        Sender::Extension => usize::MAX,
+    };
+    // UTF-16 units are never more than the bytes of UTF-8: what is far too large is not even copied.
+    if json.length() as usize > limit {
+        return None;
+    }
+    let json = String::from(json);
+    if json.len() > limit {
+        return None;
+    }
+    serde_json::from_str(&json).ok()
+}
+
+/// As a plain JavaScript value that the browser can send.
+fn to_js(message: &Message) -> JsValue {
+    JSON::parse(&to_json(message)).unwrap_or_default()
+}
+
+/// As JSON; the types that leave here cannot fail to be written.
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

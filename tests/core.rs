@@ -1,0 +1,536 @@
+//! The core against the model of its services, in virtual time.
+
+mod model;
+
+use model::{ANNA, BORIS, START, World, event};
+use serde_json::{Value, json};
+use trubka::{
+    Millis,
+    core::io::Input,
+    problem::Code,
+    protocol::{CallPhase, DeliveryState, DialPhase, LinkState, Message, Request, Sender},
+};
+
+const T: i64 = START.0 + 10_000;
+
+fn at(seconds: i64) -> Millis {
+    Millis(T + seconds * 1_000)
+}
+
+/// What the CRM heard of a call: the methods, with the type and the leg of each event.
+fn told(world: &World) -> Vec<String> {
+    let line = |(method, body): &(String, Value)| match method.as_str() {
+        "call-event" => format!("{} {}", body["type"].as_str().unwrap(), body["realtimeCallItemId"].as_str().unwrap()),
+        _ => method.clone(),
+    };
+    world.crm.requests.iter().map(line).collect()
+}
+
+fn clean(world: &World) {
+    assert_eq!(world.crm.violations, Vec::<String>::new());
+    assert_eq!(world.store.rows.len(), 0, "nothing is left in the outbox");
+}
+
+fn time(seconds: i64) -> Value {
+    json!(at(seconds).to_rfc3339())
+}
+
+#[test]
+fn an_answered_incoming_call_is_told_in_order_with_the_exchanges_times() {
+    let mut world = World::live(1);
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.run_for(Millis::secs(3));
+    let view = &world.view.calls[0];
+    assert_eq!((view.phase, view.client.name.as_ref().unwrap().reveal().as_str()), (CallPhase::Ringing, "Пётр"));
+    assert_eq!(view.client.number.as_ref().unwrap().reveal(), "+7 916 123-45-67");
+    assert_eq!(view.links[0].url, "https://crm.kontur.ru/app/ws/contacts/c1");
+    world.frame(&event("call.bridge", "u1", 4, at(0), &json!({ "bridgeAt": at(3).0, "serverTime": at(3).0 })));
+    world.run_for(Millis::secs(3));
+    assert_eq!(world.view.calls[0].phase, CallPhase::Talking);
+    world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "bridgeAt": at(3).0, "serverTime": at(9).0 })));
+    world.run_for(Millis::secs(3));
+    assert_eq!(told(&world), ["call-started", "appeared u1", "connected u1", "disconnected u1", "call-finished", "register-call"]);
+    let call = &world.crm.calls["u1"];
+    assert_eq!(
+        call.started,
+        Some(json!({ "timestamp": time(0), "externalId": "u1", "externalVatsPhone": "74951234567",
+            "clientPhone": "79161234567", "direction": "inbound" }))
+    );
+    assert_eq!(call.events[1]["timestamp"], time(3));
+    assert_eq!(call.events[1]["communicationId"], "communication-of-u1");
+    let registered = call.registered.as_ref().unwrap();
+    assert_eq!(
+        registered["items"],
+        json!([{ "id": "u1", "from": { "type": "client" }, "to": { "type": "user", "userId": ANNA },
+            "startedAt": time(3), "finishedAt": time(9) }])
+    );
+    assert_eq!(registered["externalCreatedAt"], time(0));
+    assert_eq!(world.view.calls[0].delivery.state, DeliveryState::Delivered);
+    clean(&world);
+}
+
+#[test]
+fn a_missed_call_is_registered_from_its_first_ring() {
+    let mut world = World::live(2);
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "serverTime": at(20).0 })));
+    world.run_for(Millis::secs(5));
+    assert_eq!(told(&world), ["call-started", "appeared u1", "disconnected u1", "call-finished", "register-call"]);
+    assert_eq!(world.crm.calls["u1"].registered.as_ref().unwrap()["items"][0]["startedAt"], time(0));
+    assert!(!world.view.calls[0].answered);
+    clean(&world);
+}
+
+#[test]
+fn a_withheld_number_is_left_out() {
+    let mut world = World::live(3);
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({ "otherLegs": null })));
+    world.run_for(Millis::secs(3));
+    assert_eq!(world.crm.calls["u1"].started.as_ref().unwrap().get("clientPhone"), None);
+    assert_eq!(world.view.calls[0].client.number, None);
+}
+
+#[test]
+fn a_click_dials_once_and_follows_its_call() {
+    let mut world = World::live(4);
+    assert_eq!(world.dial("k1", "+79161234567").phase, DialPhase::Dialling);
+    assert_eq!(world.dialled.len(), 0, "nothing is dialled before the intent is stored");
+    assert_eq!(world.dial("k1", "+79161234567").phase, DialPhase::Dialling);
+    assert_eq!(world.dial("k2", "+79161234567").key, "k1", "the dial that is going on answers for the second click");
+    world.run_for(Millis::secs(2));
+    assert_eq!(world.dialled, ["79161234567"]);
+    world.frame(&event("call.dial", "u1", 2, at(0), &json!({})));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Ringing);
+    world.frame(&event("call.bridge", "u1", 2, at(0), &json!({ "bridgeAt": at(5).0 })));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Talking);
+    assert_eq!(world.dial("k3", "+79161234567").key, "k1");
+    world.frame(&event("call.hangup", "u1", 2, at(0), &json!({ "bridgeAt": at(5).0, "serverTime": at(8).0 })));
+    world.run_for(Millis::secs(3));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Ended);
+    let item = &world.crm.calls["u1"].registered.as_ref().unwrap()["items"][0];
+    assert_eq!((&item["from"], &item["to"]), (&json!({ "type": "user", "userId": ANNA }), &json!({ "type": "client" })));
+    assert_eq!(world.dialled.len(), 1);
+    clean(&world);
+}
+
+#[test]
+fn a_refused_dial_says_why_and_may_be_tried_again() {
+    let mut world = World::live(5);
+    world.exchange.silent = true;
+    world.dial("k1", "+79161234567");
+    world.run_for(Millis::secs(1));
+    assert_eq!(world.dial("k2", "+79161234568").problem.unwrap().code, Code::DialBusy);
+    world.frame(&json!({ "event": "error", "message": "Номер заблокирован" }));
+    let dial = &world.view.dials[0];
+    assert_eq!((dial.phase, dial.problem.as_ref().unwrap().args[0].as_str()), (DialPhase::Failed, "Номер заблокирован"));
+    world.dial("k3", "+79161234567");
+    world.run_for(Millis::secs(1));
+    assert_eq!(world.dialled.len(), 2);
+}
+
+#[test]
+fn a_dial_without_a_call_is_unknown_after_a_minute_and_never_repeated() {
+    let mut world = World::live(6);
+    world.dial("k1", "+79161234567");
+    world.run_for(Millis::secs(59));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Dialling);
+    world.run_for(Millis::secs(2));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Unknown);
+    world.run_for(Millis::mins(30));
+    assert_eq!(world.dialled.len(), 1);
+}
+
+#[test]
+fn a_restart_between_click_and_answer_dials_nothing_twice() {
+    let mut world = World::live(7);
+    world.dial("k1", "+79161234567");
+    world.run_for(Millis(250));
+    assert_eq!(world.dialled.len(), 1);
+    world.crash();
+    assert_eq!(world.dial("k1", "+79161234567").phase, DialPhase::Dialling);
+    world.run_for(Millis::secs(2));
+    world.frame(&event("call.dial", "u1", 2, at(0), &json!({})));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Ringing);
+    assert_eq!(world.dialled.len(), 1);
+}
+
+#[test]
+fn offline_says_so_at_once_and_queues_no_surprise_call() {
+    let mut world = World::new(8, model::settings());
+    let dial = world.dial("k1", "+79161234567");
+    assert_eq!((dial.phase, dial.problem.unwrap().code), (DialPhase::Failed, Code::DialOffline));
+    world.run_for(Millis::mins(2));
+    assert_eq!(world.dialled.len(), 0);
+    assert_eq!(world.dial("k2", "not a number").problem.unwrap().code, Code::DialNotANumber);
+}
+
+/// The group's own stay rings at the same time as the agent's leg of it.
+fn group(name: &str, at: Millis, more: &Value) -> Value {
+    let mut all = json!({ "leg": { "id": 7, "type": 2, "displayName": "Продажи", "ext": "900" } });
+    all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    event(name, "g", 4, at, &all)
+}
+
+#[test]
+fn a_group_call_answered_here_is_one_call_under_the_groups_name() {
+    let mut world = World::live(9);
+    let parent = json!({ "parentUuid": "g" });
+    world.frame(&group("call.dial", at(0), &json!({})));
+    world.frame(&event("call.dial", "l1", 4, at(1), &parent));
+    world.frame(&event("call.bridge", "l1", 4, at(1), &json!({ "parentUuid": "g", "bridgeAt": at(4).0 })));
+    world.frame(&group("call.bridge", at(0), &json!({ "bridgeAt": at(4).0 })));
+    world.frame(&event("call.hangup", "l1", 4, at(1), &json!({ "parentUuid": "g", "bridgeAt": at(4).0, "serverTime": at(9).0 })));
+    world.frame(&group("call.hangup", at(0), &json!({ "bridgeAt": at(4).0, "serverTime": at(9).0 })));
+    world.run_for(Millis::secs(5));
+    assert_eq!(told(&world), ["call-started", "appeared l1", "connected l1", "disconnected l1", "call-finished", "register-call"]);
+    assert_eq!(world.crm.calls.keys().collect::<Vec<_>>(), ["g"]);
+    clean(&world);
+}
+
+#[test]
+fn an_agent_who_did_not_answer_neither_finishes_nor_registers_the_groups_call() {
+    for group_is_heard in [true, false] {
+        let mut world = World::live(10);
+        if group_is_heard {
+            world.frame(&group("call.dial", at(0), &json!({})));
+        }
+        world.frame(&event("call.dial", "l1", 4, at(1), &json!({ "parentUuid": "g" })));
+        world.frame(&event("call.hangup", "l1", 4, at(1), &json!({ "parentUuid": "g", "serverTime": at(5).0 })));
+        if group_is_heard {
+            world.frame(&group("call.hangup", at(0), &json!({ "bridgeAt": at(5).0, "serverTime": at(9).0 })));
+        }
+        world.run_for(Millis::secs(5));
+        assert_eq!(told(&world), ["call-started", "appeared l1", "disconnected l1"]);
+        assert_eq!(world.view.calls[0].phase, CallPhase::Ended);
+        clean(&world);
+    }
+}
+
+#[test]
+fn a_call_nobody_in_the_group_answered_is_registered_once_with_the_groups_own_stay() {
+    let mut world = World::live(11);
+    world.frame(&group("call.dial", at(0), &json!({})));
+    world.frame(&event("call.dial", "l1", 4, at(1), &json!({ "parentUuid": "g" })));
+    world.frame(&event("call.hangup", "l1", 4, at(1), &json!({ "parentUuid": "g", "serverTime": at(20).0 })));
+    world.frame(&group("call.hangup", at(0), &json!({ "serverTime": at(21).0 })));
+    world.frame(&group("call.hangup", at(0), &json!({ "serverTime": at(21).0 })));
+    world.run_for(Millis::secs(5));
+    assert_eq!(told(&world), ["call-started", "appeared l1", "disconnected l1", "call-finished", "register-call"]);
+    assert_eq!(
+        world.crm.calls["g"].registered.as_ref().unwrap()["items"],
+        json!([{ "id": "g", "from": { "type": "client" }, "to": { "type": "user" }, "startedAt": time(0), "finishedAt": time(21) }])
+    );
+    clean(&world);
+}
+
+#[test]
+fn a_call_that_ends_in_the_menu_is_missed() {
+    let mut world = World::live(12);
+    let menu = json!({ "leg": { "id": 3, "type": 4, "displayName": "Меню", "ext": null } });
+    world.frame(&event("call.dial", "s", 4, at(0), &menu));
+    let mut end = menu.clone();
+    end["serverTime"] = json!(at(7).0);
+    world.frame(&event("call.hangup", "s", 4, at(0), &end));
+    world.run_for(Millis::secs(5));
+    assert_eq!(told(&world), ["call-started", "call-finished", "register-call"]);
+    clean(&world);
+}
+
+fn internal(name: &str, caller: &str, callee: &str, more: &Value) -> Value {
+    let mut all = json!({ "leg": { "id": 1, "type": 1, "ext": caller }, "leg2": { "id": 2, "type": 1, "ext": callee }, "otherLegs": [] });
+    all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    event(name, "i", 1, at(0), &all)
+}
+
+#[test]
+fn an_internal_call_is_told_by_the_callers_browser_with_no_phone() {
+    let mut world = World::live(13);
+    world.frame(&internal("call.dial", "001", "002", &json!({})));
+    world.frame(&internal("call.hangup", "001", "002", &json!({ "serverTime": at(4).0 })));
+    world.run_for(Millis::secs(5));
+    let call = &world.crm.calls["i"];
+    let started = call.started.as_ref().unwrap();
+    assert_eq!((&started["direction"], started.get("clientPhone"), started.get("externalVatsPhone")), (&json!("internal"), None, None));
+    assert_eq!(call.events[0]["from"]["userId"], ANNA);
+    assert_eq!(call.events[0]["to"]["userId"], BORIS);
+    clean(&world);
+    let mut callee = World::live(14);
+    callee.frame(&internal("call.dial", "002", "001", &json!({})));
+    callee.run_for(Millis::secs(3));
+    assert_eq!(told(&callee), Vec::<String>::new());
+    assert_eq!(callee.view.calls[0].client.name.as_ref().unwrap().reveal(), "Борис");
+    let mut stranger = World::live(15);
+    stranger.frame(&internal("call.dial", "777", "001", &json!({})));
+    stranger.run_for(Millis::secs(3));
+    assert_eq!(told(&stranger), ["call-started", "appeared i"]);
+}
+
+#[test]
+fn events_without_their_dial_open_the_call_from_what_they_say() {
+    let mut world = World::live(16);
+    world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "bridgeAt": at(2).0, "serverTime": at(9).0 })));
+    world.run_for(Millis::secs(5));
+    assert_eq!(told(&world), ["call-started", "appeared u1", "connected u1", "disconnected u1", "call-finished", "register-call"]);
+    clean(&world);
+}
+
+#[test]
+fn repeated_and_late_events_change_nothing() {
+    let mut world = World::live(17);
+    let dial = event("call.dial", "u1", 4, at(0), &json!({}));
+    let bridge = event("call.bridge", "u1", 4, at(0), &json!({ "bridgeAt": at(2).0 }));
+    let hangup = event("call.hangup", "u1", 4, at(0), &json!({ "bridgeAt": at(2).0, "serverTime": at(9).0 }));
+    for frame in [&dial, &dial, &hangup, &hangup, &bridge, &dial] {
+        world.frame(frame);
+        world.run_for(Millis::secs(2));
+    }
+    assert_eq!(told(&world), ["call-started", "appeared u1", "connected u1", "disconnected u1", "call-finished", "register-call"]);
+    clean(&world);
+}
+
+#[test]
+fn a_transferred_leg_joins_the_call_it_came_from() {
+    let mut world = World::live(18);
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.frame(&event("call.bridge", "u1", 4, at(0), &json!({ "bridgeAt": at(2).0 })));
+    world.frame(&internal("call.dial", "001", "002", &json!({ "uuid": "i", "parentUuid": "u1", "dialAt": at(4).0 })));
+    world.frame(&internal("call.hangup", "001", "002", &json!({ "parentUuid": "u1", "serverTime": at(6).0 })));
+    world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "bridgeAt": at(2).0, "serverTime": at(9).0 })));
+    world.run_for(Millis::secs(5));
+    let registered = world.crm.calls["u1"].registered.clone().unwrap();
+    assert_eq!(registered["direction"], "inbound");
+    assert_eq!(registered["items"][1]["to"]["userId"], BORIS);
+    assert_eq!(world.crm.calls.len(), 1);
+    clean(&world);
+}
+
+#[test]
+fn away_and_back_are_no_calls() {
+    let mut world = World::live(19);
+    world.frame(&event("call.dial", "p", 32, at(0), &json!({})));
+    assert_eq!(world.status.as_ref().unwrap().away, Some(true));
+    world.frame(&event("call.dial", "p", 64, at(0), &json!({})));
+    assert_eq!(world.status.as_ref().unwrap().away, Some(false));
+    assert!(world.view.calls.is_empty());
+}
+
+#[test]
+fn a_crm_that_fails_gets_everything_in_the_end_and_in_order() {
+    let mut world = World::live(20);
+    world.crm.faults = vec![500, 500, 500, 500, 0, 503, 200, 429, 1, 408, 1, 1, 425, 500];
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "bridgeAt": at(2).0, "serverTime": at(9).0 })));
+    world.run_for(Millis(700));
+    assert_eq!(world.status.as_ref().unwrap().crm.as_ref().map(|problem| problem.code), Some(Code::KonturStatus));
+    world.run_for(Millis::mins(30));
+    assert!(world.crm.calls["u1"].registered.is_some());
+    assert_eq!(world.status.as_ref().unwrap().crm, None);
+    clean(&world);
+}
+
+#[test]
+fn calls_do_not_wait_for_each_other() {
+    let mut world = World::live(21);
+    // All of the first call fails for as long as the faults last; the second is refused nothing.
+    world.crm.fails_for = Some("u1".into());
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.frame(&event("call.dial", "u2", 4, at(0), &json!({ "otherLegs": [{ "num": "+79160000000" }] })));
+    world.frame(&event("call.hangup", "u2", 4, at(0), &json!({ "serverTime": at(9).0 })));
+    world.run_for(Millis::mins(1));
+    assert!(world.crm.calls["u2"].registered.is_some());
+    assert!(world.crm.calls.get("u1").is_none_or(|call| call.started.is_none()));
+}
+
+#[test]
+fn an_expired_key_is_renewed_once() {
+    let mut world = World::live(22);
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.frame(&event("call.dial", "u2", 4, at(0), &json!({ "otherLegs": [{ "num": "+79160000000" }] })));
+    world.run_for(Millis::secs(3));
+    assert_eq!(world.crm.exchanges, 1);
+    world.crm.keys.clear();
+    world.frame(&event("call.bridge", "u1", 4, at(0), &json!({ "bridgeAt": at(2).0 })));
+    world.frame(&event("call.bridge", "u2", 4, at(0), &json!({ "bridgeAt": at(2).0 })));
+    world.run_for(Millis::secs(5));
+    assert_eq!(world.crm.exchanges, 2, "both 401 bring one exchange");
+    clean(&world);
+    world.run_for(Millis::mins(19));
+    world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "serverTime": at(9).0 })));
+    world.run_for(Millis::secs(5));
+    assert_eq!(world.crm.exchanges, 3, "renewed before its 20 minutes end");
+    clean(&world);
+}
+
+#[test]
+fn the_key_survives_the_worker_in_memory_only() {
+    let mut world = World::live(23);
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.run_for(Millis::secs(3));
+    world.crash();
+    world.run_for(Millis::secs(3));
+    world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "serverTime": at(9).0 })));
+    world.run_for(Millis::secs(5));
+    assert_eq!(world.crm.exchanges, 1);
+    assert!(!world.store.state.as_ref().unwrap().reveal().contains("access-1"));
+    clean(&world);
+}
+
+#[test]
+fn a_refused_key_keeps_every_row_and_says_so() {
+    let mut world = World::live(24);
+    world.crm.refuses_key = true;
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.run_for(Millis::mins(1));
+    assert_eq!(world.status.as_ref().unwrap().crm.as_ref().unwrap().code, Code::KonturKeyRefused);
+    assert_eq!((world.crm.exchanges, world.store.rows.len()), (1, 2));
+    world.crm.refuses_key = false;
+    world.run_for(Millis::mins(6));
+    clean(&world);
+}
+
+#[test]
+fn a_refusal_is_set_aside_and_the_rest_still_goes() {
+    let mut world = World::live(25);
+    world.crm.faults = vec![200, 200, 400];
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "serverTime": at(9).0 })));
+    world.run_for(Millis::secs(9));
+    let delivery = &world.view.calls[0].delivery;
+    assert_eq!((delivery.state, delivery.problem.as_ref().unwrap().args[0].as_str()), (DeliveryState::Failed, "Fault"));
+    assert!(world.crm.calls["u1"].registered.is_some());
+    assert_eq!(world.status.as_ref().unwrap().failed, 1);
+    world.crash();
+    world.run_for(Millis::secs(5));
+    assert_eq!(world.status.as_ref().unwrap().failed, 1, "set aside for good, until a person decides");
+    world.ask(Sender::Extension, Request::DiscardDelivery { call: "u1".into() });
+    assert_eq!(world.status.as_ref().unwrap().failed, 0);
+    clean(&world);
+}
+
+#[test]
+fn a_wrong_key_of_the_exchange_is_named() {
+    let mut world = World::new(26, model::settings());
+    world.exchange.refuses_key = true;
+    world.crash();
+    world.run_for(Millis::secs(30));
+    assert_eq!(world.view.link.state, LinkState::Refused);
+    assert_eq!(world.view.link.problem.as_ref().unwrap().code, Code::PhonetKeyRefused);
+    world.exchange.refuses_key = false;
+    world.ask(Sender::Extension, Request::Reconnect);
+    world.run_for(Millis::secs(2));
+    assert_eq!(world.view.link.state, LinkState::Live);
+}
+
+#[test]
+fn a_wrong_domain_is_named() {
+    let mut world = World::new(27, model::settings());
+    world.exchange.unreachable = true;
+    world.crash();
+    world.run_for(Millis::secs(60));
+    assert_eq!(world.view.link.state, LinkState::Reconnecting);
+    assert_eq!(world.view.link.problem.as_ref().unwrap().code, Code::PhonetUnreachable);
+}
+
+#[test]
+fn a_silent_socket_is_asked_about_and_replaced() {
+    let mut world = World::live(28);
+    let opened = world.exchange.opened;
+    world.run_for(Millis::mins(10));
+    assert_eq!(world.exchange.opened, opened, "silence alone proves nothing while the active calls agree");
+    world.exchange.active =
+        vec![event("call.dial", "u1", 4, at(0), &json!({ "lastEvent": "call.dial", "event": null }))];
+    world.run_for(Millis::mins(4));
+    assert_eq!(world.exchange.opened, opened + 1, "a call that the socket did not tell of");
+    assert_eq!(world.view.calls[0].phase, CallPhase::Ringing);
+}
+
+#[test]
+fn a_hangup_that_the_socket_missed_is_settled_from_the_history() {
+    let mut world = World::live(29);
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.frame(&event("call.bridge", "u1", 4, at(0), &json!({ "bridgeAt": at(2).0 })));
+    world.run_for(Millis::secs(5));
+    world.crash();
+    world.run_for(Millis::secs(20));
+    assert_eq!(world.crm.calls["u1"].registered, None, "nothing is invented");
+    world.exchange.history = vec![json!({ "uuid": "u1", "endAt": at(60).0, "billSecs": 58, "duration": 60, "disposition": 0 })];
+    world.run_for(Millis::mins(3));
+    assert_eq!(world.crm.calls["u1"].registered.as_ref().unwrap()["items"][0]["finishedAt"], time(60));
+    clean(&world);
+}
+
+#[test]
+fn a_database_that_fails_is_told_of_and_memory_carries_on() {
+    let mut world = World::live(30);
+    world.store.fails = true;
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.run_for(Millis::secs(3));
+    assert_eq!(world.status.as_ref().unwrap().storage.as_ref().unwrap().code, Code::StorageFailed);
+    assert!(world.crm.calls["u1"].started.is_some());
+    world.store.fails = false;
+    world.run_for(Millis::mins(1));
+    assert_eq!(world.status.as_ref().unwrap().storage, None);
+    assert!(world.store.state.as_ref().unwrap().reveal().contains("u1"));
+}
+
+#[test]
+fn unreadable_messages_are_told_of_and_the_core_goes_on() {
+    let mut world = World::live(31);
+    let complaint = |world: &World| world.status.as_ref().unwrap().exchange.as_ref().map(|problem| problem.code);
+    world.raw_frame("{\"a\":1,}");
+    assert_eq!(complaint(&world), Some(Code::PhonetBadFrame));
+    world.raw_frame(r#"{"event":"call.moon"}"#);
+    assert_eq!(complaint(&world), Some(Code::PhonetUnknownEvent));
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    assert_eq!(world.view.calls.len(), 1);
+    world.run_for(Millis::mins(11));
+    assert_eq!(complaint(&world), None);
+}
+
+#[test]
+fn what_an_old_epoch_says_is_dropped() {
+    let mut world = World::live(32);
+    let epoch = world.exchange.socket.unwrap();
+    world.input(Input::SocketClosed { epoch });
+    world.input(Input::SocketFrame { epoch, text: event("call.dial", "u1", 4, at(0), &json!({})).to_string().as_str().into() });
+    assert!(world.view.calls.is_empty());
+    assert_eq!(world.view.link.state, LinkState::Reconnecting);
+    world.run_for(Millis::secs(2));
+    assert_eq!(world.view.link.state, LinkState::Live);
+}
+
+#[test]
+fn a_page_may_ask_only_what_is_a_pages() {
+    let mut world = World::live(33);
+    for request in [
+        Request::GetStatus,
+        Request::GetSettings,
+        Request::Reconnect,
+        Request::CheckConnection,
+        Request::SaveSettings { document: "{}".into() },
+        Request::RetryDelivery { call: "u".into() },
+        Request::DiscardDelivery { call: "u".into() },
+    ] {
+        let ask = world.ask(Sender::Page, request);
+        assert!(matches!(&world.replies[&ask], Message::Refused { problem } if problem.code == Code::NotAllowed));
+    }
+    let ask = world.ask(Sender::Page, Request::Hello { version: "0.0.1".into() });
+    assert!(matches!(&world.replies[&ask], Message::Reload { .. }));
+}
+
+#[test]
+fn the_connection_check_tries_each_service() {
+    let mut world = World::live(34);
+    let ask = world.ask(Sender::Extension, Request::CheckConnection);
+    world.run_for(Millis::secs(5));
+    let Message::Checks { items } = &world.replies[&ask] else { panic!() };
+    assert_eq!(items.len(), 4);
+    assert!(items.iter().all(|item| item.problem.is_none()), "{items:?}");
+    world.crm.refuses_key = true;
+    world.exchange.refuses_key = true;
+    let ask = world.ask(Sender::Extension, Request::CheckConnection);
+    world.run_for(Millis::secs(30));
+    let Message::Checks { items } = &world.replies[&ask] else { panic!() };
+    let codes: Vec<_> = items.iter().map(|item| item.problem.as_ref().map(|problem| problem.code)).collect();
+    assert_eq!(codes, [Some(Code::PhonetKeyRefused), Some(Code::KonturKeyRefused)]);
+}

@@ -1,0 +1,320 @@
+//! One browser with the extension in it, led by WebDriver.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use reqwest::Method;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use thirtyfour::{
+    Capabilities, RequestData, SessionId, WebDriver, WebElement, WindowHandle, common::command::FormatRequestData,
+    prelude::By,
+};
+
+use crate::{driver::Driver, root};
+
+/// Firefox's id of the extension, from the manifest.
+const GECKO_ID: &str = "trubka@trubka.example";
+/// The address Firefox gives to the extension in these sessions.
+const GECKO_UUID: &str = "7a1cbb5e-0000-4000-8000-000000000001";
+
+/// A tab of the browser.
+pub type Tab = WindowHandle;
+
+/// Which browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BrowserKind {
+    /// Chromium with `dist/chrome`.
+    Chromium,
+    /// Firefox ESR with `dist/firefox`.
+    Firefox,
+}
+
+impl BrowserKind {
+    /// Its name in file and test names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "chromium",
+            Self::Firefox => "firefox",
+        }
+    }
+
+    /// The language whose messages it shows: Debian's Firefox speaks English only.
+    pub fn language(self) -> &'static str {
+        match self {
+            Self::Chromium => "ru",
+            Self::Firefox => "en",
+        }
+    }
+
+    fn extension(self) -> PathBuf {
+        root().join(match self {
+            Self::Chromium => "dist/chrome",
+            Self::Firefox => "dist/firefox",
+        })
+    }
+}
+
+/// How a page is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Appearance {
+    /// `prefers-color-scheme: dark`.
+    pub dark: bool,
+    /// Of the viewport in Chromium, of the window in Firefox; in CSS pixels.
+    pub width: u32,
+    /// Likewise.
+    pub height: u32,
+}
+
+/// A running browser.
+pub struct Browser {
+    kind: BrowserKind,
+    web: WebDriver,
+    driver: Driver,
+    profile: TempDir,
+}
+
+impl Browser {
+    /// Starts the browser with a fresh profile and the extension; port 443 of both services' hosts leads to `tls`.
+    pub async fn start(kind: BrowserKind, headless: bool, tls: SocketAddr) -> Result<Self> {
+        let profile = TempDir::with_prefix("trubka-profile-")?;
+        let (driver, capabilities) = match kind {
+            BrowserKind::Chromium => (
+                Driver::start("chromedriver", &["--port=0", "--enable-chrome-logs"]).await?,
+                chromium(profile.path(), headless, tls),
+            ),
+            BrowserKind::Firefox => (
+                Driver::start("geckodriver", &["--port=0", "--allow-system-access"]).await?,
+                firefox(profile.path(), headless, tls),
+            ),
+        };
+        let web = WebDriver::new(driver.address(), serde_json::from_value::<Capabilities>(capabilities)?).await?;
+        let browser = Self { kind, web, driver, profile };
+        if kind == BrowserKind::Firefox {
+            let addon = json!({ "path": kind.extension(), "temporary": true });
+            browser.command("moz/addon/install", addon).await?;
+        }
+        Ok(browser)
+    }
+
+    /// Ends it in good order.
+    pub async fn quit(self) -> Result<()> {
+        Ok(self.web.quit().await?)
+    }
+
+    /// Which browser it is.
+    pub fn kind(&self) -> BrowserKind {
+        self.kind
+    }
+
+    /// Everything WebDriver itself offers.
+    pub fn web(&self) -> &WebDriver {
+        &self.web
+    }
+
+    /// A folder that lives as long as the browser.
+    pub fn folder(&self) -> &Path {
+        self.profile.path()
+    }
+
+    /// The address of one of the extension's own pages.
+    pub fn page(&self, path: &str) -> String {
+        match self.kind {
+            BrowserKind::Chromium => format!("chrome-extension://{}/{path}", unpacked_id(&self.kind.extension())),
+            BrowserKind::Firefox => format!("moz-extension://{GECKO_UUID}/{path}"),
+        }
+    }
+
+    /// Opens `url` in a new tab and looks at it.
+    pub async fn open(&self, url: &str) -> Result<Tab> {
+        let tab = self.web.new_tab().await?;
+        self.show(&tab).await?;
+        self.web.goto(url).await?;
+        Ok(tab)
+    }
+
+    /// Looks at a tab: what follows speaks of it.
+    pub async fn show(&self, tab: &Tab) -> Result<()> {
+        Ok(self.web.switch_to_window(tab.clone()).await?)
+    }
+
+    /// The first element that matches in the tab looked at, or nothing.
+    pub async fn find(&self, css: &str) -> Result<Option<WebElement>> {
+        Ok(self.web.find_all(By::Css(css)).await?.into_iter().next())
+    }
+
+    /// The shadow root of an element, open or closed, as an argument for a script.
+    pub async fn shadow(&self, host: &WebElement) -> Result<Value> {
+        let path = format!("element/{}/shadow", host.element_id());
+        Ok(self.web.handle().cmd(Raw { path, body: None }).await?.value()?)
+    }
+
+    /// The first element that matches within an element's shadow root, open or closed.
+    pub async fn find_in_shadow(&self, host: &WebElement, css: &str) -> Result<WebElement> {
+        let shadow = WebElement::from_json(self.shadow(host).await?, self.web.handle().clone())?;
+        let query = json!({ "using": "css selector", "value": css });
+        let found = self.command(&format!("shadow/{}/element", shadow.element_id()), query).await?;
+        Ok(WebElement::from_json(found, self.web.handle().clone())?)
+    }
+
+    /// What a script makes of its arguments in the tab looked at.
+    pub async fn script<T: serde::de::DeserializeOwned>(&self, script: &str, arguments: Vec<Value>) -> Result<T> {
+        Ok(self.web.execute(script, arguments).await?.convert()?)
+    }
+
+    /// Sets how the tab looked at is shown.
+    pub async fn appear(&self, appearance: Appearance) -> Result<()> {
+        let Appearance { dark, width, height } = appearance;
+        match self.kind {
+            BrowserKind::Chromium => {
+                let scheme = if dark { "dark" } else { "light" };
+                let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+                self.cdp("Emulation.setEmulatedMedia", media).await?;
+                let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+                self.cdp("Emulation.setDeviceMetricsOverride", metrics).await
+            }
+            BrowserKind::Firefox => {
+                self.chrome_script(
+                    "Services.prefs.setIntPref('ui.systemUsesDarkTheme', arguments[0])",
+                    json!([u8::from(dark)]),
+                )
+                .await?;
+                Ok(self.web.set_window_rect(0, 0, width, height).await?)
+            }
+        }
+    }
+
+    /// Saves a picture of the tab looked at as `target/<folder>/<name>.png`; answers with the path from the project's root.
+    pub async fn picture(&self, folder: &str, name: &str) -> Result<String> {
+        let path = format!("target/{folder}/{name}.png");
+        let file = root().join(&path);
+        std::fs::create_dir_all(file.parent().context("no folder")?)?;
+        self.web.screenshot(&file).await?;
+        Ok(path)
+    }
+
+    /// Kills the background as the browser does when it wants the memory back.
+    pub async fn stop_background(&self) -> Result<()> {
+        match self.kind {
+            BrowserKind::Chromium => {
+                self.cdp("ServiceWorker.enable", json!({})).await?;
+                self.cdp("ServiceWorker.stopAllWorkers", json!({})).await
+            }
+            BrowserKind::Firefox => {
+                let script = "return WebExtensionPolicy.getByID(arguments[0]).extension.terminateBackground(\
+                    { ignoreDevToolsAttached: true, disableResetIdleForTest: true })";
+                self.chrome_script(script, json!([GECKO_ID])).await
+            }
+        }
+    }
+
+    /// What the extension said to a console. It says nothing when all is well; what browsers print by themselves about a refused
+    /// connection is left out.
+    pub fn complaints(&self) -> Vec<String> {
+        let said = self.driver.said().into_iter();
+        match self.kind {
+            BrowserKind::Chromium => said
+                .filter(|line| line.contains(":CONSOLE") && line.contains("chrome-extension://"))
+                .filter(|line| !line.contains("WebSocket connection to") && !line.contains("Failed to load resource"))
+                .collect(),
+            BrowserKind::Firefox => said
+                .filter(|line| line.starts_with("console.") || line.contains("JavaScript error: moz-extension://"))
+                .collect(),
+        }
+    }
+
+    async fn cdp(&self, command: &str, parameters: Value) -> Result<()> {
+        self.command("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await.map(drop)
+    }
+
+    /// Runs a script with Firefox's own rights; a promise it returns is awaited.
+    async fn chrome_script(&self, script: &str, arguments: Value) -> Result<()> {
+        self.command("moz/context", json!({ "context": "chrome" })).await?;
+        let ran = self.command("execute/sync", json!({ "script": script, "args": arguments })).await;
+        self.command("moz/context", json!({ "context": "content" })).await?;
+        ran.map(drop)
+    }
+
+    async fn command(&self, path: &str, body: Value) -> Result<Value> {
+        Ok(self.web.handle().cmd(Raw { path: path.to_owned(), body: Some(body) }).await?.value_json()?)
+    }
+}
+
+fn chromium(profile: &Path, headless: bool, tls: SocketAddr) -> Value {
+    let extension = BrowserKind::Chromium.extension();
+    let extension = extension.display();
+    let mut arguments = vec![
+        format!("--user-data-dir={}", profile.display()),
+        format!("--load-extension={extension}"),
+        format!("--disable-extensions-except={extension}"),
+        format!("--host-resolver-rules=MAP crm.kontur.ru {tls}, MAP demo.phonet.com.ua {tls}"),
+        "--lang=ru".to_owned(),
+        "--window-size=1280,900".to_owned(),
+        "--enable-logging=stderr".to_owned(),
+    ];
+    let switches = [
+        "--ignore-certificate-errors",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ];
+    arguments.extend(switches.map(str::to_owned));
+    if headless {
+        arguments.push("--headless=new".to_owned());
+    }
+    json!({ "goog:chromeOptions": { "args": arguments } })
+}
+
+fn firefox(profile: &Path, headless: bool, tls: SocketAddr) -> Value {
+    let mut arguments = vec!["-profile".to_owned(), profile.display().to_string()];
+    if headless {
+        arguments.push("-headless".to_owned());
+    }
+    json!({
+        "acceptInsecureCerts": true,
+        "moz:firefoxOptions": {
+            "args": arguments,
+            "prefs": {
+                "extensions.webextensions.uuids": json!({ GECKO_ID: GECKO_UUID }).to_string(),
+                "network.dns.localDomains": "crm.kontur.ru,demo.phonet.com.ua",
+                "network.socket.forcePort": format!("443={}", tls.port()),
+                "devtools.console.stdout.content": true,
+                "browser.dom.window.dump.enabled": true,
+                "browser.shell.checkDefaultBrowser": false,
+                "datareporting.policy.dataSubmissionEnabled": false,
+            },
+        },
+    })
+}
+
+/// Chromium names an unpacked extension after its path: the first half of the SHA-256, a letter for each half-byte.
+fn unpacked_id(path: &Path) -> String {
+    let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from(b'a' + half)).collect()
+}
+
+/// A command that WebDriver's client has no method for.
+#[derive(Debug)]
+struct Raw {
+    path: String,
+    body: Option<Value>,
+}
+
+impl FormatRequestData for Raw {
+    fn format_request(&self, session: &SessionId) -> RequestData {
+        let uri = format!("/session/{session}/{}", self.path);
+        match &self.body {
+            None => RequestData::new(Method::GET, uri),
+            Some(body) => RequestData::new(Method::POST, uri).add_body(body.clone()),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Trubka in a real browser against the sandbox: what the tests and the tour share.
+//!
+//! A [`Stage`] is one sandbox and one browser with the extension from `dist/` loaded. The browser reaches the sandbox under the
+//! real host names and over TLS, so that the shipped manifest's permissions are what is tried.
+
+mod browser;
+mod control;
+mod driver;
+mod pages;
+mod stage;
+mod wait;
+
+pub use browser::{Appearance, Browser, BrowserKind, Tab};
+pub use control::{Communication, Control, Entry, Ringing, Verdict};
+pub use pages::{CallButton, CrmPage, Options, Popup};
+pub use stage::{SETTINGS, Stage, root};
+pub use wait::{PATIENCE, until};

@@ -1,0 +1,247 @@
+//! The pages a user looks at: the CRM's with our buttons and cards, the popup, the options.
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use thirtyfour::{By, WebElement};
+
+use crate::{Stage, Tab, until};
+
+/// A page of the CRM in a tab of its own.
+pub struct CrmPage<'a> {
+    stage: &'a Stage,
+    tab: Tab,
+}
+
+/// What one of our buttons shows.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct CallButton {
+    /// What a screen reader says of it: the number, and where a call did not come about, why.
+    pub name: String,
+    /// How far its number's dial is.
+    pub phase: String,
+}
+
+impl CallButton {
+    fn is_for(&self, number: &str) -> bool {
+        digits(&self.name).contains(number)
+    }
+}
+
+impl<'a> CrmPage<'a> {
+    pub(crate) async fn open(stage: &'a Stage, url: &str) -> Result<Self> {
+        let tab = stage.browser.open(url).await?;
+        Ok(Self { stage, tab })
+    }
+
+    /// Looks at it again after another tab was looked at.
+    pub async fn show(&self) -> Result<()> {
+        self.stage.browser.show(&self.tab).await
+    }
+
+    /// Every button on it.
+    pub async fn buttons(&self) -> Result<Vec<CallButton>> {
+        let mut roots = Vec::new();
+        for host in self.hosts().await? {
+            roots.push(self.stage.browser.shadow(&host).await?);
+        }
+        let script = "return Array.from(arguments, (root) => {
+            const button = root.querySelector('button');
+            return { name: button.ariaLabel, phase: button.dataset.phase };
+        })";
+        self.stage.browser.script(script, roots).await
+    }
+
+    /// Waits until the first button for `number` (digits) is as wanted.
+    pub async fn button(&self, number: &str, what: &str, wanted: impl Fn(&CallButton) -> bool) -> Result<CallButton> {
+        until(&format!("a button for {number} that {what}"), async || {
+            let buttons = self.buttons().await?;
+            let first = buttons.iter().find(|button| button.is_for(number));
+            let first = first.with_context(|| format!("only {buttons:?}"))?;
+            ensure!(wanted(first), "it is {first:?}");
+            Ok(Some(first.clone()))
+        })
+        .await
+    }
+
+    /// Waits until the button for `number` (digits) shows `phase`.
+    pub async fn phase(&self, number: &str, phase: &str) -> Result<CallButton> {
+        self.button(number, &format!("is {phase}"), |button| button.phase == phase).await
+    }
+
+    /// Clicks the button for `number` (digits) as a person does, as soon as there is one.
+    pub async fn click(&self, number: &str) -> Result<()> {
+        until(&format!("a button for {number} to click"), async || {
+            let Some(button) = self.target(number).await? else { return Ok(None) };
+            Ok(Some(button.click().await?))
+        })
+        .await
+    }
+
+    /// Clicks it twice, as fast as a double click is.
+    pub async fn double_click(&self, number: &str) -> Result<()> {
+        let button = until(&format!("a button for {number}"), async || self.target(number).await).await?;
+        Ok(self.stage.browser.web().action_chain().double_click_element(&button).perform().await?)
+    }
+
+    async fn target(&self, number: &str) -> Result<Option<WebElement>> {
+        for host in self.hosts().await? {
+            let button = self.stage.browser.find_in_shadow(&host, "button").await?;
+            if digits(&button.attr("aria-label").await?.unwrap_or_default()).contains(number) {
+                return Ok(Some(button));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn hosts(&self) -> Result<Vec<WebElement>> {
+        Ok(self.stage.browser.web().find_all(By::Css("trubka-call")).await?)
+    }
+
+    /// The words of our cards, empty when there is none.
+    pub async fn card(&self) -> Result<String> {
+        let Some(host) = self.stage.browser.find("trubka-card").await? else { return Ok(String::new()) };
+        let root = self.stage.browser.shadow(&host).await?;
+        let script =
+            "return Array.from(arguments[0].querySelectorAll('article'), (card) => card.innerText).join('\\n')";
+        self.stage.browser.script(script, vec![root]).await
+    }
+
+    /// Waits until the cards say something in particular.
+    pub async fn card_that(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        until(&format!("a card that {what}"), async || {
+            let card = self.card().await?;
+            ensure!(wanted(&card), "it says {card:?}");
+            Ok(Some(card))
+        })
+        .await
+    }
+
+    /// Where the card's links lead.
+    pub async fn card_links(&self) -> Result<Vec<String>> {
+        let host = self.stage.browser.find("trubka-card").await?.context("no card")?;
+        let root = self.stage.browser.shadow(&host).await?;
+        let script = "return Array.from(arguments[0].querySelectorAll('a'), (link) => link.href)";
+        self.stage.browser.script(script, vec![root]).await
+    }
+
+    /// Waits until the page has rendered its rows anew so many times since now.
+    pub async fn renderings(&self, count: u32) -> Result<()> {
+        let script = "const [count, done] = arguments;
+            let seen = 0;
+            const observer = new MutationObserver(() => {
+                seen += 1;
+                if (seen < count) return;
+                observer.disconnect();
+                done(true);
+            });
+            observer.observe(document.body, { subtree: true, childList: true, characterData: true });";
+        self.stage.browser.web().execute_async(script, vec![count.into()]).await.map(drop).map_err(Into::into)
+    }
+
+    /// Lets the page's own script write a number on it, as a page does that renders something new.
+    pub async fn write(&self, text: &str) -> Result<()> {
+        let script =
+            "const row = document.createElement('p'); row.textContent = arguments[0]; document.body.prepend(row)";
+        self.stage.browser.script(script, vec![text.into()]).await
+    }
+
+    /// How many errors the page's own scripts ran into.
+    pub async fn errors(&self) -> Result<u32> {
+        let script = "return Number(document.documentElement.dataset.crmErrors ?? 0)";
+        self.stage.browser.script(script, Vec::new()).await
+    }
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// The popup in a tab of its own.
+pub struct Popup<'a> {
+    stage: &'a Stage,
+    tab: Tab,
+}
+
+impl<'a> Popup<'a> {
+    pub(crate) async fn open(stage: &'a Stage) -> Result<Self> {
+        let tab = stage.browser.open(&stage.browser.page("popup/popup.html")).await?;
+        Ok(Self { stage, tab })
+    }
+
+    /// Looks at it again after another tab was looked at.
+    pub async fn show(&self) -> Result<()> {
+        self.stage.browser.show(&self.tab).await
+    }
+
+    /// Waits until the connection is shown to be in this state.
+    pub async fn link(&self, state: &str) -> Result<()> {
+        self.element(&format!("#link[data-state={state}]")).await.map(drop)
+    }
+
+    /// Waits until an element matches.
+    pub async fn element(&self, css: &str) -> Result<WebElement> {
+        until(&format!("{css} in the popup"), async || self.stage.browser.find(css).await).await
+    }
+
+    /// Waits until an element's text holds the message `key`.
+    pub async fn says(&self, css: &str, key: &str) -> Result<String> {
+        says(self.stage, css, key).await
+    }
+}
+
+/// The options in a tab of their own.
+pub struct Options<'a> {
+    stage: &'a Stage,
+}
+
+impl<'a> Options<'a> {
+    /// Opens them and waits until they can be filled in.
+    pub async fn open(stage: &'a Stage) -> Result<Self> {
+        stage.browser.open(&stage.browser.page("options/options.html")).await?;
+        until("the options", async || stage.browser.find("#settings:not([hidden])").await).await?;
+        Ok(Self { stage })
+    }
+
+    /// Imports a settings file.
+    pub async fn import(&self, text: &str) -> Result<()> {
+        let file = self.stage.browser.folder().join("settings.json");
+        std::fs::write(&file, text)?;
+        let input = self.stage.browser.find("#import-file").await?.context("no #import-file")?;
+        Ok(input.send_keys(file.display().to_string()).await?)
+    }
+
+    /// Waits until they say that the settings were taken.
+    pub async fn saved(&self) -> Result<()> {
+        until("the settings to be taken", async || {
+            let problems = self.text("#problems").await?;
+            ensure!(problems.is_empty(), "{problems}");
+            Ok((!self.text("#saved").await?.is_empty()).then_some(()))
+        })
+        .await
+    }
+
+    /// Clicks a button.
+    pub async fn click(&self, css: &str) -> Result<()> {
+        Ok(self.stage.browser.find(css).await?.with_context(|| format!("no {css}"))?.click().await?)
+    }
+
+    /// Waits until an element's text holds the message `key`.
+    pub async fn says(&self, css: &str, key: &str) -> Result<String> {
+        says(self.stage, css, key).await
+    }
+
+    async fn text(&self, css: &str) -> Result<String> {
+        let element = self.stage.browser.find(css).await?.with_context(|| format!("no {css}"))?;
+        Ok(element.text().await?)
+    }
+}
+
+async fn says(stage: &Stage, css: &str, key: &str) -> Result<String> {
+    until(&format!("{css} to say {key}"), async || {
+        let element = stage.browser.find(css).await?.with_context(|| format!("no {css}"))?;
+        let text = element.text().await?;
+        ensure!(stage.says(&text, key)?, "it says {text:?}");
+        Ok(Some(text))
+    })
+    .await
+}

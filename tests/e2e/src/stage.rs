@@ -1,0 +1,123 @@
+//! One sandbox, one browser, and the way from nothing to a working extension.
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use trubka_sandbox::{Config, Sandbox};
+
+use crate::{Browser, BrowserKind, Control, CrmPage, Options, Popup};
+
+/// The settings that fit the sandbox.
+pub const SETTINGS: &str = include_str!("../../../sandbox/settings.json");
+
+/// Where the CRM's table of contacts is.
+const CONTACTS: &str = "https://crm.kontur.ru/app/sandbox/contacts";
+
+/// The project's root folder.
+pub fn root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.ancestors().nth(2).unwrap_or(manifest).to_owned()
+}
+
+/// A sandbox and a browser.
+pub struct Stage {
+    /// The browser.
+    pub browser: Browser,
+    /// The hand that leads the sandbox.
+    pub control: Control,
+    sandbox: Sandbox,
+    messages: HashMap<String, Text>,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    message: String,
+}
+
+impl Stage {
+    /// Starts both; the extension is loaded and knows nothing yet.
+    pub async fn open(kind: BrowserKind, headless: bool) -> Result<Self> {
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let sandbox = trubka_sandbox::start(Config { http: anywhere, tls: anywhere }).await?;
+        let control = Control::new(format!("http://{}", sandbox.http()));
+        let browser = Browser::start(kind, headless, sandbox.tls()).await?;
+        let messages = root().join(format!("extension/_locales/{}/messages.json", kind.language()));
+        let messages = serde_json::from_str(&std::fs::read_to_string(messages)?)?;
+        Ok(Self { browser, control, sandbox, messages })
+    }
+
+    /// Ends both.
+    pub async fn close(self) -> Result<()> {
+        let quit = self.browser.quit().await;
+        self.sandbox.stop().await;
+        quit
+    }
+
+    /// Imports the sandbox's settings as a user does, and waits until the exchange sees the agent.
+    pub async fn connect(&self) -> Result<()> {
+        let options = Options::open(self).await?;
+        options.import(SETTINGS).await?;
+        options.saved().await?;
+        self.control.wait("socket:001").await.map(drop)
+    }
+
+    /// Connects, and opens the CRM's table of contacts.
+    pub async fn connected_crm(&self) -> Result<CrmPage<'_>> {
+        self.connect().await?;
+        self.crm("").await
+    }
+
+    /// Opens the CRM's table of contacts in a tab of its own; `rest` is what follows in the address.
+    pub async fn crm(&self, rest: &str) -> Result<CrmPage<'_>> {
+        CrmPage::open(self, &format!("{CONTACTS}{rest}")).await
+    }
+
+    /// Opens the popup in a tab of its own.
+    pub async fn popup(&self) -> Result<Popup<'_>> {
+        Popup::open(self).await
+    }
+
+    /// The first fixed words of the message `key`.
+    pub fn message(&self, key: &str) -> Result<&str> {
+        let text = self.messages.get(key).with_context(|| format!("no message {key}"))?;
+        pieces(&text.message).next().map(str::trim).with_context(|| format!("message {key} has no fixed words"))
+    }
+
+    /// Whether `text` holds the message `key`, whatever fills its placeholders.
+    pub fn says(&self, text: &str, key: &str) -> Result<bool> {
+        let message = &self.messages.get(key).with_context(|| format!("no message {key}"))?.message;
+        let mut rest = text;
+        for piece in pieces(message) {
+            match rest.split_once(piece) {
+                Some((_, after)) => rest = after,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Fails unless the sandbox is content and neither the extension nor the page complained.
+    pub async fn all_is_well(&self) -> Result<()> {
+        let verdict = self.control.verdict().await?;
+        ensure!(verdict.ok, "the sandbox's verdict:\n  {}", verdict.problems.join("\n  "));
+        let complaints = self.browser.complaints();
+        ensure!(complaints.is_empty(), "the extension complained:\n  {}", complaints.join("\n  "));
+        Ok(())
+    }
+}
+
+/// A message's fixed words: what lies between `$1` or `$NAME$`.
+fn pieces(message: &str) -> impl Iterator<Item = &str> {
+    let mut placeholder = false;
+    message.split('$').filter_map(move |part| {
+        let inside = placeholder && !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+        placeholder = !inside;
+        let fixed = if inside { "" } else { part.trim_start_matches(|c: char| c.is_ascii_digit()) };
+        Some(fixed).filter(|fixed| !fixed.is_empty())
+    })
+}

@@ -1,0 +1,57 @@
+//! Every case in both browsers, each on a stage of its own: `cargo test -p trubka-e2e -- firefox::` runs some of them.
+
+mod cases;
+
+use std::{pin::Pin, time::Duration};
+
+use anyhow::{Context, Result};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::{runtime::Runtime, time::timeout};
+use trubka_e2e::{BrowserKind, Stage};
+
+/// One case; after it the sandbox must be content and the consoles empty.
+type Case = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+/// How long one case may take, all its waiting together.
+const LIMIT: Duration = Duration::from_secs(120);
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Two browsers at a time would only make each other slow.
+    arguments.test_threads.get_or_insert(1);
+    let trials = [BrowserKind::Chromium, BrowserKind::Firefox].into_iter().flat_map(|kind| {
+        cases::ALL.iter().map(move |&(name, case)| {
+            let name = format!("{}::{name}", kind.name());
+            let title = name.replace("::", "-");
+            Trial::test(name, move || run(kind, &title, case).map_err(|error| Failed::from(format!("{error:?}"))))
+        })
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
+
+fn run(kind: BrowserKind, title: &str, case: Case) -> Result<()> {
+    Runtime::new()?.block_on(async {
+        let stage = Stage::open(kind, true).await?;
+        let outcome = play(&stage, case).await;
+        let outcome = match outcome {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.context(traces(&stage, title).await)),
+        };
+        let closed = stage.close().await;
+        outcome.and(closed)
+    })
+}
+
+async fn play(stage: &Stage, case: Case) -> Result<()> {
+    timeout(LIMIT, case(stage)).await.context("it takes too long")??;
+    stage.all_is_well().await
+}
+
+/// What helps to understand a failure.
+async fn traces(stage: &Stage, title: &str) -> String {
+    let picture = stage.browser.picture("failures", title).await.unwrap_or_else(|error| error.to_string());
+    let ledger = stage.control.ledger().await.unwrap_or_default();
+    let ledger: Vec<String> = ledger.iter().map(|entry| format!("{entry:?}")).collect();
+    let complaints = stage.browser.complaints();
+    format!("picture: {picture}\nledger:\n{}\nconsole:\n{}\n", ledger.join("\n"), complaints.join("\n"))
+}

@@ -1,0 +1,119 @@
+use std::rc::Rc;
+
+use trubka::{
+    core::io::{DocumentName, Input, Write},
+    private::Private,
+    shell::store::{Store, Stored},
+};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::fakes::{Inputs, Patched, abort_once, create_newer, delete_database, poison, spy_durability};
+
+fn put(id: u32, json: &str) -> Write {
+    Write::PutRow { id, json: Private::from(json) }
+}
+
+fn document(name: DocumentName, json: &str) -> Write {
+    Write::Document { name, json: Private::from(json) }
+}
+
+async fn fresh(name: &str) -> Rc<Store> {
+    delete_database(name).await;
+    let (store, stored) = Store::open(name).await;
+    let stored = stored.unwrap();
+    assert!(stored.settings.is_none() && stored.state.is_none() && stored.rows.is_empty());
+    store
+}
+
+async fn reopened(name: &str) -> Stored {
+    Store::open(name).await.1.unwrap()
+}
+
+fn rows(stored: &Stored) -> Vec<&str> {
+    stored.rows.iter().map(|row| row.reveal().as_str()).collect()
+}
+
+/// Persists batches at once and waits for what becomes of each, in the order of the reports.
+async fn persist<const N: usize>(store: &Rc<Store>, batches: [Vec<Write>; N]) -> Vec<(u32, bool)> {
+    let inputs = Inputs::default();
+    for (batch, writes) in (0..).zip(batches) {
+        let report = inputs.reporter();
+        store.persist(writes, move |stored| report(Input::Persisted { batch, stored }));
+    }
+    let mut outcomes = Vec::new();
+    while outcomes.len() < N {
+        let Input::Persisted { batch, stored } = inputs.next().await else { panic!("only batches are reported") };
+        outcomes.push((batch, stored));
+    }
+    outcomes
+}
+
+#[wasm_bindgen_test]
+async fn keeps_what_it_stored_in_the_order_of_the_batches() {
+    let name = "keeps";
+    let store = fresh(name).await;
+    let batches = [
+        vec![put(10, "ten"), put(2, "old"), document(DocumentName::State, "old")],
+        vec![put(2, "two"), document(DocumentName::State, "state")],
+        vec![put(3, "three"), document(DocumentName::Settings, "settings")],
+        vec![Write::DeleteRow { id: 3 }, Write::DeleteRow { id: 99 }],
+        vec![],
+    ];
+    assert_eq!(persist(&store, batches).await, [(0, true), (1, true), (2, true), (3, true), (4, true)]);
+
+    let stored = reopened(name).await;
+    assert_eq!(rows(&stored), ["two", "ten"]);
+    assert_eq!(stored.state, Some(Private::from("state")));
+    assert_eq!(stored.settings, Some(Private::from("settings")));
+}
+
+#[wasm_bindgen_test]
+async fn every_batch_is_strictly_durable() {
+    let store = fresh("durable").await;
+    let _patched = Patched;
+    let granted = spy_durability();
+    persist(&store, [vec![put(1, "a")], vec![put(2, "b")]]).await;
+    let granted: Vec<_> = granted.iter().map(|durability| durability.as_string()).collect();
+    assert_eq!(granted, [Some("strict".to_owned()), Some("strict".to_owned())]);
+}
+
+#[wasm_bindgen_test]
+async fn a_batch_that_fails_leaves_nothing_and_the_next_is_stored() {
+    let name = "fails";
+    let store = fresh(name).await;
+    let _patched = Patched;
+    poison("poison");
+    let batches = [vec![put(1, "first"), put(2, "poison")], vec![put(3, "third")]];
+    assert_eq!(persist(&store, batches).await, [(0, false), (1, true)]);
+    assert_eq!(rows(&reopened(name).await), ["third"]);
+}
+
+#[wasm_bindgen_test]
+async fn a_batch_that_the_browser_aborts_is_written_again() {
+    let name = "aborts";
+    let store = fresh(name).await;
+    let _patched = Patched;
+    abort_once();
+    assert_eq!(persist(&store, [vec![put(1, "one")]]).await, [(0, true)]);
+    assert_eq!(rows(&reopened(name).await), ["one"]);
+}
+
+#[wasm_bindgen_test]
+async fn a_closed_database_is_opened_anew() {
+    let name = "closed";
+    let store = fresh(name).await;
+    delete_database(name).await;
+    assert_eq!(persist(&store, [vec![put(1, "one")]]).await, [(0, true)]);
+    assert_eq!(rows(&reopened(name).await), ["one"]);
+}
+
+#[wasm_bindgen_test]
+async fn what_could_not_be_read_is_never_written_over() {
+    let name = "newer";
+    delete_database(name).await;
+    create_newer(name).await;
+    let (store, stored) = Store::open(name).await;
+    assert!(stored.is_err());
+    delete_database(name).await;
+    assert_eq!(persist(&store, [vec![put(1, "one")]]).await, [(0, false)]);
+}
