@@ -1,4 +1,7 @@
-/** The messages between the background and everybody else, as `src/protocol.rs` defines them: meaning, units and errors are told there. */
+/**
+ * The messages between the background and everybody else, as `src/protocol.rs` defines them: meaning, units and errors
+ * are told there.
+ */
 
 // Content scripts are no modules: they name these types as `Protocol.Request`.
 export as namespace Protocol;

@@ -1,4 +1,6 @@
-/** The extension's background, as a page sees it: asleep at times, and one day gone because the extension was updated. */
+/**
+ * The extension's background, as a page sees it: asleep at times, and one day gone because the extension was updated.
+ */
 class Background {
   /** The longest wait between two tries, in milliseconds. */
   static #PATIENCE = 30_000;

@@ -10,10 +10,12 @@ class CallButton {
   #state = { phase: "idle" };
 
   /**
+   * @param {Text | HTMLElement} source the text or link that it stands beside
    * @param {Protocol.FoundNumber} found
    * @param {boolean} oneOfMany the text holds more numbers, so the button shows the end of its own
    */
-  constructor(found, oneOfMany) {
+  constructor(source, found, oneOfMany) {
+    this.source = source;
     this.number = found.e164;
     this.#name = found.ext ? words.text("button_extension", found.display, found.ext) : found.display;
     this.#digits = oneOfMany ? (/(?:\d\D*){4}$/u.exec(found.display)?.[0] ?? "") : "";

@@ -1,6 +1,6 @@
 /**
- * Keeps the call buttons beside their numbers. The page's own nodes are never changed: a button follows its text node or link as
- * the next sibling, moves and leaves with it, and comes back when the page renders over it.
+ * Keeps the call buttons beside their numbers. The page's own nodes are never changed: a button follows its text node
+ * or link as the next sibling, moves and leaves with it, and comes back when the page renders over it.
  */
 class CallButtons {
   /** A page that takes away buttons of one parent this often within the span is left in peace for a while. */
@@ -9,7 +9,7 @@ class CallButtons {
   static #LONGEST_PEACE = 60_000;
 
   /** What a click is made of: none of it is for the page. */
-  static #CLICK = "pointerdown pointerup mousedown mouseup touchstart touchend click dblclick auxclick".split(" ");
+  static CLICK = "pointerdown pointerup mousedown mouseup touchstart touchend click dblclick auxclick".split(" ");
 
   /** @type {Map<Text | HTMLElement, CallButton[]>} */
   #placed = new Map();
@@ -17,9 +17,11 @@ class CallButtons {
   #byNumber = new Map();
   /** @type {WeakMap<EventTarget, CallButton>} */
   #byHost = new WeakMap();
+  /** Texts whose buttons the page may have displaced. @type {Set<Text | HTMLElement>} */
+  #suspects = new Set();
   /** @type {WeakMap<Node, { removals: number, since: number, peace: number, until: number }>} */
   #quarrels = new WeakMap();
-  /** The button clicked last, until its call has failed. @type {CallButton | undefined} */
+  /** The button clicked last, while its call is live. @type {CallButton | undefined} */
   #clicked;
   #dials;
   #walker;
@@ -43,7 +45,7 @@ class CallButtons {
       for (const buttons of this.#placed.values()) for (const { host } of buttons) host.remove();
     });
     const options = { capture: true, signal };
-    for (const type of CallButtons.#CLICK) addEventListener(type, (event) => this.#handle(event), options);
+    for (const type of CallButtons.CLICK) addEventListener(type, (event) => this.#handle(event), options);
     for (const type of ["keydown", "keyup"]) {
       addEventListener(type, (event) => this.#handleKey(/** @type {KeyboardEvent} */ (event)), options);
     }
@@ -61,17 +63,37 @@ class CallButtons {
     const isSame = old.length === matches.length && old.every(({ number }, i) => number === matches[i]?.e164);
     if (!isSame) {
       this.#discard(node);
-      if (matches.length > 0) this.#placed.set(node, matches.map((found) => this.#make(found, matches.length > 1)));
+      if (matches.length > 0)
+        this.#placed.set(
+          node,
+          matches.map((found) => this.#make(node, found, matches.length > 1)),
+        );
     }
     this.#place(node);
   }
 
   /**
-   * Follows the page: nodes came, went or moved.
+   * Notes which buttons a change of the page may have displaced: what stood beside the change, and what left with it.
+   * @param {MutationRecord} record of type `childList`
+   */
+  note({ target, previousSibling, removedNodes }) {
+    this.#suspect(target);
+    this.#suspect(previousSibling);
+    for (const node of removedNodes) {
+      if (this.#byHost.has(node)) this.#quarrel(target);
+      this.#suspect(node);
+      if (node.isConnected) continue;
+      const inside = document.createTreeWalker(node, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+      while (inside.nextNode()) this.#suspect(inside.currentNode);
+    }
+  }
+
+  /**
+   * Puts right what the page's changes have displaced.
    * @param {boolean} restyled something may have become editable, or a link
    */
-  sweep(restyled) {
-    for (const node of this.#placed.keys()) {
+  settle(restyled) {
+    for (const node of restyled ? this.#placed.keys() : this.#suspects) {
       if (node.isConnected && !(restyled && !PageWalker.isOpen(node))) {
         this.#place(node);
       } else {
@@ -79,19 +101,30 @@ class CallButtons {
         this.#forget(node);
       }
     }
+    this.#suspects.clear();
     this.#hint.follow();
   }
 
+  /** @param {Node | null} node one that may have buttons, or hold the one that has, or be one */
+  #suspect(node) {
+    for (const each of [node, node?.firstChild]) {
+      const source = each && (this.#byHost.get(each)?.source ?? /** @type {Text | HTMLElement} */ (each));
+      if (source && this.#placed.has(source)) this.#suspects.add(source);
+    }
+  }
+
   /**
-   * The page took a node away.
+   * The page took a button away from this parent. It comes back, unless the page keeps on.
    * @param {Node} parent
-   * @param {Node} node
    */
-  removed(parent, node) {
-    if (!this.#byHost.has(node) || !parent.isConnected) return;
+  #quarrel(parent) {
+    if (!parent.isConnected) return;
     const now = performance.now();
     const known = this.#quarrels.get(parent);
-    const quarrel = known && now - known.since < CallButtons.#SPAN + known.peace ? known : { removals: 0, since: now, peace: 500, until: 0 };
+    const quarrel =
+      known && now - known.since < CallButtons.#SPAN + known.peace
+        ? known
+        : { removals: 0, since: now, peace: 500, until: 0 };
     this.#quarrels.set(parent, quarrel);
     quarrel.removals++;
     if (quarrel.removals < CallButtons.#PATIENCE) return;
@@ -99,7 +132,10 @@ class CallButtons {
     quarrel.since = now;
     quarrel.peace = Math.min(quarrel.peace * 2, CallButtons.#LONGEST_PEACE);
     quarrel.until = now + quarrel.peace;
-    setTimeout(() => this.#signal.aborted || this.sweep(false), quarrel.peace);
+    setTimeout(() => {
+      if (this.#signal.aborted) return;
+      for (const node of this.#placed.keys()) this.#place(node);
+    }, quarrel.peace);
   }
 
   /**
@@ -107,6 +143,7 @@ class CallButtons {
    * @param {Iterable<string>} numbers
    */
   refresh(numbers) {
+    if (this.#signal.aborted) return;
     for (const number of numbers) {
       const state = this.#dials.of(number);
       for (const button of this.#byNumber.get(number) ?? []) button.show(state);
@@ -117,11 +154,12 @@ class CallButtons {
   }
 
   /**
+   * @param {Text | HTMLElement} node
    * @param {Protocol.FoundNumber} found
    * @param {boolean} oneOfMany
    */
-  #make(found, oneOfMany) {
-    const button = new CallButton(found, oneOfMany);
+  #make(node, found, oneOfMany) {
+    const button = new CallButton(node, found, oneOfMany);
     button.show(this.#dials.of(found.e164));
     this.#byHost.set(button.host, button);
     const others = this.#byNumber.get(button.number);
@@ -148,15 +186,19 @@ class CallButtons {
 
   /** @param {Text | HTMLElement} node */
   #place(node) {
-    const hosts = this.#placed.get(node)?.map(({ host }) => host);
-    if (!hosts) return;
+    const buttons = this.#placed.get(node);
     const anchor = CallButtons.#anchor(node);
-    /** @type {ChildNode | null} */
-    let next = anchor;
-    if (hosts.every((host) => (next = next?.nextSibling ?? null) === host)) return;
     const parent = anchor.parentNode;
-    if (!parent || (this.#quarrels.get(parent)?.until ?? 0) > performance.now()) return;
-    this.#walker.quietly(() => anchor.after(...hosts));
+    if (!buttons || !parent) return;
+    /** @type {ChildNode} */
+    let before = anchor;
+    let isInPlace = true;
+    for (const { host } of buttons) {
+      isInPlace &&= host.previousSibling === before;
+      before = host;
+    }
+    if (isInPlace || (this.#quarrels.get(parent)?.until ?? 0) > performance.now()) return;
+    this.#walker.quietly(() => anchor.after(...buttons.map(({ host }) => host)));
   }
 
   /**
@@ -166,7 +208,10 @@ class CallButtons {
    */
   static #anchor(node) {
     const parent = node.parentElement;
-    return node instanceof Text && parent?.matches("a, button") && parent.childNodes.length === 1 ? parent : node;
+    const isAlone = parent?.firstChild === node && parent.lastChild === node;
+    return isAlone && node instanceof Text && (parent.localName === "a" || parent.localName === "button")
+      ? parent
+      : node;
   }
 
   /** @param {Event} event */
@@ -195,12 +240,11 @@ class CallButtons {
   }
 
   /**
-   * A call that was clicked here did not come about: the reason is shown and said without being asked for.
+   * When a call that was clicked here has not come about, the reason is shown and said without being asked for.
    * @param {CallButton} button
    */
   #tellFailure(button) {
-    const { phase } = this.#dials.of(button.number);
-    if (phase !== "failed" && phase !== "unknown") return;
+    if (Dials.isLive(this.#dials.of(button.number))) return;
     this.#clicked = undefined;
     const [other] = this.#byNumber.get(button.number) ?? [];
     const beside = button.host.isConnected ? button : other;

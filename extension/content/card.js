@@ -15,7 +15,11 @@ class CallCard {
    * @param {() => void} dismiss
    */
   constructor(call, dismiss) {
-    const close = shadow.element("button", { type: "button", "aria-label": words.text("card_dismiss"), title: words.text("card_dismiss") });
+    const close = shadow.element("button", {
+      type: "button",
+      "aria-label": words.text("card_dismiss"),
+      title: words.text("card_dismiss"),
+    });
     close.append(shadow.drawing(styles.cross));
     close.addEventListener("click", dismiss);
     this.element = shadow.element(
@@ -45,7 +49,13 @@ class CallCard {
   /** What a screen reader says when the call comes and when its phase changes. */
   get announcement() {
     const { name, company, number } = this.#call.client;
-    return [this.#heading.textContent, name ?? words.text(number ? "card_unknown" : "card_withheld"), company, number, CallCard.#outcome(this.#call)]
+    return [
+      this.#heading.textContent,
+      name ?? words.text(number ? "card_unknown" : "card_withheld"),
+      company,
+      number,
+      CallCard.#outcome(this.#call),
+    ]
       .filter(Boolean)
       .join(", ");
   }
@@ -84,7 +94,11 @@ class CallCard {
     if (shown.length === links.length && links.every(({ url }, i) => url === shown[i])) return;
     this.#links.replaceChildren(
       ...links.map(({ card, url }) => {
-        const link = shadow.element("a", { href: url, target: "_blank", rel: "noopener" }, words.text(`card_link_${card}`));
+        const link = shadow.element(
+          "a",
+          { href: url, target: "_blank", rel: "noopener" },
+          words.text(`card_link_${card}`),
+        );
         link.dataset["url"] = url;
         return link;
       }),

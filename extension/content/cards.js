@@ -20,6 +20,10 @@ class CallCards {
     this.#root = root;
     this.#ticker = new Ticker(() => this.#tick(), signal);
     root.append(this.#voice);
+    // A page may take a click elsewhere, or a key, for a wish to close what it shows.
+    for (const type of [...CallButtons.CLICK, "keydown", "keyup"]) {
+      host.addEventListener(type, (event) => event.stopPropagation());
+    }
     document.documentElement.append(host);
     signal.addEventListener("abort", () => host.remove());
   }

@@ -1,15 +1,28 @@
 /**
- * What a button shows. `since` is when the call was answered, in epoch milliseconds by the exchange's clock, where it is known.
- * @typedef {{ phase: "idle" | Exclude<Protocol.DialPhase, "ended">, problem?: Protocol.Problem, since?: number }} DialState
+ * What a button shows. `since` is when the call was answered, in epoch milliseconds by the exchange's clock, where it
+ * is known.
+ * @typedef {object} DialState
+ * @property {"idle" | Exclude<Protocol.DialPhase, "ended">} phase
+ * @property {Protocol.Problem} [problem]
+ * @property {number} [since]
  */
 
-/** How far each number's last dial is: what the background says, and before it says anything, what was just clicked here. */
+/**
+ * How far each number's last dial is: what the background says, and before it says anything, what was just clicked
+ * here.
+ */
 class Dials {
   /** @type {Map<string, Protocol.DialView>} */
   #told = new Map();
-  /** Clicks of this page that the background's view does not hold yet. @type {Map<string, { dial: Protocol.DialView, answered: boolean }>} */
+  /**
+   * Clicks of this page that the background's view does not hold yet.
+   * @type {Map<string, { dial: Protocol.DialView, answered: boolean }>}
+   */
   #clicked = new Map();
-  /** When the live outgoing calls were answered, by the digits of their number. @type {Map<string, number | undefined>} */
+  /**
+   * When the live outgoing calls were answered, by the digits of their number.
+   * @type {Map<string, number | undefined>}
+   */
   #answeredAt = new Map();
   #background;
   #changed;
@@ -52,10 +65,14 @@ class Dials {
     const keys = new Set(view.dials.map(({ key }) => key));
     for (const [number, { dial, answered }] of this.#clicked) {
       const told = this.#told.get(number);
-      const isOver = answered && (Dials.isLive(dial) || (told !== undefined && Dials.isLive(told)));
+      const isOver = answered && (Dials.isLive(dial) || (told && Dials.isLive(told)));
       if (keys.has(dial.key) || isOver) this.#clicked.delete(number);
     }
-    this.#changed(states().filter(([number, state]) => state !== before.get(number)).map(([number]) => number));
+    this.#changed(
+      states()
+        .filter(([number, state]) => state !== before.get(number))
+        .map(([number]) => number),
+    );
   }
 
   /**
@@ -80,7 +97,8 @@ class Dials {
    */
   static #outcome(key, number, answer) {
     if (answer?.kind === "dial" && answer.dial.number === number) return answer.dial;
-    if (answer?.kind === "dial") return { key, number, phase: "failed", problem: answer.dial.problem ?? { code: "dialBusy" } };
+    if (answer?.kind === "dial")
+      return { key, number, phase: "failed", problem: answer.dial.problem ?? { code: "dialBusy" } };
     if (answer?.kind === "refused") return { key, number, phase: "failed", problem: answer.problem };
     return { key, number, phase: "unknown", problem: { code: "dialUnknown" } };
   }

@@ -14,8 +14,8 @@
  */
 
 /**
- * Asks the background which texts hold phone numbers: in batches, what is visible first, each text once. An answer counts only
- * for the text it was asked for.
+ * Asks the background which texts hold phone numbers: in batches, what is visible first, each text once. An answer
+ * counts only for the text it was asked for.
  */
 class NumberFinder {
   /** Of one request: items, and UTF-16 units of JSON, each at most three bytes. */
@@ -23,8 +23,12 @@ class NumberFinder {
   static #UNITS = 60_000;
   /** The longest text in one item; a longer one is cut. */
   static #LONGEST = 5_000;
-  /** How many answers are remembered for texts that come again when the page renders anew. */
+  /**
+   * How many answers are remembered for texts that come again when the page renders anew, and how long such a text may
+   * be.
+   */
   static #REMEMBERED = 5_000;
+  static #MEMORABLE = 200;
 
   /** @type {WeakMap<Node, Source>} */
   #sources = new WeakMap();
@@ -44,8 +48,8 @@ class NumberFinder {
 
   /**
    * @param {Background} background
-   * @param {(node: Text | HTMLElement, matches: Protocol.FoundNumber[]) => void} found a text's numbers, none when it has none or
-   * when they are not known any more
+   * @param {(node: Text | HTMLElement, matches: Protocol.FoundNumber[]) => void} found a text's numbers; none
+   * when it has none, or while they are not known
    * @param {AbortSignal} signal
    */
   constructor(background, found, signal) {
@@ -151,7 +155,9 @@ class NumberFinder {
       const items = pieces.map(({ source: { label }, text }, id) => ({ id, text, ...(label && { label }) }));
       const answer = await this.#background.askUntilAnswered({ kind: "findNumbers", batch, items });
       if (!answer) return;
-      const found = new Map(answer.kind === "numbers" && answer.batch === batch ? answer.items.map(({ id, matches }) => [id, matches]) : []);
+      const found = new Map(
+        answer.kind === "numbers" && answer.batch === batch ? answer.items.map(({ id, matches }) => [id, matches]) : [],
+      );
       for (const [id, { source }] of pieces.entries()) this.#take(source, found.get(id) ?? []);
     }
     this.#asking = false;
@@ -167,7 +173,8 @@ class NumberFinder {
         const { source, text } = piece;
         if (this.#isCurrent(source)) {
           units += JSON.stringify([text, source.label]).length;
-          if (pieces.length === NumberFinder.#ITEMS || (pieces.length > 0 && units > NumberFinder.#UNITS)) return pieces;
+          if (pieces.length === NumberFinder.#ITEMS || (pieces.length > 0 && units > NumberFinder.#UNITS))
+            return pieces;
           pieces.push(piece);
         }
         queue.shift();
@@ -195,10 +202,14 @@ class NumberFinder {
     source.matches.push(...matches);
     source.unanswered--;
     if (source.unanswered > 0) return;
-    if (this.#answers.size >= NumberFinder.#REMEMBERED) {
-      this.#answers.delete(/** @type {string} */ (this.#answers.keys().next().value));
-    }
-    this.#answers.set(NumberFinder.#question(source.text, source.label), source.matches);
+    if (source.text.length <= NumberFinder.#MEMORABLE) this.#remember(source);
     if (this.#isCurrent(source)) this.#found(source.node, source.matches);
+  }
+
+  /** @param {Source} source */
+  #remember({ text, label, matches }) {
+    const [oldest] = this.#answers.keys();
+    if (oldest !== undefined && this.#answers.size >= NumberFinder.#REMEMBERED) this.#answers.delete(oldest);
+    this.#answers.set(NumberFinder.#question(text, label), matches);
   }
 }

@@ -36,7 +36,7 @@ class Hint {
     this.isPinned = pinned;
     this.#bubble.dataset["phase"] = button.phase;
     this.#bubble.textContent = button.reason;
-    this.#bubble.showPopover();
+    this.#bubble.togglePopover(true);
     this.#voice.textContent = pinned ? button.reason : "";
     this.follow();
   }
@@ -45,7 +45,7 @@ class Hint {
     if (!this.#button) return;
     this.#button = undefined;
     this.#voice.textContent = "";
-    this.#bubble.hidePopover();
+    if (this.#bubble.isConnected) this.#bubble.togglePopover(false);
   }
 
   /** Stays beside its button, below it where there is room, or goes away with it. */

@@ -1,6 +1,6 @@
 /**
- * The words that name a text's field: its label, its row's first cell or its column's header. They tell a phone from a tax
- * number. The CRM's class names change with every release, so only the page's structure and its words count.
+ * The words that name a text's field: its label, its row's first cell or its column's header. They tell a phone from a
+ * tax number. The CRM's class names change with every release, so only the page's structure and its words count.
  */
 const labels = {
   /** Longer texts name nothing. */
@@ -48,7 +48,7 @@ const labels = {
   },
 
   /**
-   * The name that an element gives itself or that a `<label>` around it gives.
+   * The name that an element gives itself.
    * @param {Element} element
    * @returns {string | undefined}
    */
@@ -62,8 +62,8 @@ const labels = {
   },
 
   /**
-   * What heads a cell: the column's header, or in a table of two columns without headers the first cell of the row. An empty
-   * answer means that the element is a cell without a head, and that nothing farther out can name it.
+   * What heads a cell: the column's header, or in a table of two columns without headers the first cell of the row. An
+   * empty answer means that the element is a cell without a head, and that nothing farther out can name it.
    * @param {Element} element
    * @returns {string | undefined}
    */
@@ -115,8 +115,8 @@ const labels = {
   },
 
   /**
-   * A text as a label. Nothing for a text without words, empty for one that is a value itself; of a running text only the words
-   * after its last number or break count.
+   * A text as a label. Nothing for a text without words, empty for one that is a value itself; of a running text only
+   * the words after its last number or break count.
    * @param {string} text
    * @param {boolean} running the text is part of a sentence
    * @returns {string | undefined}

@@ -5,7 +5,8 @@
   const life = new AbortController();
   const { signal } = life;
 
-  // Once the extension is gone it gives no texts any more, so the last one is taken beforehand.
+  // Once the extension is gone it says nothing any more, so what is needed then is taken beforehand.
+  const { version } = api.runtime.getManifest();
   const farewell = { sentence: words.sentence({ code: "pageOutdated" }), dismiss: words.text("card_dismiss") };
   const end = () => {
     if (signal.aborted) return;
@@ -20,8 +21,8 @@
   const walker = new PageWalker(
     {
       text: (node, text) => finder.offer(node, text),
-      changed: (restyled) => buttons.sweep(restyled),
-      removed: (parent, node) => buttons.removed(parent, node),
+      changed: (record) => buttons.note(record),
+      settled: (restyled) => buttons.settle(restyled),
     },
     signal,
   );
@@ -36,9 +37,7 @@
     cards.show(message);
   };
 
-  const greet = async () => {
-    hear(await background.askUntilAnswered({ kind: "hello", version: api.runtime.getManifest().version }));
-  };
+  const greet = async () => hear(await background.askUntilAnswered({ kind: "hello", version }));
 
   api.runtime.onMessage.addListener(hear);
   signal.addEventListener("abort", () => api.runtime?.onMessage?.removeListener(hear));

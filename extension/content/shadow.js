@@ -17,8 +17,8 @@ const shadow = {
   },
 
   /**
-   * Gives a root its style past the page's CSP. A `<style>` will not do in Chromium: when the page moves it, it is the page that
-   * inserts it, and its CSP blocks it.
+   * Gives a root its style past the page's CSP. A `<style>` will not do in Chromium: when the page moves it, it is the
+   * page that inserts it, and its CSP blocks it.
    * @param {ShadowRoot} root
    * @param {string} css
    */
@@ -29,7 +29,7 @@ const shadow = {
     try {
       root.adoptedStyleSheets = [sheet];
     } catch {
-      // Firefox before 153 cannot adopt a content script's sheet; it exempts a `<style>` whose `textContent` a content script set.
+      // Firefox before 153 cannot adopt a content script's sheet, but lets a `<style>` pass whose `textContent` it set.
       const style = shadow.element("style");
       style.textContent = css;
       root.append(style);

@@ -1,11 +1,23 @@
 /** The looks of our own elements, and their drawings. */
 const styles = (() => {
   const reset = `
-    :host { all: initial !important; box-sizing: border-box !important; user-select: none !important; -webkit-user-select: none !important; }
+    :host {
+      all: initial !important;
+      box-sizing: border-box !important;
+      user-select: none !important;
+      -webkit-user-select: none !important;
+    }
     * { box-sizing: border-box; }
     [hidden] { display: none !important; }
     svg { flex: none; fill: currentcolor; }
-    .hearable { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+    .hearable {
+      position: absolute;
+      width: 1px;
+      height: 1px;
+      overflow: hidden;
+      clip-path: inset(50%);
+      white-space: nowrap;
+    }
     @media (prefers-reduced-motion: reduce) { *, *::after { animation: none !important; transition: none !important; } }
   `;
 
@@ -176,7 +188,15 @@ const styles = (() => {
       user-select: text;
       -webkit-user-select: text;
     }
-    header { display: flex; align-items: center; gap: 8px; min-height: 24px; padding-inline-end: 28px; color: var(--muted); font-size: 12.5px; }
+    header {
+      display: flex;
+      align-items: center;
+      gap: 8px;
+      min-height: 24px;
+      padding-inline-end: 28px;
+      color: var(--muted);
+      font-size: 12.5px;
+    }
     header svg { width: 18px; height: 18px; color: var(--accent); }
     p { margin: 0; }
     .name { margin-block-start: 6px; font-size: 17px; font-weight: 600; line-height: 1.3; }
@@ -237,7 +257,8 @@ const styles = (() => {
     hint,
     card,
     /** A telephone's handset, as in `icons/icon.svg`. */
-    handset: "M20 18.2C15.9 22.3 10.9 20.9 7 17C3.1 13.1 1.7 8.1 5.8 4L7 2.9Q8.1 1.7 9.2 2.9L11.2 4.9Q12.4 6 11.2 7.1L9.3 9Q11.2 12.8 15 14.7L16.9 12.8Q18 11.6 19.1 12.8L21.1 14.8Q22.3 15.9 21.1 17z",
+    handset:
+      "M20 18.2C15.9 22.3 10.9 20.9 7 17C3.1 13.1 1.7 8.1 5.8 4L7 2.9Q8.1 1.7 9.2 2.9L11.2 4.9Q12.4 6 11.2 7.1L9.3 9Q11.2 12.8 15 14.7L16.9 12.8Q18 11.6 19.1 12.8L21.1 14.8Q22.3 15.9 21.1 17z",
     cross: "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12 19 17.6 17.6 19 12 13.4 6.4 19 5 17.6 10.6 12 5 6.4z",
   };
 })();

@@ -1,23 +1,24 @@
 /**
- * Walks a page for texts that could hold a phone number, then follows its changes. It reads only: text nodes are told as they
- * stand, `tel:` and `callto:` links by their address. Work is done in slices, what changed last comes first, nothing is dropped.
+ * Walks a page for texts that could hold a phone number, then follows its changes. It reads only: text nodes are told
+ * as they stand, `tel:` and `callto:` links by their address. Work is done in slices, what changed last comes first,
+ * nothing is dropped.
  */
 class PageWalker {
   /** Where no number is looked for: what people edit, what is no prose, and what is ours. */
   static #CLOSED = [
-    "head, input, textarea, select, option, datalist, script, style, noscript, template, code, pre, kbd, samp, svg, math",
-    "iframe, object, canvas, audio, video, trubka-call, trubka-card, trubka-hint",
+    "head, input, textarea, select, option, datalist, script, style, noscript, template, code, pre, kbd, samp",
+    "svg, math, iframe, object, canvas, audio, video, trubka-call, trubka-card, trubka-hint",
     '[contenteditable]:not([contenteditable="false" i])',
     '[role~="textbox" i], [role~="searchbox" i], [role~="combobox" i], [role~="spinbutton" i]',
   ].join(", ");
 
-  static #LINK = /^\s*(?:tel|callto):/iu;
+  static #LINK = /^(?:tel|callto):/iu;
   static #LINK_SELECTOR = 'a[href^="tel:" i], a[href^="callto:" i]';
 
   /** Five digits of any script with a little between them: cheap, and no phone number fails it. */
   static #NUMBER = /\p{Nd}(?:[^\p{L}\p{Nd}]{0,6}\p{Nd}){4}/u;
 
-  /** How long one slice of work may be, in milliseconds: half of a frame. */
+  /** How long one slice of work may be, in milliseconds: less than half of a frame. */
   static #SLICE = 6;
 
   /** Nodes that the page added or changed, not yet checked for where they stand. @type {Node[]} */
@@ -34,10 +35,10 @@ class PageWalker {
   /**
    * @param {{
    *   text: (node: Text | HTMLElement, text: string) => void,
-   *   changed: (restyled: boolean) => void,
-   *   removed: (parent: Node, node: Node) => void,
-   * }} events `text`: a text as it stands, empty when it can hold no number. `changed`: nodes came, went or moved, or became
-   * editable (`restyled`). `removed`: the page took a node away from a parent.
+   *   changed: (record: MutationRecord) => void,
+   *   settled: (restyled: boolean) => void,
+   * }} events `text`: a text as it stands, empty when it can hold no number. `changed`: nodes came, went or moved.
+   * `settled`: that was all for now; something may have become editable, or a link (`restyled`).
    * @param {AbortSignal} signal ends the walk
    */
   constructor(events, signal) {
@@ -63,7 +64,9 @@ class PageWalker {
    * @param {Text | HTMLElement} node
    */
   static isOpen(node) {
-    if (node instanceof HTMLElement) return node.matches(PageWalker.#LINK_SELECTOR) && !node.closest(PageWalker.#CLOSED);
+    if (node instanceof HTMLElement) {
+      return node.matches(PageWalker.#LINK_SELECTOR) && !node.closest(PageWalker.#CLOSED);
+    }
     return !node.parentElement?.closest(`${PageWalker.#CLOSED}, ${PageWalker.#LINK_SELECTOR}`);
   }
 
@@ -91,19 +94,17 @@ class PageWalker {
 
   /** @param {MutationRecord[]} records */
   #read(records) {
-    let changed = false;
     let restyled = false;
-    for (const { type, target, attributeName, addedNodes, removedNodes } of records) {
-      if (type === "childList") {
-        changed = true;
-        this.#roots.push(...addedNodes);
-        for (const node of removedNodes) this.#events.removed(target, node);
+    for (const record of records) {
+      if (record.type === "childList") {
+        this.#roots.push(...record.addedNodes);
+        this.#events.changed(record);
       } else {
-        restyled ||= attributeName !== null;
-        this.#roots.push(target);
+        restyled ||= record.type === "attributes";
+        this.#roots.push(record.target);
       }
     }
-    if (changed || restyled) this.#events.changed(restyled);
+    this.#events.settled(restyled);
   }
 
   /** One slice: at once for a small change, so that its buttons are there before it is painted. */

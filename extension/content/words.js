@@ -1,16 +1,17 @@
 /**
  * Texts and lengths in the user's language.
  *
- * Keys are written literally in `words.text("…")`; only these prefixes are completed by a value of the protocol: `problem_` + code,
- * `button_` + phase of a dial, `card_direction_` + direction, `card_link_` + card kind, `card_delivery_` + delivery state.
+ * Keys are written literally in `words.text("…")`; only these prefixes are completed by a value of the protocol:
+ * `problem_` + code, `button_` + phase of a dial, `card_direction_` + direction, `card_link_` + card kind,
+ * `card_delivery_` + delivery state.
  */
 const words = {
   /** The language of the texts. */
   language: api.i18n.getMessage("language"),
 
   /**
-   * A text of `_locales`. Once the extension is gone its texts are too: nothing fails for that, the next question to the background
-   * ends this page's part.
+   * A text of `_locales`. Once the extension is gone its texts are too: nothing fails for that, the next question to
+   * the background ends this page's part.
    * @param {string} key
    * @param {...string} args
    */
@@ -27,7 +28,8 @@ const words = {
   },
 
   /**
-   * A length for people: `2:35`, `1:02:35`. The exchange's clock may be ahead of ours, so one below zero is shown as zero.
+   * A length for people: `2:35`, `1:02:35`. The exchange's clock may be ahead of ours, so one below zero is shown as
+   * zero.
    * @param {number} length milliseconds
    */
   duration(length) {

@@ -107,10 +107,10 @@ function showAgents(state) {
     const away = state.away.includes(ext);
     const link = open === 0 ? "нет связи" : open === 1 ? "на связи" : `на связи, браузеров: ${open}`;
     const toggle = button(away ? "Вернулся" : "Отошёл", () => post("/control/presence", { ext, away: !away }), `away-${ext}`);
-    toggle.classList.add("end");
-    return element("li", { class: "line" }, element("strong", {}, ext), name,
-      element("span", { class: open === 0 ? "quiet" : "good" }, link),
-      ...(away ? [element("span", { class: "note" }, "нет на месте")] : []), toggle);
+    const status = element("div", { class: open === 0 ? "quiet" : "good" }, link);
+    if (away) status.append(element("span", { class: "note" }, ", нет на месте"));
+    return element("li", { class: "line" },
+      element("div", { class: "grow" }, element("strong", {}, ext), ` ${name}`, status), toggle);
   }));
 }
 
@@ -121,6 +121,7 @@ function party({ ext, displayName }) {
 
 /** @param {Call} call */
 function who(call) {
+  if (call.parentUuid) return party(call.leg);
   if (call.direction === "internal") return `${party(call.leg)} → ${call.leg2 ? party(call.leg2) : ""}`;
   const client = call.client ?? (call.number ? `+${call.number}` : "номер скрыт");
   return call.direction === "outbound" ? `${party(call.leg)} → ${client}` : `${client} → ${party(call.leg)}`;
@@ -133,7 +134,8 @@ function showCalls(state) {
     const buttons = element("span", { class: "line end" });
     if (call.state === "ringing") buttons.append(button("Ответить", () => post(`${path}/answer`), `answer-${call.uuid}`));
     buttons.append(button("Положить трубку", () => post(`${path}/hangup`), `hangup-${call.uuid}`));
-    return element("li", { class: call.parentUuid ? "line leg" : "line" }, who(call),
+    return element("li", { class: call.parentUuid ? "line leg" : "line" },
+      element("span", { class: "whole" }, who(call)),
       element("span", { class: call.state === "talking" ? "good" : "note" }, word(call.state)), buttons);
   }), "Никто не звонит");
 }
@@ -165,7 +167,7 @@ function communication(call) {
   step(call.finishedAt, "завершён", "");
   for (const item of call.items) {
     const seconds = (Date.parse(item.finishedAt) - Date.parse(item.startedAt)) / 1000;
-    step(item.startedAt, "в истории", `${side(item.from)} → ${side(item.to)}, ${seconds.toLocaleString("ru")} с`);
+    step(item.startedAt, "в истории", `${side(item.from)} → ${side(item.to)}, ${seconds.toLocaleString("ru", { maximumFractionDigits: 1 })} с`);
   }
   return element("li", {}, element("div", { class: "line" },
     element("strong", {}, call.clientPhone ? `+${call.clientPhone}` : word(call.direction)),

@@ -148,7 +148,7 @@ async fn the_verdict_names_what_the_crm_lacks_or_has_wrong() {
     wrong["serverTime"] = (hangup["serverTime"].as_i64().unwrap() + 1).into();
     Browser::default().tell(&crm, &wrong).await;
     let problems = bench.problems().join("\n");
-    for wrong in ["disconnected at", "item finishedAt"] {
+    for wrong in ["disconnected at", "call-finished at", "item finishedAt"] {
         assert!(problems.contains(wrong), "{wrong} is missing from {problems}");
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         digits,
         telephony::{CallEvent as LegEvent, CallFinished, CallStarted, Callback, EventType, Item, Links, Party, RegisterCall},
     },
+    phone,
     phonet::{CallEvent, Contact, EntityKind, EventKind, LegDirection},
     private::Private,
     protocol::Direction,
@@ -43,8 +44,12 @@ pub struct Call {
     pub client: Contact,
     /// On an internal call, the internal number of the other side.
     pub colleague: Option<String>,
+    /// The client's number for people.
+    pub number_shown: Option<Private<String>>,
     /// The company's line.
-    pub line: Option<Private<String>>,
+    line: Option<Private<String>>,
+    /// The company's line for people.
+    pub line_shown: Option<Private<String>>,
     /// When it first rang.
     pub started_at: Millis,
     /// The group or scenario that the call came to, where the browser hears of it.
@@ -52,6 +57,8 @@ pub struct Call {
     legs: Vec<Leg>,
     /// Whether it is this browser that tells the CRM.
     pub told: bool,
+    /// The legs that the CRM has been told the end of the call with; after that end no event of it is told any more.
+    registered: Vec<String>,
     /// The moment of the last thing told: none may be earlier.
     last_at: Millis,
     /// When it left the live calls, by this computer's clock.
@@ -95,7 +102,7 @@ impl Calls {
             }
             call
         });
-        call.learn(event);
+        call.learn(event, settings);
         call.step(event, settings, now, &mut tell);
         if call.settle(now, &mut tell) {
             self.ended.push_front(call);
@@ -199,11 +206,14 @@ impl Call {
             direction,
             client: Contact::default(),
             colleague: None,
+            number_shown: None,
             line: None,
+            line_shown: None,
             started_at,
             entity: None,
             legs: Vec::new(),
             told: settings.kontur.is_some() && tells(event, settings),
+            registered: Vec::new(),
             last_at: started_at,
             closed_at: None,
             ended_at: None,
@@ -214,7 +224,7 @@ impl Call {
     }
 
     fn with(mut self, event: &CallEvent, settings: &Settings) -> Self {
-        self.learn(event);
+        self.learn(event, settings);
         if event.direction == LegDirection::Internal {
             let own = settings.own_ext();
             let sides = [&event.leg2, &event.leg].map(|side| side.as_ref().and_then(|side| side.ext.clone()));
@@ -224,7 +234,7 @@ impl Call {
     }
 
     /// Keeps what an event says of the client, where it was not known.
-    fn learn(&mut self, event: &CallEvent) {
+    fn learn(&mut self, event: &CallEvent, settings: &Settings) {
         if self.direction == Direction::Internal {
             return;
         }
@@ -232,6 +242,13 @@ impl Call {
         fill(&mut self.client.name, &event.client.name);
         fill(&mut self.client.company, &event.client.company);
         fill(&mut self.line, &event.line);
+        let display = |number: &Private<String>| phone::display(number, settings.region.0);
+        if self.number_shown.is_none() {
+            self.number_shown = self.client.number.as_ref().map(display);
+        }
+        if self.line_shown.is_none() {
+            self.line_shown = self.line.as_ref().map(display);
+        }
     }
 
     /// Brings the event's leg up to what the event asserts.
@@ -275,7 +292,7 @@ impl Call {
             return false;
         }
         let answered_here = self.legs.iter().any(|leg| leg.bridge_at.is_some());
-        let items = match &self.entity {
+        let items: Option<Vec<_>> = match &self.entity {
             _ if answered_here => Some(self.legs.iter().filter_map(Leg::item).collect()),
             Some(entity) if entity.end_at.is_none() && entity.bridge_at.is_none() => return false,
             // Somebody else talks or talked: their browser tells the CRM.
@@ -289,8 +306,13 @@ impl Call {
         let ended_at = self.not_before_last(ends.max().unwrap_or(self.last_at));
         self.ended_at = Some(ended_at);
         self.closed_at = Some(now);
-        if let Some(items) = items.filter(|_| self.told) {
-            tell.push(self.finished(ended_at));
+        // A call that a further leg brought back has been finished already; it is registered again only with a new talk in it.
+        let is_first_end = self.registered.is_empty();
+        let is_new = |leg: &Leg| leg.bridge_at.is_some() && !self.registered.contains(&leg.uuid);
+        let is_worth_it = is_first_end || self.legs.iter().any(is_new);
+        if let Some(items) = items.filter(|_| self.told && is_worth_it) {
+            self.registered = items.iter().map(|item| item.id.clone()).collect();
+            tell.extend(is_first_end.then(|| self.finished(ended_at)));
             tell.push(self.register(items));
         }
         true
@@ -318,7 +340,7 @@ impl Call {
             EventType::Connected => leg.bridge_at = Some(at),
             EventType::Disconnected => leg.end_at = Some(at),
         }
-        if self.told {
+        if self.told && self.registered.is_empty() {
             tell.push(Callback::CallEvent(LegEvent {
                 communication_id: None,
                 external_id: self.id.clone(),

@@ -328,8 +328,8 @@ impl Outbox {
 
     /// When something here is due by itself.
     pub fn next_wake(&self, now: Millis) -> Option<Millis> {
-        if let Some(until) = self.paused_until.filter(|until| *until > now) {
-            return (!self.rows.is_empty()).then_some(until);
+        if self.paused_until.is_some_and(|until| until > now) {
+            return self.paused_until;
         }
         self.heads().filter(|row| row.is_ready()).filter_map(|row| row.life.not_before).min()
     }

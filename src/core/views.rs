@@ -7,7 +7,6 @@ use crate::{
         dials::{Dial, DialState, Dials, unknown},
         outbox::{Outbox, Undelivered},
     },
-    phone,
     private::Private,
     protocol::{
         CallPhase, CallView, CardKind, CardLink, ClientView, DeliveryState, DeliveryView, DialPhase, DialView,
@@ -80,7 +79,7 @@ impl Seen<'_> {
             phase: phase_of(call),
             answered: call.answered_at().is_some(),
             client: self.client(call),
-            line: call.line.as_ref().map(|line| self.display(line)),
+            line: call.line_shown.clone(),
             started_at: call.started_at,
             answered_at: call.answered_at(),
             ended_at: call.ended_at,
@@ -98,12 +97,8 @@ impl Seen<'_> {
         ClientView {
             name: call.client.name.clone(),
             company: call.client.company.clone(),
-            number: call.client.number.as_ref().map(|number| self.display(number)),
+            number: call.number_shown.clone(),
         }
-    }
-
-    fn display(&self, number: &Private<String>) -> Private<String> {
-        phone::display(number, self.settings.region.0)
     }
 
     fn links(&self, call: &Call) -> Vec<CardLink> {

@@ -48,6 +48,18 @@ fn judge_call(world: &World, call: &Call, problems: &mut Vec<String>) {
     if communication.started_at.is_some() && communication.finished_at.is_none() {
         problem("ended, but its communication was never finished".to_owned());
     }
+    let (talk, tolerance) = talk(world, call);
+    let bounds = [
+        ("started", communication.started_at, Some(call.dial_at)),
+        ("finished", communication.finished_at, talk.end_at),
+    ];
+    for (what, told, truth) in bounds {
+        if let (Some(told), Some(truth)) = (told, truth.map(|at| call.told(at)))
+            && (told - truth).abs() > tolerance
+        {
+            problem(format!("call-{what} at {told}, the exchange says {truth}"));
+        }
+    }
     for leg in communication.leg_ids() {
         let ended = |kind| matches!(kind, EventType::Disconnected | EventType::Finished);
         if !communication.leg(leg).next_back().is_some_and(|event| ended(event.kind)) {
@@ -60,6 +72,13 @@ fn judge_call(world: &World, call: &Call, problems: &mut Vec<String>) {
         None => {}
         Some(registered) => judge_registration(world, call, communication, registered, &mut problem),
     }
+}
+
+/// The conversation itself, and how exactly its times must be known: it is the answered leg, or the call as a whole
+/// where nobody answered.
+fn talk<'a>(world: &'a World, call: &'a Call) -> (&'a Call, i64) {
+    let talk = world.exchange.legs(&call.uuid).find(|leg| leg.bridge_at.is_some()).unwrap_or(call);
+    (talk, if call.heard && talk.heard { 0 } else { HISTORY_PRECISION })
 }
 
 /// A leg's events against the exchange's times.
@@ -108,9 +127,7 @@ fn judge_registration(
     if info.vats_phone.as_deref().is_some_and(|number| number != TRUNK_NUMBER) {
         problem("registered with another externalVatsPhone than the line's".to_owned());
     }
-    // The conversation is the answered leg's; a call that nobody answered is the call's own.
-    let talk = world.exchange.legs(&call.uuid).find(|leg| leg.bridge_at.is_some()).unwrap_or(call);
-    let tolerance = if call.heard && talk.heard { 0 } else { HISTORY_PRECISION };
+    let (talk, tolerance) = talk(world, call);
     let differs = |told: i64, truth: i64| (told - talk.told(truth)).abs() > tolerance;
     if differs(registered.created_at, call.dial_at) {
         problem(format!("externalCreatedAt {}, the exchange dialled at {}", registered.created_at, call.dial_at));

@@ -166,7 +166,10 @@ fn hear(shared: &Arc<Shared>, socket: u64, user: &'static Entity, text: &str) {
             Ok(to) => {
                 exchange.clicking.insert(ext);
                 exchange.dialled.push(Dialled { number: to.clone(), settled: false, uuid: None });
-                tokio::spawn(place(Arc::clone(shared), world.generation, socket, user, to, answer.clone()));
+                // In silence it stays in flight.
+                if !exchange.silent() {
+                    tokio::spawn(place(Arc::clone(shared), world.generation, socket, user, to, answer.clone()));
+                }
             }
         }
         world.ledger.write(Entry {
@@ -178,7 +181,7 @@ fn hear(shared: &Arc<Shared>, socket: u64, user: &'static Entity, text: &str) {
             query: Vec::new(),
             status: 101,
             request: serde_json::from_str(text).unwrap_or_else(|_| text.into()),
-            answer,
+            answer: if exchange.silent() { Value::Null } else { answer },
             violations,
             repeat: false,
         });
@@ -192,23 +195,13 @@ fn error(message: &str) -> Value {
 /// Answers an accepted click2call and, where its fate says so, dials.
 async fn place(shared: Arc<Shared>, generation: u64, socket: u64, user: &'static Entity, to: String, answer: Value) {
     tokio::time::sleep(ANSWER_DELAY).await;
-    let still = shared.change(|world| {
-        let still = world.generation == generation && !world.exchange.silent();
-        if still {
-            world.exchange.tell(socket, &answer);
-            world.exchange.clicking.retain(|ext| user.ext != Some(*ext));
-        }
-        still
-    });
-    if !still {
-        return;
-    }
-    tokio::time::sleep(ANSWER_DELAY).await;
     shared.change(|world| {
-        if world.generation != generation {
+        let exchange = &mut world.exchange;
+        if world.generation != generation || exchange.silent() {
             return;
         }
-        let exchange = &mut world.exchange;
+        exchange.tell(socket, &answer);
+        exchange.clicking.retain(|ext| user.ext != Some(*ext));
         let uuid = match fate(&to, user) {
             Fate::Refused(_) | Fate::Lost => None,
             Fate::Internal(ext) => user.ext.and_then(|from| exchange.internal(from, ext).ok()),

@@ -95,6 +95,12 @@ impl Exchange {
 
     pub fn disconnect(&mut self, id: u64) {
         self.sockets.retain(|socket| socket.id != id);
+        self.forget_clicks();
+    }
+
+    /// A click2call whose subscriber has no socket left will be answered to nobody.
+    fn forget_clicks(&mut self) {
+        self.clicking.retain(|ext| self.sockets.iter().any(|socket| socket.user.ext == Some(*ext)));
     }
 
     /// Closes the sockets of one subscriber, or all.
@@ -107,6 +113,7 @@ impl Exchange {
             }
             keep
         });
+        self.forget_clicks();
     }
 
     /// In silence the exchange accepts everything and tells nobody anything.

@@ -197,7 +197,8 @@ impl Bridge {
             Input::HttpDone { id, result } => self.http_done(id, &result, now),
             Input::Persisted { batch, stored } => self.persisted(batch, stored, now),
             Input::Asked { ask, sender, request } => self.asked(ask, sender, request, now),
-            Input::Wake => {}
+            // Said anew below, for the shell forgets a moment that has come.
+            Input::Wake => self.shown.wake_at = None,
             Input::Online(online) => {
                 let step = self.link.online(online, now);
                 self.take_step(step, now);
@@ -399,9 +400,9 @@ impl Bridge {
 
     fn next_wake(&self, now: Millis) -> Option<Millis> {
         let live = self.calls.live().next().is_some();
-        let exchange = (self.crm.exchange_at > now && self.crm.outbox.counts().0 > 0).then_some(self.crm.exchange_at);
-        let history = self.unsettled.as_ref().map(|unsettled| unsettled.not_before).filter(|at| *at > now);
-        let complaint = self.complaint.as_ref().map(|(_, at)| *at + COMPLAINT).filter(|at| *at > now);
+        let exchange = (self.crm.outbox.counts().0 > 0).then_some(self.crm.exchange_at);
+        let history = self.unsettled.as_ref().map(|unsettled| unsettled.not_before);
+        let complaint = self.complaint.as_ref().map(|(_, at)| *at + COMPLAINT);
         [
             self.link.next_wake(live),
             self.dials.next_wake(),
@@ -414,6 +415,8 @@ impl Bridge {
         ]
         .into_iter()
         .flatten()
+        // What was due is under way: its answer brings the next step.
+        .filter(|at| *at > now)
         .min()
     }
 }

@@ -213,19 +213,16 @@ impl Browser {
         }
     }
 
-    /// What the extension said to a console. It says nothing when all is well; what browsers print by themselves about a refused
-    /// connection is left out.
+    /// What the extension said to a console. It says nothing when all is well, but names nonsense from the exchange; what browsers
+    /// print by themselves about a refused connection is left out, too.
     pub fn complaints(&self) -> Vec<String> {
+        let expected = ["Trubka: exchange: ", "WebSocket connection to", "Failed to load resource"];
+        let is_ours = |line: &str| match self.kind {
+            BrowserKind::Chromium => line.contains(":CONSOLE") && line.contains("chrome-extension://"),
+            BrowserKind::Firefox => line.contains("moz-extension://") || line.contains("Trubka: "),
+        };
         let said = self.driver.said().into_iter();
-        match self.kind {
-            BrowserKind::Chromium => said
-                .filter(|line| line.contains(":CONSOLE") && line.contains("chrome-extension://"))
-                .filter(|line| !line.contains("WebSocket connection to") && !line.contains("Failed to load resource"))
-                .collect(),
-            BrowserKind::Firefox => said
-                .filter(|line| line.starts_with("console.") || line.contains("JavaScript error: moz-extension://"))
-                .collect(),
-        }
+        said.filter(|line| is_ours(line) && !expected.iter().any(|expected| line.contains(expected))).collect()
     }
 
     async fn cdp(&self, command: &str, parameters: Value) -> Result<()> {
@@ -253,7 +250,6 @@ fn chromium(profile: &Path, headless: bool, tls: SocketAddr) -> Value {
         format!("--load-extension={extension}"),
         format!("--disable-extensions-except={extension}"),
         format!("--host-resolver-rules=MAP crm.kontur.ru {tls}, MAP demo.phonet.com.ua {tls}"),
-        "--lang=ru".to_owned(),
         "--window-size=1280,900".to_owned(),
         "--enable-logging=stderr".to_owned(),
     ];

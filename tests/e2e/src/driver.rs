@@ -24,6 +24,8 @@ impl Driver {
     pub async fn start(program: &str, arguments: &[&str]) -> Result<Self> {
         let mut process = Command::new(program)
             .args(arguments)
+            // Where Chromium on Linux takes its language from.
+            .env("LANGUAGE", "ru")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -220,9 +220,12 @@ impl<'a> Options<'a> {
         .await
     }
 
-    /// Clicks a button.
+    /// Clicks a button, clear of what sticks to the page's edges.
     pub async fn click(&self, css: &str) -> Result<()> {
-        Ok(self.stage.browser.find(css).await?.with_context(|| format!("no {css}"))?.click().await?)
+        let button = self.stage.browser.find(css).await?.with_context(|| format!("no {css}"))?;
+        let script = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
+        self.stage.browser.script::<()>(script, vec![button.to_json()?]).await?;
+        Ok(button.click().await?)
     }
 
     /// Waits until an element's text holds the message `key`.

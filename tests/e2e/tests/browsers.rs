@@ -23,7 +23,7 @@ fn main() {
         cases::ALL.iter().map(move |&(name, case)| {
             let name = format!("{}::{name}", kind.name());
             let title = name.replace("::", "-");
-            Trial::test(name, move || run(kind, &title, case).map_err(|error| Failed::from(format!("{error:?}"))))
+            Trial::test(name, move || run(kind, &title, case).map_err(|error| Failed::from(format!("{error:#}"))))
         })
     });
     libtest_mimic::run(&arguments, trials.collect()).exit();

@@ -21,12 +21,13 @@ pub async fn an_unreachable_exchange_is_said(stage: &Stage) -> Result<()> {
 
 pub async fn a_failing_crm_loses_nothing(stage: &Stage) -> Result<()> {
     stage.connect().await?;
-    let fault = json!({ "service": "kontur", "status": 500, "count": 4, "path": "/communications/" });
-    stage.control.act("fault", &fault).await?;
+    let failures = |count| json!({ "service": "kontur", "status": 500, "count": count, "path": "/communications/" });
+    stage.control.act("fault", &failures(1000)).await?;
     let call = stage.control.incoming(Some(CLIENT), "001").await?.uuid;
     stage.popup().await?.says("#crm", "problem_konturStatus").await?;
     stage.control.answer(&call).await?;
     stage.control.hang_up(&call).await?;
+    stage.control.act("fault", &failures(0)).await?;
     stage.control.registered(&call).await.map(drop)
 }
 
