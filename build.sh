@@ -118,7 +118,7 @@ need_node_modules() {
 
 need_browsers() {
     if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then
-        need_packages "Chromium with chromedriver" chromium chromium-driver
+        need_packages "Chromium with chromedriver" chromium chromium-driver chromium-l10n
     fi
     if ! command -v firefox-esr >/dev/null && ! command -v firefox >/dev/null; then
         need_packages "Firefox" firefox-esr

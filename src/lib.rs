@@ -2,6 +2,7 @@
 //! everything but `shell` is pure and builds without a browser.
 
 pub mod core;
+pub mod json;
 pub mod kontur;
 pub mod phone;
 pub mod phonet;

@@ -1,17 +1,19 @@
 //! What went wrong, as data: a code and its arguments. The sentence a person reads is `problem_<code>` in
 //! `extension/_locales`, in that person's language; it says what happened, to whom, and what to do.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::json::Fields;
 
 /// A problem shown to the user. `{"code": "phonetKeyRefused", "args": ["demo.phonet.com.ua"]}` on the wire;
 /// the arguments fill `$1`, `$2`… of the message. They hold no key, and a number or a name only where the user
 /// who reads the sentence typed or sees it anyway.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Which sentence to show.
     pub code: Code,
     /// What the sentence speaks of, in its order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
 }
 
@@ -29,12 +31,19 @@ impl Problem {
     {
         Self { code, args: args.into_iter().map(Into::into).collect() }
     }
+
+    /// Reads it as it is stored; `None` where this version knows no such problem.
+    pub fn read(fields: Fields<'_>) -> Option<Self> {
+        let name = fields.text("code")?;
+        let (code, _) = Code::ALL.iter().find(|(_, known)| *known == name)?;
+        Some(Self { code: *code, args: fields.texts("args") })
+    }
 }
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// The closed set of problems.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
         pub enum Code { $($(#[$doc])* #[serde(rename = $text)] $name,)* }
 
         impl Code {

@@ -3,9 +3,15 @@
 //! A [`Request`] is answered by exactly one [`Message`]; a [`Message::View`] or [`Message::Status`] also goes out unasked
 //! whenever what it shows has changed, whole each time, so that losing one loses nothing.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::{Millis, private::Private, problem::Problem};
+use crate::{
+    Millis,
+    json::{self, Fields},
+    private::Private,
+    problem::Problem,
+};
 
 /// The most bytes of JSON a request from a page may have.
 pub const MAX_PAGE_REQUEST: usize = 256 * 1024;
@@ -20,8 +26,7 @@ pub enum Sender {
 }
 
 /// What a content script, the popup or the options ask for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Request {
     /// A content script starts. Answered by [`Message::View`], or [`Message::Reload`] when `version` is not ours.
     Hello {
@@ -67,21 +72,54 @@ pub enum Request {
     CheckConnection,
 }
 
+impl Request {
+    /// Reads a request; `None` when it is none, or brings a field that its kind does not have.
+    pub fn parse(json: &str) -> Option<Self> {
+        let value = json::parse(json)?;
+        let fields = Fields::of(&value)?;
+        let (request, arguments) = match fields.text("kind")?.as_str() {
+            "hello" => (Self::Hello { version: fields.text("version")? }, 1),
+            "findNumbers" => {
+                let items = fields.value("items")?.as_array()?.iter().map(TextItem::read).collect::<Option<_>>()?;
+                (Self::FindNumbers { batch: fields.number("batch")?, items }, 2)
+            }
+            "dial" => (Self::Dial { key: fields.text("key")?, number: fields.private("number")? }, 2),
+            "getStatus" => (Self::GetStatus, 0),
+            "reconnect" => (Self::Reconnect, 0),
+            "retryDelivery" => (Self::RetryDelivery { call: fields.text("call")? }, 1),
+            "discardDelivery" => (Self::DiscardDelivery { call: fields.text("call")? }, 1),
+            "getSettings" => (Self::GetSettings, 0),
+            "saveSettings" => (Self::SaveSettings { document: fields.text("document")? }, 1),
+            "checkConnection" => (Self::CheckConnection, 0),
+            _ => return None,
+        };
+        (fields.count() == arguments + 1).then_some(request)
+    }
+}
+
 /// One text of a page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TextItem {
     /// The page's name for it.
     pub id: u32,
     /// The text as it stands on the page, or the address of a `tel:` link.
     pub text: Private<String>,
     /// The words that name the field: its label or its column's header.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
 
+impl TextItem {
+    fn read(value: &Value) -> Option<Self> {
+        let fields = Fields::of(value)?;
+        let label = fields.text("label");
+        let count = 2 + usize::from(label.is_some());
+        let item = Self { id: fields.number("id")?, text: fields.private("text")?, label };
+        (fields.count() == count).then_some(item)
+    }
+}
+
 /// What the background says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Message {
     /// What a CRM page shows.
@@ -108,7 +146,7 @@ pub enum Message {
     /// The settings in force.
     Settings {
         /// The document without its secrets.
-        document: serde_json::Value,
+        document: Value,
         /// Which secrets are set, by path.
         secrets: Vec<String>,
     },
@@ -130,7 +168,7 @@ pub enum Message {
 }
 
 /// The numbers in one text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FoundItem {
     /// The page's name for the text.
     pub id: u32,
@@ -139,7 +177,7 @@ pub struct FoundItem {
 }
 
 /// One phone number in a text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FoundNumber {
     /// Where it starts, in UTF-16 units, as JavaScript counts.
     pub start: u32,
@@ -150,41 +188,41 @@ pub struct FoundNumber {
     /// The number for people, in its international format.
     pub display: Private<String>,
     /// The extension behind it, digits only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ext: Option<String>,
 }
 
 /// The state a CRM page shows: buttons by number, the card by call.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PageView {
     /// The connection to the exchange.
     pub link: LinkView,
     /// The dials of the last minutes, oldest first.
     pub dials: Vec<DialView>,
-    /// The calls that are live or ended less than a minute ago, oldest first.
+    /// The calls that ended less than a minute ago, then the live ones, each oldest first.
     pub calls: Vec<CallView>,
 }
 
 /// The connection to the exchange, as it truly is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkView {
     /// Where it stands.
     pub state: LinkState,
     /// Since when, in epoch milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Millis>,
     /// When it is tried again, in epoch milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Millis>,
     /// Why it is not live.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
 
 /// Where the connection stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LinkState {
     /// Not set up.
@@ -205,7 +243,7 @@ pub enum LinkState {
 }
 
 /// One dial: from the click to the end of its call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DialView {
     /// The click's idempotency key.
@@ -215,12 +253,12 @@ pub struct DialView {
     /// How far it is.
     pub phase: DialPhase,
     /// Why it failed, or what is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
 
 /// How far a dial is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DialPhase {
     /// Asked of the exchange.
@@ -238,7 +276,7 @@ pub enum DialPhase {
 }
 
 /// One call for the card and the popup.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallView {
     /// The call's `externalId`.
@@ -252,15 +290,15 @@ pub struct CallView {
     /// The other party; empty for a withheld number.
     pub client: ClientView,
     /// The company's own line that the client called or was called from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<Private<String>>,
     /// When it began to ring, in epoch milliseconds, by the exchange's clock.
     pub started_at: Millis,
     /// When it was answered, in epoch milliseconds, by the exchange's clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<Millis>,
     /// When it ended, in epoch milliseconds, by the exchange's clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Millis>,
     /// The client's cards in the CRM.
     pub links: Vec<CardLink>,
@@ -269,7 +307,7 @@ pub struct CallView {
 }
 
 /// Which way a call goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Direction {
     /// A client calls.
@@ -280,8 +318,20 @@ pub enum Direction {
     Internal,
 }
 
+impl Direction {
+    /// Reads it as it is stored.
+    pub fn read(name: &str) -> Option<Self> {
+        match name {
+            "inbound" => Some(Self::Inbound),
+            "outbound" => Some(Self::Outbound),
+            "internal" => Some(Self::Internal),
+            _ => None,
+        }
+    }
+}
+
 /// How far a call is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CallPhase {
     /// It rings.
@@ -293,22 +343,22 @@ pub enum CallPhase {
 }
 
 /// The other party of a call.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientView {
     /// The name by which the exchange's address book knows the number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Private<String>>,
     /// The company by which the exchange's address book knows the number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub company: Option<Private<String>>,
     /// The number for people: international format, or a colleague's extension.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<Private<String>>,
 }
 
 /// One card of the client in the CRM.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CardLink {
     /// What it is a card of.
     pub card: CardKind,
@@ -317,7 +367,7 @@ pub struct CardLink {
 }
 
 /// What a card in the CRM is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CardKind {
     /// A person.
@@ -329,17 +379,17 @@ pub enum CardKind {
 }
 
 /// Whether the CRM has a call.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct DeliveryView {
     /// Where it stands.
     pub state: DeliveryState,
     /// Why it waits or was refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
 
 /// Where the delivery of a call stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DeliveryState {
     /// Nothing is meant for the CRM: another browser tells it.
@@ -354,22 +404,22 @@ pub enum DeliveryState {
 }
 
 /// What the popup shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusView {
     /// The connection to the exchange.
     pub link: LinkView,
     /// What keeps the CRM from being told, if anything does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub crm: Option<Problem>,
     /// What keeps the browser's database from saving, if anything does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub storage: Option<Problem>,
     /// The last message of the exchange that could not be read, if one came lately.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Problem>,
     /// «Нет на месте», as the exchange said last; absent while it has not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub away: Option<bool>,
     /// Live calls, oldest first.
     pub current: Vec<CallView>,
@@ -384,17 +434,17 @@ pub struct StatusView {
 }
 
 /// One step of the check of the connections.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CheckItem {
     /// What was tried; its name is `check_<step>` in the message files.
     pub step: CheckStep,
     /// What is wrong, or nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
 
 /// What the check of the connections tries, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CheckStep {
     /// The exchange's key.
@@ -405,4 +455,33 @@ pub enum CheckStep {
     PhonetLink,
     /// The CRM's key and workspace.
     KonturKey,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_exactly_what_its_kind_has() {
+        let dial = Request::Dial { key: "k".into(), number: "+79161234567".into() };
+        assert_eq!(Request::parse(r#"{"kind":"dial","key":"k","number":"+79161234567"}"#), Some(dial));
+        let items = vec![TextItem { id: 7, text: "т".into(), label: Some("Телефон".into()) }];
+        assert_eq!(
+            Request::parse(r#"{"kind":"findNumbers","batch":1,"items":[{"id":7,"text":"т","label":"Телефон"}]}"#),
+            Some(Request::FindNumbers { batch: 1, items })
+        );
+        for json in [
+            "",
+            "7",
+            "{}",
+            r#"{"kind":"dial","key":"k"}"#,
+            r#"{"kind":"dial","key":1,"number":"+7"}"#,
+            r#"{"kind":"dial","key":"k","number":"+7","url":"https://evil.example"}"#,
+            r#"{"kind":"findNumbers","batch":-1,"items":[]}"#,
+            r#"{"kind":"findNumbers","batch":1,"items":[{"id":7,"text":"t","html":"x"}]}"#,
+            r#"{"kind":"eval"}"#,
+        ] {
+            assert_eq!(Request::parse(json), None, "{json}");
+        }
+    }
 }

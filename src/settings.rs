@@ -2,7 +2,6 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -83,7 +82,7 @@ pub struct Cards {
 }
 
 /// One line of the directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     /// The internal number at the exchange.
     pub ext: String,
@@ -127,7 +126,11 @@ impl Settings {
     pub fn secrets(&self) -> Vec<String> {
         let document = self.document.reveal();
         let set = |section: &str, key: &str| document.get(section).is_some_and(|section| section.get(key).is_some());
-        SECRETS.iter().filter(|(section, key)| set(section, key)).map(|(section, key)| format!("{section}.{key}")).collect()
+        SECRETS
+            .iter()
+            .filter(|(section, key)| set(section, key))
+            .map(|(section, key)| format!("{section}.{key}"))
+            .collect()
     }
 
     /// The agent's own internal number, where it is known: the subscriber, or the directory's line of the agent's own user.
@@ -142,7 +145,8 @@ impl Settings {
 
     /// The CRM's user behind an internal number; never guessed.
     pub fn user_id(&self, ext: &str) -> Option<&str> {
-        let listed = self.directory.iter().find(|person| person.ext == ext).and_then(|person| person.user_id.as_deref());
+        let listed =
+            self.directory.iter().find(|person| person.ext == ext).and_then(|person| person.user_id.as_deref());
         let own = || {
             let own = self.kontur.as_ref()?.user_id.as_deref();
             own.filter(|_| self.own_ext() == Some(ext))
@@ -182,10 +186,11 @@ impl Settings {
             Some(Some(VERSION)) => {}
             Some(Some(newer)) => root.problems.push(Problem::about(Code::SettingsTooNew, [newer.to_string()])),
         }
-        let (phonet_address, kontur_address) = root.section("advanced", |advanced| {
-            Some((advanced.address("phonetAddress"), advanced.address("konturAddress")))
-        })
-        .unwrap_or_default();
+        let (phonet_address, kontur_address) = root
+            .section("advanced", |advanced| {
+                Some((advanced.address("phonetAddress"), advanced.address("konturAddress")))
+            })
+            .unwrap_or_default();
         let phonet = root.section("phonet", |section| {
             let domain = section.required("domain", is_host);
             let api_key = section.required("apiKey", is_secret);
@@ -264,7 +269,10 @@ impl<'d, 'p> Section<'d, 'p> {
         match value.as_object() {
             Some(fields) => Some(Self { fields, path, asked: Vec::new(), problems }),
             None => {
-                problems.push(Problem::about(Code::SettingsWrongType, [if path.is_empty() { "/".to_owned() } else { path }]));
+                problems.push(Problem::about(
+                    Code::SettingsWrongType,
+                    [if path.is_empty() { "/".to_owned() } else { path }],
+                ));
                 None
             }
         }

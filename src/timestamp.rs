@@ -2,11 +2,11 @@
 
 use std::ops::{Add, Sub};
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Milliseconds: a moment since 1970-01-01 UTC, or the distance between two moments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Millis(pub i64);
 
@@ -53,22 +53,9 @@ impl Sub for Millis {
     }
 }
 
-/// Serializes a moment as RFC 3339: `#[serde(with = "crate::timestamp::rfc3339")]`.
-pub mod rfc3339 {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use super::Millis;
-
-    /// As RFC 3339 text.
-    pub fn serialize<S: Serializer>(moment: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&moment.to_rfc3339())
-    }
-
-    /// From RFC 3339 text.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Millis, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Millis::from_rfc3339(&text).ok_or_else(|| D::Error::custom("not a moment in RFC 3339"))
-    }
+/// Serializes a moment as RFC 3339: `#[serde(serialize_with = "crate::timestamp::rfc3339")]`.
+pub fn rfc3339<S: Serializer>(moment: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&moment.to_rfc3339())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The core against the model of its services, in virtual time.
 
+#![cfg(not(target_arch = "wasm32"))]
+
 mod model;
 
 use model::{ANNA, BORIS, START, World, event};
@@ -49,7 +51,10 @@ fn an_answered_incoming_call_is_told_in_order_with_the_exchanges_times() {
     assert_eq!(world.view.calls[0].phase, CallPhase::Talking);
     world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "bridgeAt": at(3).0, "serverTime": at(9).0 })));
     world.run_for(Millis::secs(3));
-    assert_eq!(told(&world), ["call-started", "appeared u1", "connected u1", "disconnected u1", "call-finished", "register-call"]);
+    assert_eq!(
+        told(&world),
+        ["call-started", "appeared u1", "connected u1", "disconnected u1", "call-finished", "register-call"]
+    );
     let call = &world.crm.calls["u1"];
     assert_eq!(
         call.started,
@@ -108,7 +113,10 @@ fn a_click_dials_once_and_follows_its_call() {
     world.run_for(Millis::secs(3));
     assert_eq!(world.view.dials[0].phase, DialPhase::Ended);
     let item = &world.crm.calls["u1"].registered.as_ref().unwrap()["items"][0];
-    assert_eq!((&item["from"], &item["to"]), (&json!({ "type": "user", "userId": ANNA }), &json!({ "type": "client" })));
+    assert_eq!(
+        (&item["from"], &item["to"]),
+        (&json!({ "type": "user", "userId": ANNA }), &json!({ "type": "client" }))
+    );
     assert_eq!(world.dialled.len(), 1);
     clean(&world);
 }
@@ -122,7 +130,10 @@ fn a_refused_dial_says_why_and_may_be_tried_again() {
     assert_eq!(world.dial("k2", "+79161234568").problem.unwrap().code, Code::DialBusy);
     world.frame(&json!({ "event": "error", "message": "Номер заблокирован" }));
     let dial = &world.view.dials[0];
-    assert_eq!((dial.phase, dial.problem.as_ref().unwrap().args[0].as_str()), (DialPhase::Failed, "Номер заблокирован"));
+    assert_eq!(
+        (dial.phase, dial.problem.as_ref().unwrap().args[0].as_str()),
+        (DialPhase::Failed, "Номер заблокирован")
+    );
     world.dial("k3", "+79161234567");
     world.run_for(Millis::secs(1));
     assert_eq!(world.dialled.len(), 2);
@@ -179,10 +190,19 @@ fn a_group_call_answered_here_is_one_call_under_the_groups_name() {
     world.frame(&event("call.dial", "l1", 4, at(1), &parent));
     world.frame(&event("call.bridge", "l1", 4, at(1), &json!({ "parentUuid": "g", "bridgeAt": at(4).0 })));
     world.frame(&group("call.bridge", at(0), &json!({ "bridgeAt": at(4).0 })));
-    world.frame(&event("call.hangup", "l1", 4, at(1), &json!({ "parentUuid": "g", "bridgeAt": at(4).0, "serverTime": at(9).0 })));
+    world.frame(&event(
+        "call.hangup",
+        "l1",
+        4,
+        at(1),
+        &json!({ "parentUuid": "g", "bridgeAt": at(4).0, "serverTime": at(9).0 }),
+    ));
     world.frame(&group("call.hangup", at(0), &json!({ "bridgeAt": at(4).0, "serverTime": at(9).0 })));
     world.run_for(Millis::secs(5));
-    assert_eq!(told(&world), ["call-started", "appeared l1", "connected l1", "disconnected l1", "call-finished", "register-call"]);
+    assert_eq!(
+        told(&world),
+        ["call-started", "appeared l1", "connected l1", "disconnected l1", "call-finished", "register-call"]
+    );
     assert_eq!(world.crm.calls.keys().collect::<Vec<_>>(), ["g"]);
     clean(&world);
 }
@@ -250,7 +270,10 @@ fn an_internal_call_is_told_by_the_callers_browser_with_no_phone() {
     world.run_for(Millis::secs(5));
     let call = &world.crm.calls["i"];
     let started = call.started.as_ref().unwrap();
-    assert_eq!((&started["direction"], started.get("clientPhone"), started.get("externalVatsPhone")), (&json!("internal"), None, None));
+    assert_eq!(
+        (&started["direction"], started.get("clientPhone"), started.get("externalVatsPhone")),
+        (&json!("internal"), None, None)
+    );
     assert_eq!(call.events[0]["from"]["userId"], ANNA);
     assert_eq!(call.events[0]["to"]["userId"], BORIS);
     clean(&world);
@@ -270,7 +293,10 @@ fn events_without_their_dial_open_the_call_from_what_they_say() {
     let mut world = World::live(16);
     world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "bridgeAt": at(2).0, "serverTime": at(9).0 })));
     world.run_for(Millis::secs(5));
-    assert_eq!(told(&world), ["call-started", "appeared u1", "connected u1", "disconnected u1", "call-finished", "register-call"]);
+    assert_eq!(
+        told(&world),
+        ["call-started", "appeared u1", "connected u1", "disconnected u1", "call-finished", "register-call"]
+    );
     clean(&world);
 }
 
@@ -284,7 +310,10 @@ fn repeated_and_late_events_change_nothing() {
         world.frame(frame);
         world.run_for(Millis::secs(2));
     }
-    assert_eq!(told(&world), ["call-started", "appeared u1", "connected u1", "disconnected u1", "call-finished", "register-call"]);
+    assert_eq!(
+        told(&world),
+        ["call-started", "appeared u1", "connected u1", "disconnected u1", "call-finished", "register-call"]
+    );
     clean(&world);
 }
 
@@ -453,7 +482,8 @@ fn a_hangup_that_the_socket_missed_is_settled_from_the_history() {
     world.crash();
     world.run_for(Millis::secs(20));
     assert_eq!(world.crm.calls["u1"].registered, None, "nothing is invented");
-    world.exchange.history = vec![json!({ "uuid": "u1", "endAt": at(60).0, "billSecs": 58, "duration": 60, "disposition": 0 })];
+    world.exchange.history =
+        vec![json!({ "uuid": "u1", "endAt": at(60).0, "billSecs": 58, "duration": 60, "disposition": 0 })];
     world.run_for(Millis::mins(3));
     assert_eq!(world.crm.calls["u1"].registered.as_ref().unwrap()["items"][0]["finishedAt"], time(60));
     clean(&world);
@@ -492,7 +522,10 @@ fn what_an_old_epoch_says_is_dropped() {
     let mut world = World::live(32);
     let epoch = world.exchange.socket.unwrap();
     world.input(Input::SocketClosed { epoch });
-    world.input(Input::SocketFrame { epoch, text: event("call.dial", "u1", 4, at(0), &json!({})).to_string().as_str().into() });
+    world.input(Input::SocketFrame {
+        epoch,
+        text: event("call.dial", "u1", 4, at(0), &json!({})).to_string().as_str().into(),
+    });
     assert!(world.view.calls.is_empty());
     assert_eq!(world.view.link.state, LinkState::Reconnecting);
     world.run_for(Millis::secs(2));

@@ -1,5 +1,7 @@
 //! What holds for every order of events, every fault and every death of the worker.
 
+#![cfg(not(target_arch = "wasm32"))]
+
 mod model;
 
 use std::collections::BTreeMap;

@@ -67,6 +67,15 @@ async fn waiting_ends_when_it_happens_or_in_time() {
 }
 
 #[tokio::test]
+async fn stopping_closes_sockets_and_listeners() {
+    let bench = Bench::new().await;
+    let (mut anna, url) = (bench.connect("001").await, bench.url("/"));
+    bench.sandbox.stop().await;
+    assert_eq!(anna.hear().await, None);
+    assert!(bench.http.get(url).send().await.unwrap_err().is_connect());
+}
+
+#[tokio::test]
 async fn a_reset_forgets_calls_and_ledger_but_keeps_sockets() {
     let bench = Bench::new().await;
     let mut anna = bench.connect("001").await;

@@ -129,8 +129,7 @@ impl Access {
             let names = [workspace.name, kontur.workspace.clone()];
             return refused(Problem::about(Code::KonturWrongWorkspace, names));
         }
-        self.key =
-            Some(AccessKey { key: authorized.access_key, obtained_at: now, fingerprint: kontur.fingerprint() });
+        self.key = Some(AccessKey { key: authorized.access_key, obtained_at: now, fingerprint: kontur.fingerprint() });
         Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! Waiting between tries: exponential backoff with full jitter.
 
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use fastrand::Rng;
 
 use crate::Millis;
 
@@ -16,23 +15,22 @@ pub struct Backoff {
 
 impl Backoff {
     /// The wait after `failures` failures in a row: anything from nothing to the bound, so that many browsers do not come back at once.
-    pub fn wait(self, failures: u32, rng: &mut ChaCha8Rng) -> Millis {
+    pub fn wait(self, failures: u32, rng: &mut Rng) -> Millis {
         let doublings = failures.saturating_sub(1).min(30);
         let bound = self.base.0.saturating_mul(1 << doublings).min(self.cap.0);
-        Millis(rng.random_range(0..=bound))
+        Millis(rng.i64(0..=bound))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
 
     use super::*;
 
     #[test]
     fn the_bound_doubles_up_to_the_cap() {
         let backoff = Backoff { base: Millis(500), cap: Millis::secs(30) };
-        let mut rng = ChaCha8Rng::from_seed([7; 32]);
+        let mut rng = Rng::with_seed(7);
         let mut longest = |failures| (0..1000).map(|_| backoff.wait(failures, &mut rng)).max().unwrap();
         assert!((Millis(450)..=Millis(500)).contains(&longest(1)));
         assert!((Millis(900)..=Millis(1_000)).contains(&longest(2)));

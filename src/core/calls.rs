@@ -5,13 +5,16 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     Millis,
+    json::Fields,
     kontur::{
         digits,
-        telephony::{CallEvent as LegEvent, CallFinished, CallStarted, Callback, EventType, Item, Links, Party, RegisterCall},
+        telephony::{
+            CallEvent as LegEvent, CallFinished, CallStarted, Callback, EventType, Item, Links, Party, RegisterCall,
+        },
     },
     phone,
     phonet::{CallEvent, Contact, EntityKind, EventKind, LegDirection},
@@ -24,8 +27,7 @@ use crate::{
 const ENDED_KEPT: usize = 50;
 
 /// Every call this browser knows.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default, Serialize)]
 pub struct Calls {
     live: Vec<Call>,
     /// Newest first.
@@ -33,7 +35,7 @@ pub struct Calls {
 }
 
 /// A client's whole conversation with the company, or a talk among colleagues.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Call {
     /// `externalId`.
@@ -72,7 +74,7 @@ pub struct Call {
 }
 
 /// One conversation between two parties, or the call's stay with a group or scenario.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Leg {
     uuid: String,
@@ -88,6 +90,12 @@ struct Leg {
 }
 
 impl Calls {
+    /// Reads them as they are stored; a call that cannot be read is left out.
+    pub fn read(fields: Fields<'_>) -> Self {
+        let calls = |key| fields.objects(key).filter_map(Call::read);
+        Self { live: calls("live").collect(), ended: calls("ended").collect() }
+    }
+
     /// Takes an event of the exchange and returns what the CRM is to be told, in order, with the call's `externalId`.
     pub fn apply(&mut self, event: &CallEvent, settings: &Settings, now: Millis) -> (String, Vec<Callback>) {
         let id = self.id_of(event);
@@ -108,8 +116,8 @@ impl Calls {
             self.ended.push_front(call);
             self.ended.truncate(ENDED_KEPT);
         } else {
-            self.live.push(call);
-            self.live.sort_by(|one, other| one.started_at.cmp(&other.started_at).then_with(|| one.id.cmp(&other.id)));
+            let place = self.live.partition_point(|other| (other.started_at, &other.id) <= (call.started_at, &call.id));
+            self.live.insert(place, call);
         }
         (id, tell)
     }
@@ -194,6 +202,33 @@ impl Calls {
 }
 
 impl Call {
+    fn read(fields: Fields<'_>) -> Option<Self> {
+        let client = fields.object("client")?;
+        Some(Self {
+            id: fields.text("id")?,
+            direction: Direction::read(&fields.text("direction")?)?,
+            client: Contact {
+                number: client.private("number"),
+                name: client.private("name"),
+                company: client.private("company"),
+            },
+            colleague: fields.text("colleague"),
+            number_shown: fields.private("numberShown"),
+            line: fields.private("line"),
+            line_shown: fields.private("lineShown"),
+            started_at: fields.millis("startedAt")?,
+            entity: fields.object("entity").and_then(Leg::read),
+            legs: fields.objects("legs").filter_map(Leg::read).collect(),
+            told: fields.flag("told")?,
+            registered: fields.texts("registered"),
+            last_at: fields.millis("lastAt")?,
+            closed_at: fields.millis("closedAt"),
+            ended_at: fields.millis("endedAt"),
+            communication: fields.text("communication"),
+            links: fields.object("links").map(Links::read).unwrap_or_default(),
+        })
+    }
+
     fn open(id: String, event: &CallEvent, settings: &Settings, now: Millis) -> Self {
         let started_at = dial_at(event, now);
         let direction = match event.direction {
@@ -390,14 +425,27 @@ impl Call {
 }
 
 impl Leg {
+    fn read(fields: Fields<'_>) -> Option<Self> {
+        Some(Self {
+            uuid: fields.text("uuid")?,
+            distributed: fields.flag("distributed")?,
+            from: Party::read(fields.object("from")?)?,
+            to: Party::read(fields.object("to")?)?,
+            dial_at: fields.millis("dialAt")?,
+            bridge_at: fields.millis("bridgeAt"),
+            end_at: fields.millis("endAt"),
+            heard_at: fields.millis("heardAt")?,
+        })
+    }
+
     fn new(event: &CallEvent, settings: &Settings, dial_at: Millis, now: Millis) -> Self {
         let user = |side: &Option<crate::phonet::Entity>| {
             let ext = side.as_ref().filter(|side| side.kind == EntityKind::User).and_then(|side| side.ext.as_deref());
-            Party::User { user_id: ext.and_then(|ext| settings.user_id(ext)).map(str::to_owned) }
+            Party::user(ext.and_then(|ext| settings.user_id(ext)))
         };
         let (from, to) = match event.direction {
-            LegDirection::Incoming => (Party::Client, user(&event.leg)),
-            LegDirection::Outgoing => (user(&event.leg), Party::Client),
+            LegDirection::Incoming => (Party::client(), user(&event.leg)),
+            LegDirection::Outgoing => (user(&event.leg), Party::client()),
             LegDirection::Internal => (user(&event.leg), user(&event.leg2)),
         };
         Self {

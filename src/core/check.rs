@@ -23,10 +23,7 @@ impl Check {
         let missing = |step, code| CheckItem { step, problem: Some(Problem::new(code)) };
         Self {
             ask,
-            phonet: settings
-                .phonet
-                .is_none()
-                .then(|| vec![missing(CheckStep::PhonetKey, Code::PhonetNotConfigured)]),
+            phonet: settings.phonet.is_none().then(|| vec![missing(CheckStep::PhonetKey, Code::PhonetNotConfigured)]),
             kontur: settings.kontur.is_none().then(|| missing(CheckStep::KonturKey, Code::KonturNotConfigured)),
         }
     }
@@ -95,15 +92,12 @@ impl KeyVerdict {
             }
             // The session was opened, so the key is right; some keys may not list the users.
             Err(RestError::Status(401 | 403)) => Self::Right,
-            Err(RestError::Status(status)) => {
-                Self::NoAnswer(Problem::about(Code::PhonetStatus, [status.to_string()]))
-            }
+            Err(RestError::Status(status)) => Self::NoAnswer(Problem::about(Code::PhonetStatus, [status.to_string()])),
             Ok(body) => match rest::users(body) {
                 None => Self::NoAnswer(Problem::about(Code::PhonetUnexpectedAnswer, [phonet.domain.as_str()])),
                 Some(users) => {
                     let known = users.iter().any(|user| {
-                        let is_email =
-                            |email: &str| email.eq_ignore_ascii_case(&phonet.subscriber);
+                        let is_email = |email: &str| email.eq_ignore_ascii_case(&phonet.subscriber);
                         user.ext.as_deref() == Some(&phonet.subscriber) || user.email.as_deref().is_some_and(is_email)
                     });
                     if known {

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     Millis,
+    json::Fields,
     private::Private,
     problem::{Code, Problem},
 };
@@ -18,14 +19,14 @@ const SHOWN: Millis = Millis::mins(10);
 const KEPT: usize = 100;
 
 /// The dials, oldest first.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(transparent)]
 pub struct Dials {
     dials: VecDeque<Dial>,
 }
 
 /// One dial.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dial {
     /// The click's idempotency key.
@@ -35,11 +36,12 @@ pub struct Dial {
     /// When it was asked for.
     pub asked_at: Millis,
     /// How far it is.
+    #[serde(flatten)]
     pub state: DialState,
 }
 
 /// How far a dial is. Stored before the exchange hears of it, and after a restart never sent again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "camelCase")]
 pub enum DialState {
     /// Being stored, then to be sent.
@@ -63,6 +65,18 @@ pub enum DialState {
 }
 
 impl Dial {
+    fn read(fields: Fields<'_>) -> Option<Self> {
+        let state = match fields.text("state")?.as_str() {
+            "saving" | "sent" => DialState::Sent,
+            "accepted" => DialState::Accepted,
+            "bound" => DialState::Bound { call: fields.text("call")? },
+            "failed" => DialState::Failed { problem: Problem::read(fields.object("problem")?)? },
+            _ => DialState::Unknown,
+        };
+        let (key, number) = (fields.text("key")?, fields.private("number")?);
+        Some(Self { key, number, asked_at: fields.millis("askedAt")?, state })
+    }
+
     /// Whether its fate is open and no call is bound to it.
     pub fn is_pending(&self) -> bool {
         matches!(self.state, DialState::Saving | DialState::Sent | DialState::Accepted)
@@ -75,11 +89,9 @@ impl Dial {
 }
 
 impl Dials {
-    /// After a restart what was being stored may have been sent.
-    pub fn restarted(&mut self) {
-        for dial in self.dials.iter_mut().filter(|dial| dial.state == DialState::Saving) {
-            dial.state = DialState::Sent;
-        }
+    /// Reads them as they are stored. What was being stored when the worker died may have been sent.
+    pub fn read<'a>(dials: impl Iterator<Item = Fields<'a>>) -> Self {
+        Self { dials: dials.filter_map(Dial::read).collect() }
     }
 
     /// The dial of this click.

@@ -1,9 +1,10 @@
 //! What goes into the core and what comes out: the whole of its contact with the world.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     Millis,
+    json::{self, Fields},
     private::Private,
     protocol::{Message, PageView, Request, Sender, StatusView},
 };
@@ -231,15 +232,28 @@ pub struct Snapshot {
 }
 
 /// What lives in memory-only storage: gone with the browser, out of reach of content scripts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Session {
     /// The CRM's AccessKey.
     pub access: Option<AccessKey>,
 }
 
+impl Session {
+    /// Reads it as it was kept; nothing where it cannot be read.
+    pub fn read(json: &str) -> Self {
+        let kept = json::parse(json);
+        let access = kept.as_ref().and_then(Fields::of).and_then(|fields| fields.object("access"));
+        let read = |fields: Fields<'_>| {
+            let (key, obtained_at) = (fields.private("key")?, fields.millis("obtainedAt")?);
+            Some(AccessKey { key, obtained_at, fingerprint: fields.number("fingerprint")? })
+        };
+        Self { access: access.and_then(read) }
+    }
+}
+
 /// Kontur's AccessKey, good for 20 minutes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessKey {
     /// The key.

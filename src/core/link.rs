@@ -1,6 +1,6 @@
 //! The connection to the exchange: one socket at a time, each with an epoch, and a state that is never a guess.
 
-use rand_chacha::ChaCha8Rng;
+use fastrand::Rng;
 
 use crate::{
     Millis,
@@ -117,7 +117,7 @@ impl Link {
     }
 
     /// What is due now.
-    pub fn step(&mut self, call_is_live: bool, now: Millis, rng: &mut ChaCha8Rng) -> Option<Step> {
+    pub fn step(&mut self, call_is_live: bool, now: Millis, rng: &mut Rng) -> Option<Step> {
         match self.state {
             State::Waiting { until } | State::Refused { until } if until <= now => {
                 self.epoch = self.epoch.wrapping_add(1);
@@ -178,7 +178,7 @@ impl Link {
     }
 
     /// The socket is closed, or was never opened.
-    pub fn closed(&mut self, epoch: u32, now: Millis, rng: &mut ChaCha8Rng) -> Option<Step> {
+    pub fn closed(&mut self, epoch: u32, now: Millis, rng: &mut Rng) -> Option<Step> {
         if epoch != self.epoch || !matches!(self.state, State::Open { .. } | State::Opening { .. }) {
             return None;
         }
@@ -213,7 +213,7 @@ impl Link {
         }
     }
 
-    fn lost(&mut self, now: Millis, rng: &mut ChaCha8Rng) {
+    fn lost(&mut self, now: Millis, rng: &mut Rng) {
         match self.state {
             State::Open { since } => {
                 if since + HEALTHY <= now {
@@ -246,7 +246,8 @@ impl Link {
             State::Waiting { until } => (LinkState::Reconnecting, Some(until)),
             State::Opening { .. } => (LinkState::Reconnecting, None),
         };
-        let problem = if state == LinkState::Off { Some(Problem::new(Code::PhonetNotConfigured)) } else { self.problem.clone() };
+        let problem =
+            if state == LinkState::Off { Some(Problem::new(Code::PhonetNotConfigured)) } else { self.problem.clone() };
         LinkView { state, since: self.since, retry_at, problem }
     }
 }

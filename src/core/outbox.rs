@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
+use fastrand::Rng;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     Millis,
@@ -11,10 +12,12 @@ use crate::{
         backoff::Backoff,
         io::{HttpAnswer, HttpFailure},
     },
+    json::{self, Fields},
     kontur::{
         answer::{Refusal, is_json},
-        telephony::{Callback, Started},
+        telephony::{COMMUNICATION_ID, Callback, Method, Started},
     },
+    private::Private,
     problem::{Code, Problem},
 };
 
@@ -29,19 +32,21 @@ const LONGEST_PAUSE: Millis = Millis::mins(60);
 const PARALLEL: usize = 6;
 
 /// One request to the CRM that is not delivered yet.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
     /// Its key in the database; a later one of the same call is told later.
     pub id: u32,
     /// The call's `externalId`.
     pub call: String,
+    /// How it is told.
+    pub method: Method,
     /// What is told.
-    pub callback: Callback,
+    pub body: Private<Value>,
     /// When it was written.
     created_at: Millis,
     /// Why the CRM refused it; a person decides what becomes of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub set_aside: Option<Problem>,
     #[serde(skip)]
     life: Life,
@@ -102,9 +107,8 @@ pub struct Delivered {
 }
 
 impl Outbox {
-    /// The rows of an earlier life: the CRM may have seen any of them.
+    /// The rows of an earlier life, in the order of their keys: the CRM may have seen any of them.
     pub fn restored(mut rows: Vec<Row>) -> Self {
-        rows.sort_by_key(|row| row.id);
         for row in &mut rows {
             row.life.maybe_sent = true;
         }
@@ -116,12 +120,13 @@ impl Outbox {
     }
 
     /// Adds what the CRM is to be told of a call, and returns its key; nothing is sent before it is stored.
-    pub fn add(&mut self, call: &str, callback: Callback, now: Millis) -> u32 {
+    pub fn add(&mut self, call: &str, callback: &Callback, now: Millis) -> u32 {
         let id = self.next_id();
         self.rows.push(Row {
             id,
             call: call.to_owned(),
-            callback,
+            method: callback.method(),
+            body: callback.body(),
             created_at: now,
             set_aside: None,
             life: Life { stored: Stored::With(None), ..Life::default() },
@@ -177,14 +182,15 @@ impl Outbox {
     }
 
     /// The row goes out, naming the communication if the CRM has told it. The same request again names the same.
-    pub fn sending(&mut self, id: u32, communication: Option<&str>) -> Option<&Callback> {
+    pub fn sending(&mut self, id: u32, communication: Option<&str>) -> Option<&Row> {
         let row = self.get_mut(id)?;
         row.life.in_flight = true;
-        let named = row.callback.communication_id();
-        if named.is_none() {
-            *named = communication.map(str::to_owned);
+        let mut body = std::mem::take(&mut row.body).into_inner();
+        if let (Some(fields), Some(communication)) = (body.as_object_mut(), communication) {
+            fields.entry(COMMUNICATION_ID).or_insert_with(|| communication.into());
         }
-        Some(&row.callback)
+        row.body = Private::new(body);
+        Some(row)
     }
 
     /// The CRM answered, or did not.
@@ -193,7 +199,7 @@ impl Outbox {
         id: u32,
         result: &Result<HttpAnswer, HttpFailure>,
         now: Millis,
-        rng: &mut ChaCha8Rng,
+        rng: &mut Rng,
     ) -> Verdict {
         let Some(row) = self.get_mut(id) else { return Verdict::Kept };
         row.life.in_flight = false;
@@ -203,8 +209,8 @@ impl Outbox {
             Err(_) => return self.again(id, Problem::new(Code::KonturUnreachable), None, now, rng),
         };
         let body = answer.body.reveal();
-        match (answer.status, &row.callback) {
-            (200..=299, Callback::CallStarted(_)) => match Started::parse(body) {
+        match (answer.status, row.method) {
+            (200..=299, Method::CallStarted) => match Started::parse(body) {
                 Some(started) => self.delivered(id, Some(started)),
                 None => self.again(id, Problem::new(Code::KonturUnexpectedAnswer), None, now, rng),
             },
@@ -229,7 +235,7 @@ impl Outbox {
                 self.again(id, problem, retry_after(answer), now, rng)
             }
             // The CRM has the same call already: the answer to an earlier try was lost, or another browser heard of it, too.
-            (409, Callback::RegisterCall(_)) if repeated && Refusal::parse(body).words() == "Error" => {
+            (409, Method::RegisterCall) if repeated && Refusal::parse(body).words() == "Error" => {
                 self.delivered(id, None)
             }
             (status, _) => {
@@ -247,19 +253,13 @@ impl Outbox {
         let Some(place) = self.rows.iter().position(|row| row.id == id) else { return Verdict::Kept };
         let row = self.rows.remove(place);
         self.paused_for = None;
-        Verdict::Delivered(started.map(|started| {
-            Box::new(Delivered { call: row.call, communication: started.id, links: started.links })
-        }))
+        Verdict::Delivered(
+            started
+                .map(|started| Box::new(Delivered { call: row.call, communication: started.id, links: started.links })),
+        )
     }
 
-    fn again(
-        &mut self,
-        id: u32,
-        problem: Problem,
-        at_least: Option<Millis>,
-        now: Millis,
-        rng: &mut ChaCha8Rng,
-    ) -> Verdict {
+    fn again(&mut self, id: u32, problem: Problem, at_least: Option<Millis>, now: Millis, rng: &mut Rng) -> Verdict {
         if let Some(row) = self.get_mut(id) {
             row.life.failures += 1;
             let wait = BACKOFF.wait(row.life.failures, rng).max(at_least.unwrap_or_default().min(LONGEST_PAUSE));
@@ -344,6 +344,21 @@ pub enum Undelivered<'a> {
 }
 
 impl Row {
+    /// Reads a row as it is stored; `None` when it is none.
+    pub fn read(json: &str) -> Option<Self> {
+        let row = json::parse(json)?;
+        let fields = Fields::of(&row)?;
+        Some(Self {
+            id: fields.number("id")?,
+            call: fields.text("call")?,
+            method: Method::read(&fields.text("method")?)?,
+            body: Private::new(fields.value("body")?.clone()),
+            created_at: fields.millis("createdAt")?,
+            set_aside: fields.object("setAside").and_then(Problem::read),
+            life: Life::default(),
+        })
+    }
+
     fn is_ready(&self) -> bool {
         self.life.stored == Stored::Yes && !self.life.in_flight
     }

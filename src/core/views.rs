@@ -38,8 +38,9 @@ impl Seen<'_> {
     /// What a CRM page shows.
     pub fn page(&self, link: LinkView) -> PageView {
         let lingering = self.calls.ended().filter(|call| leaves_at(call).is_some_and(|at| at > self.now));
-        let mut calls: Vec<_> = lingering.chain(self.calls.live()).map(|call| self.call(call)).collect();
-        calls.sort_by_key(|call| call.started_at);
+        let mut calls: Vec<_> = lingering.map(|call| self.call(call)).collect();
+        calls.reverse();
+        calls.extend(self.calls.live().map(|call| self.call(call)));
         PageView { link, dials: self.dials(), calls }
     }
 

@@ -1,8 +1,10 @@
 //! The integration's key is exchanged for an AccessKey that lives 20 minutes.
 
-use serde::Deserialize;
-
-use crate::{Millis, private::Private};
+use crate::{
+    Millis,
+    json::{self, Fields},
+    private::Private,
+};
 
 /// How long an AccessKey lives.
 pub const LIFETIME: Millis = Millis::mins(20);
@@ -13,19 +15,16 @@ pub const AUTHORIZE_PRIVATE: &str = "/api/v1/authorization/authorize-private-int
 pub const AUTHORIZE_PUBLIC: &str = "/api/v1/authorization/authorize-integration";
 
 /// What the exchange of keys answers.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct Authorized {
     /// The key for all further requests.
     pub access_key: Private<String>,
     /// The workspace the integration is installed in.
-    #[serde(default)]
     pub workspace: Option<Workspace>,
 }
 
 /// A workspace of the CRM.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug)]
 pub struct Workspace {
     /// Its GUID.
     pub id: String,
@@ -43,6 +42,28 @@ impl Workspace {
 impl Authorized {
     /// Reads the answer; `None` when it is none.
     pub fn parse(body: &str) -> Option<Self> {
-        serde_json::from_str(body).ok()
+        let body = json::parse(body)?;
+        let fields = Fields::of(&body)?;
+        let workspace = fields.object("workspace").map(|workspace| Workspace {
+            id: workspace.text("id").unwrap_or_default(),
+            name: workspace.text("name").unwrap_or_default(),
+        });
+        Some(Self { access_key: fields.private("accessKey")?, workspace })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_key_and_the_workspace() {
+        let body = r#"{"workspace":{"id":"3FA8","name":"my-ws","title":"T","updateInfo":{}},"integrationInstance":{},"accessKey":"dda"}"#;
+        let authorized = Authorized::parse(body).unwrap();
+        assert_eq!(authorized.access_key.reveal(), "dda");
+        let workspace = authorized.workspace.unwrap();
+        assert!(workspace.is("My-WS") && workspace.is("3fa8") && !workspace.is("other"));
+        assert!(Authorized::parse(r#"{"workspace":{}}"#).is_none());
+        assert!(Authorized::parse("<html>").is_none());
     }
 }

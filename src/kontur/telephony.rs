@@ -1,12 +1,18 @@
 //! The telephony callbacks («События реального времени», «Регистрация завершенных звонков»): requests and answers.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::{Millis, private::Private, protocol::Direction, timestamp::rfc3339};
+use crate::{
+    Millis,
+    json::{self, Fields},
+    private::Private,
+    protocol::Direction,
+    timestamp::rfc3339,
+};
 
-/// A callback: what the CRM is told. In storage it is tagged by its method's name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "method", content = "body", rename_all = "kebab-case")]
+/// A callback: what the CRM is told.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Callback {
     /// A call begins.
     CallStarted(CallStarted),
@@ -19,73 +25,98 @@ pub enum Callback {
 }
 
 impl Callback {
-    /// The method's name, the last segment of its path.
-    pub fn method(&self) -> &'static str {
+    /// Which method takes it.
+    pub fn method(&self) -> Method {
         match self {
-            Self::CallStarted(_) => "call-started",
-            Self::CallEvent(_) => "call-event",
-            Self::CallFinished(_) => "call-finished",
-            Self::RegisterCall(_) => "register-call",
+            Self::CallStarted(_) => Method::CallStarted,
+            Self::CallEvent(_) => Method::CallEvent,
+            Self::CallFinished(_) => Method::CallFinished,
+            Self::RegisterCall(_) => Method::RegisterCall,
         }
     }
 
-    /// The method's path in a workspace.
-    pub fn path(&self, workspace: &str) -> String {
-        let workspace: String = form_urlencoded::byte_serialize(workspace.as_bytes()).collect();
-        format!("/api/v1/{workspace}/communications/callbacks/telephony/{}", self.method())
-    }
-
     /// The request's body.
-    pub fn body(&self) -> Private<String> {
+    pub fn body(&self) -> Private<Value> {
         let body = match self {
-            Self::CallStarted(body) => serde_json::to_string(body),
-            Self::CallEvent(body) => serde_json::to_string(body),
-            Self::CallFinished(body) => serde_json::to_string(body),
-            Self::RegisterCall(body) => serde_json::to_string(body),
+            Self::CallStarted(body) => serde_json::to_value(body),
+            Self::CallEvent(body) => serde_json::to_value(body),
+            Self::CallFinished(body) => serde_json::to_value(body),
+            Self::RegisterCall(body) => serde_json::to_value(body),
         };
         // These types hold nothing that JSON cannot write.
         Private::new(body.unwrap_or_default())
     }
+}
 
-    /// Where the communication's id goes, once the CRM has told it.
-    pub fn communication_id(&mut self) -> &mut Option<String> {
+/// The telephony's methods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// «Сообщение о начале звонка».
+    CallStarted,
+    /// «Сообщение о событии звонка».
+    CallEvent,
+    /// «Сообщение о завершении звонка».
+    CallFinished,
+    /// «Регистрация завершенных звонков».
+    RegisterCall,
+}
+
+impl Method {
+    /// Reads it as it is stored.
+    pub fn read(name: &str) -> Option<Self> {
+        [Self::CallStarted, Self::CallEvent, Self::CallFinished, Self::RegisterCall]
+            .into_iter()
+            .find(|method| method.name() == name)
+    }
+
+    fn name(self) -> &'static str {
         match self {
-            Self::CallStarted(body) => &mut body.communication_id,
-            Self::CallEvent(body) => &mut body.communication_id,
-            Self::CallFinished(body) => &mut body.communication_id,
-            Self::RegisterCall(body) => &mut body.communication_id,
+            Self::CallStarted => "call-started",
+            Self::CallEvent => "call-event",
+            Self::CallFinished => "call-finished",
+            Self::RegisterCall => "register-call",
         }
+    }
+
+    /// Its path in a workspace.
+    pub fn path(self, workspace: &str) -> String {
+        let workspace: String = form_urlencoded::byte_serialize(workspace.as_bytes()).collect();
+        format!("/api/v1/{workspace}/communications/callbacks/telephony/{}", self.name())
     }
 }
 
+/// The field of every body that names the communication, once the CRM has told its id.
+pub const COMMUNICATION_ID: &str = "communicationId";
+
 /// «Сообщение о начале звонка».
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallStarted {
     /// When the call began to ring.
-    #[serde(with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339")]
     pub timestamp: Millis,
     /// Known only where the CRM itself asked for the call.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub communication_id: Option<String>,
     /// The whole call.
     pub external_id: String,
     /// The company's line, digits only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub external_vats_phone: Option<Private<String>>,
     /// The client's number, digits only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_phone: Option<Private<String>>,
     /// Which way the call goes.
     pub direction: Direction,
 }
 
 /// «Сообщение о событии звонка».
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallEvent {
     /// As the answer to `call-started` told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub communication_id: Option<String>,
     /// The whole call.
     pub external_id: String,
@@ -94,7 +125,7 @@ pub struct CallEvent {
     /// The leg, at the moment of the event; the same for us.
     pub realtime_call_item_id: String,
     /// When it happened.
-    #[serde(with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339")]
     pub timestamp: Millis,
     /// What happened.
     #[serde(rename = "type")]
@@ -106,7 +137,7 @@ pub struct CallEvent {
 }
 
 /// What can happen to a leg. A hold is not in the exchange's events, so `paused` is not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EventType {
     /// It rings.
@@ -118,58 +149,85 @@ pub enum EventType {
 }
 
 /// One side of a leg.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Party {
-    /// A user of the CRM; one the directory does not know has no id.
-    User {
-        /// The user's GUID.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        user_id: Option<String>,
-    },
-    /// The client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Party {
+    /// A user of the CRM or the client.
+    #[serde(rename = "type")]
+    kind: PartyType,
+    /// The user's GUID; one the directory does not know has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<String>,
+}
+
+/// What a party is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum PartyType {
+    User,
     Client,
 }
 
+impl Party {
+    /// The client.
+    pub fn client() -> Self {
+        Self { kind: PartyType::Client, user_id: None }
+    }
+
+    /// A user of the CRM, by id where it is known.
+    pub fn user(user_id: Option<&str>) -> Self {
+        Self { kind: PartyType::User, user_id: user_id.map(str::to_owned) }
+    }
+
+    /// Reads it as it is stored.
+    pub fn read(fields: Fields<'_>) -> Option<Self> {
+        match fields.text("type")?.as_str() {
+            "client" => Some(Self::client()),
+            "user" => Some(Self { kind: PartyType::User, user_id: fields.text("userId") }),
+            _ => None,
+        }
+    }
+}
+
 /// «Сообщение о завершении звонка».
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallFinished {
     /// When the call ended.
-    #[serde(with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339")]
     pub timestamp: Millis,
     /// As the answer to `call-started` told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub communication_id: Option<String>,
     /// The whole call.
     pub external_id: String,
     /// The company's line, digits only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub external_vats_phone: Option<Private<String>>,
     /// The client's number, digits only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_phone: Option<Private<String>>,
     /// Which way the call went.
     pub direction: Direction,
 }
 
 /// «Регистрация завершенных звонков».
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RegisterCall {
     /// The company's line, digits only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub external_vats_phone: Option<Private<String>>,
     /// The client's number, digits only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_phone: Option<Private<String>>,
     /// The call's legs.
     pub items: Vec<Item>,
     /// As the answer to `call-started` told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub communication_id: Option<String>,
     /// When the call first rang.
-    #[serde(with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339")]
     pub external_created_at: Millis,
     /// The whole call.
     pub external_id: String,
@@ -178,7 +236,7 @@ pub struct RegisterCall {
 }
 
 /// One leg of a registered call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
     /// The leg.
@@ -188,98 +246,155 @@ pub struct Item {
     /// Who was called.
     pub to: Party,
     /// When it was answered, or began to ring where nobody answered.
-    #[serde(with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339")]
     pub started_at: Millis,
     /// When it ended.
-    #[serde(with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339")]
     pub finished_at: Millis,
 }
 
 /// What we take from the answer to `call-started`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Started {
     /// The communication, to be named in every later callback of the call.
     pub id: String,
     /// The client's cards.
-    #[serde(default)]
     pub links: Links,
 }
 
 /// The client's cards in the CRM.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Links {
     /// Persons.
-    #[serde(deserialize_with = "ids")]
     pub contact_ids: Vec<String>,
     /// Companies.
-    #[serde(deserialize_with = "ids")]
     pub company_ids: Vec<String>,
     /// Deals.
-    #[serde(deserialize_with = "ids")]
     pub deal_ids: Vec<String>,
 }
 
 impl Started {
     /// Reads the answer; `None` when it names no communication.
     pub fn parse(body: &str) -> Option<Self> {
-        serde_json::from_str(body).ok()
+        let body = json::parse(body)?;
+        let fields = Fields::of(&body)?;
+        let links = fields.object("links").map(Links::read).unwrap_or_default();
+        Some(Self { id: fields.text("id")?, links })
     }
 }
 
-/// A list of ids; `null` is an empty one.
-fn ids<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+impl Links {
+    /// Reads them as Kontur writes them, and as they are stored.
+    pub fn read(fields: Fields<'_>) -> Self {
+        let ids = |key| fields.texts(key);
+        Self { contact_ids: ids("contactIds"), company_ids: ids("companyIds"), deal_ids: ids("dealIds") }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
-    /// The documentation's samples pass through the types both ways; times are compared as moments.
-    fn both_ways<T: Serialize + serde::de::DeserializeOwned>(sample: &Value) {
-        let typed: T = serde_json::from_value(sample.clone()).unwrap();
-        assert_eq!(serde_json::to_value(typed).unwrap(), *sample);
+    fn at(text: &str) -> Millis {
+        Millis::from_rfc3339(text).unwrap()
     }
 
     #[test]
     fn call_started_is_as_documented() {
-        both_ways::<CallStarted>(&json!({
-            "timestamp": "2022-03-22T10:38:35.615Z", "communicationId": "184...bcd", "externalId": "333...434",
-            "externalVatsPhone": "79229929292", "clientPhone": "79997775533", "direction": "inbound"
-        }));
+        let callback = Callback::CallStarted(CallStarted {
+            timestamp: at("2022-03-22T10:38:35.6152798+00:00"),
+            communication_id: Some("184...bcd".into()),
+            external_id: "333...434".into(),
+            external_vats_phone: Some("79229929292".into()),
+            client_phone: Some("79997775533".into()),
+            direction: Direction::Inbound,
+        });
+        assert_eq!(
+            callback.method().path("my-workspace"),
+            "/api/v1/my-workspace/communications/callbacks/telephony/call-started"
+        );
+        assert_eq!(
+            callback.body().reveal(),
+            &json!({
+                "timestamp": "2022-03-22T10:38:35.615Z", "communicationId": "184...bcd", "externalId": "333...434",
+                "externalVatsPhone": "79229929292", "clientPhone": "79997775533", "direction": "inbound"
+            })
+        );
     }
 
     #[test]
     fn call_event_is_as_documented() {
-        both_ways::<CallEvent>(&json!({
-            "communicationId": "435...68e", "externalId": "Megafon/262...280", "externalCallItemId": "262...280",
-            "realtimeCallItemId": "262...280", "timestamp": "2022-03-17T10:19:05.51Z", "type": "appeared",
-            "from": { "type": "client" }, "to": { "type": "user", "userId": "ae9...53d" }
-        }));
+        let callback = Callback::CallEvent(CallEvent {
+            communication_id: Some("435...68e".into()),
+            external_id: "262...280".into(),
+            external_call_item_id: "262...280".into(),
+            realtime_call_item_id: "262...280".into(),
+            timestamp: at("2022-03-17T10:19:05.5106605+00:00"),
+            kind: EventType::Appeared,
+            from: Party::client(),
+            to: Party::user(Some("ae9...53d")),
+        });
+        assert_eq!(
+            callback.body().reveal(),
+            &json!({
+                "communicationId": "435...68e", "externalId": "262...280", "externalCallItemId": "262...280",
+                "realtimeCallItemId": "262...280", "timestamp": "2022-03-17T10:19:05.51Z", "type": "appeared",
+                "from": { "type": "client" }, "to": { "type": "user", "userId": "ae9...53d" }
+            })
+        );
     }
 
     #[test]
     fn call_finished_is_as_documented() {
-        both_ways::<CallFinished>(&json!({
-            "timestamp": "2022-03-22T10:41:19.894Z", "communicationId": "f48...4ac", "externalId": "Megafon/335...952",
-            "externalVatsPhone": "79229929292", "clientPhone": "79997775533", "direction": "inbound"
-        }));
+        let callback = Callback::CallFinished(CallFinished {
+            timestamp: at("2022-03-22T10:41:19.8948611+00:00"),
+            communication_id: None,
+            external_id: "335...952".into(),
+            external_vats_phone: None,
+            client_phone: Some("79997775533".into()),
+            direction: Direction::Outbound,
+        });
+        assert_eq!(
+            callback.body().reveal(),
+            &json!({
+                "timestamp": "2022-03-22T10:41:19.894Z", "externalId": "335...952", "clientPhone": "79997775533",
+                "direction": "outbound"
+            })
+        );
     }
 
     #[test]
     fn register_call_is_as_documented() {
-        both_ways::<RegisterCall>(&json!({
-            "externalVatsPhone": "79229929292", "clientPhone": "79997775533",
-            "items": [{
-                "id": "143...68e", "from": { "type": "client" }, "to": { "type": "user", "userId": "ae9...53d" },
-                "startedAt": "2022-03-18T07:27:54.691Z", "finishedAt": "2022-03-18T07:27:59.062Z"
+        let callback = Callback::RegisterCall(RegisterCall {
+            external_vats_phone: Some("79229929292".into()),
+            client_phone: Some("79997775533".into()),
+            items: vec![Item {
+                id: "143...68e".into(),
+                from: Party::client(),
+                to: Party::user(Some("ae9...53d")),
+                started_at: at("2022-03-18T07:27:54.6911428+00:00"),
+                finished_at: at("2022-03-18T07:27:59.0622478+00:00"),
             }],
-            "communicationId": "4358...68e", "externalCreatedAt": "2022-03-17T10:18:58.998Z",
-            "externalId": "262...280", "direction": "outbound"
-        }));
+            communication_id: Some("4358...68e".into()),
+            external_created_at: at("2022-03-17T10:18:58.998205+00:00"),
+            external_id: "262...280".into(),
+            direction: Direction::Inbound,
+        });
+        assert_eq!(
+            callback.body().reveal(),
+            &json!({
+                "externalVatsPhone": "79229929292", "clientPhone": "79997775533",
+                "items": [{
+                    "id": "143...68e", "from": { "type": "client" }, "to": { "type": "user", "userId": "ae9...53d" },
+                    "startedAt": "2022-03-18T07:27:54.691Z", "finishedAt": "2022-03-18T07:27:59.062Z"
+                }],
+                "communicationId": "4358...68e", "externalCreatedAt": "2022-03-17T10:18:58.998Z",
+                "externalId": "262...280", "direction": "inbound"
+            })
+        );
     }
 
     #[test]

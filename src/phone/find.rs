@@ -1,25 +1,61 @@
 //! Where a text holds phone numbers, with the words around them taken into account.
+//!
+//! The library's own matcher is not used: it knows nothing of labels, and would add a tenth to the wasm.
 
-use rlibphonenumber::{
-    PHONE_NUMBER_UTIL, PhoneNumber,
-    enums::Region,
-    phonenumber_matcher::{FindNumberExt, Leniency},
-};
+use rlibphonenumber::{PhoneNumber, enums::Region};
 
-use super::E164;
-use crate::private::Private;
+use super::{E164, parse_possible};
 
 /// Words that name a field or stand before a number and say that it is no phone.
 const ID_WORDS: &[&str] = &[
-    "инн", "кпп", "огрн", "огрнип", "окпо", "оквэд", "бик", "снилс", "бин", "иин", "унп", "єдрпоу", "едрпоу", "іпн",
-    "р/с", "к/с", "счет", "счёт", "рахунок", "заказ", "заказа", "замовлення", "договор", "договора", "договір",
-    "накладная", "накладной", "трек", "артикул", "код", "паспорт", "кадастровый", "id", "order", "invoice", "contract",
-    "tracking", "account", "imei", "iban",
+    "инн",
+    "кпп",
+    "огрн",
+    "огрнип",
+    "окпо",
+    "оквэд",
+    "бик",
+    "снилс",
+    "бин",
+    "иин",
+    "унп",
+    "єдрпоу",
+    "едрпоу",
+    "іпн",
+    "р/с",
+    "к/с",
+    "счет",
+    "счёт",
+    "рахунок",
+    "заказ",
+    "заказа",
+    "замовлення",
+    "договор",
+    "договора",
+    "договір",
+    "накладная",
+    "накладной",
+    "трек",
+    "артикул",
+    "код",
+    "паспорт",
+    "кадастровый",
+    "id",
+    "order",
+    "invoice",
+    "contract",
+    "tracking",
+    "account",
+    "imei",
+    "iban",
 ];
 
 /// Words that name a field or stand before a number and say that it is a phone.
-const PHONE_WORDS: &[&str] = &["тел", "моб", "сот", "phone", "tel", "mobile", "факс", "fax", "контактн", "вотсап", "whatsapp"];
+const PHONE_WORDS: &[&str] =
+    &["тел", "моб", "сот", "phone", "tel", "mobile", "факс", "fax", "контактн", "вотсап", "whatsapp"];
 
+/// The most separators between two digits of one number: `8 (916) - 123`.
+const LONGEST_GAP: usize = 4;
 /// The longest text looked at, in bytes: what is longer is no text for people.
 const LONGEST: usize = 20_000;
 
@@ -46,26 +82,97 @@ pub fn find(text: &str, label: Option<&str>, region: Region) -> Vec<Found> {
     }
     let label = label.map_or(Context::Unknown, Context::of_label);
     let mut offsets = Utf16Offsets::new(text);
-    text.phone_number_matcher_builder()
-        .leniency(Leniency::Possible)
-        .preferred_region(region)
-        .build()
-        .filter(|found| {
-            let before = text.get(..found.start).unwrap_or_default();
-            let explicit = found.raw_string.trim_start_matches('(').starts_with(['+', '＋']);
-            match Context::of_text_before(before).or(label) {
-                Context::Id => false,
-                Context::Phone => true,
-                Context::Unknown => explicit || found.number.is_valid(),
+    let mut found = Vec::new();
+    let mut rest = 0;
+    while let Some(candidate) = Candidate::next(text, rest) {
+        rest = candidate.end;
+        let context = Context::of_text_before(text.get(..candidate.start).unwrap_or_default()).or(label);
+        if let Some(number) = candidate.number(context, region) {
+            found.push(Found {
+                start: offsets.at(candidate.start),
+                end: offsets.at(candidate.end),
+                number: E164::of(&number),
+                ext: extension_after(text.get(candidate.end..).unwrap_or_default()),
+            });
+        }
+    }
+    found
+}
+
+/// A run of digits with what people write between them. Places are in bytes.
+struct Candidate {
+    start: usize,
+    end: usize,
+    /// The digits, behind a `+` if there was one.
+    digits: String,
+    /// Whether letters or the like touch it: part of a longer word, not a number.
+    touches_word: bool,
+}
+
+impl Candidate {
+    /// The next run of digits from a place on. Each character is looked at a bounded number of times.
+    fn next(text: &str, from: usize) -> Option<Self> {
+        let is_start = |c: char| c.is_ascii_digit() || is_plus(c);
+        let first = from + text.get(from..)?.find(is_start)?;
+        let mut run = Self { start: first, end: first, digits: String::new(), touches_word: false };
+        let before = text.get(..first)?;
+        // An opening bracket right before belongs to the number: `(812) 385-41-36`.
+        if let Some(outside) = before.strip_suffix('(') {
+            run.start = outside.len();
+        }
+        run.touches_word = text.get(..run.start)?.ends_with(is_word);
+        let mut gap = 0;
+        for (place, c) in text.get(first..)?.char_indices() {
+            let place = first + place;
+            if c.is_ascii_digit() {
+                run.digits.push(c);
+                run.end = place + 1;
+                gap = 0;
+            } else if is_plus(c) && place == first {
+                run.digits.push('+');
+                run.end = place + c.len_utf8();
+            } else if is_separator(c) && gap < LONGEST_GAP {
+                gap += 1;
+            } else {
+                run.touches_word |= gap == 0 && is_word(c);
+                break;
             }
-        })
-        .map(|found| Found {
-            start: offsets.at(found.start),
-            end: offsets.at(found.end()),
-            number: E164::of(&found.number),
-            ext: extension(&found.number),
-        })
-        .collect()
+        }
+        Some(run)
+    }
+
+    fn number(&self, context: Context, region: Region) -> Option<PhoneNumber> {
+        if self.touches_word || context == Context::Id || !(7..=16).contains(&self.digits.len()) {
+            return None;
+        }
+        let number = parse_possible(&self.digits, region)?;
+        let counts = self.digits.starts_with('+') || context == Context::Phone || number.is_valid();
+        counts.then_some(number)
+    }
+}
+
+fn is_plus(c: char) -> bool {
+    matches!(c, '+' | '＋')
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '@' | '/' | '=' | '&' | '%')
+}
+
+/// What people write between the digits of one number; a comma or a semicolon parts two.
+fn is_separator(c: char) -> bool {
+    matches!(c, ' ' | '\u{a0}' | '\u{2000}'..='\u{200b}' | '\u{202f}' | '\u{2060}' | '\u{ad}')
+        || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '.' | '(' | ')')
+}
+
+/// The extension that words right behind a number name: `доб. 123`, `(доб. 123)`, `вн. 12`, `#134`, `ext 5`.
+fn extension_after(text: &str) -> Option<String> {
+    let text = text.trim_start_matches([' ', '\u{a0}', ',', '(']);
+    let words = ["добавочный", "доб", "внутренний", "внутр", "вн", "ext", "x", "#"];
+    let rest = words.iter().find_map(|word| text.strip_prefix(word))?;
+    let rest = rest.trim_start_matches(['.', ':', ' ', '\u{a0}']);
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    (1..=7).contains(&digits.len()).then_some(digits)
 }
 
 /// The number of a `tel:` or `callto:` link's address; the whole address is its place.
@@ -75,14 +182,12 @@ pub fn find_link(href: &str, region: Region) -> Option<Found> {
         return None;
     }
     let written = percent_decode(rest);
-    let number = PHONE_NUMBER_UTIL.parse(&written, Some(region)).ok()?;
-    number.is_possible_with_reason().ok()?;
+    // RFC 3966: parameters follow a semicolon, the extension among them.
+    let (number, parameters) = written.split_once(';').unwrap_or((&written, ""));
+    let ext = parameters.split(';').find_map(|parameter| parameter.strip_prefix("ext=")).map(str::to_owned);
+    let number = parse_possible(number, region)?;
     let end = u32::try_from(href.encode_utf16().count()).ok()?;
-    Some(Found { start: 0, end, number: E164::of(&number), ext: extension(&number) })
-}
-
-fn extension(number: &PhoneNumber) -> Option<String> {
-    number.extension.clone().filter(|ext| !ext.is_empty())
+    Some(Found { start: 0, end, number: E164::of(&number), ext })
 }
 
 /// What the words around a number say of it.
@@ -178,13 +283,6 @@ fn percent_decode(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
-impl Found {
-    /// The number for people.
-    pub fn display(&self) -> Private<String> {
-        self.number.display()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,10 +294,17 @@ mod tests {
     #[test]
     fn finds_what_the_crm_shows() {
         assert_eq!(numbers("+7 945 123-54-89", Some("Телефон")), ["+79451235489"]);
-        assert_eq!(numbers("+7 945 123-54-89", None), ["+79451235489"], "explicit, though the library calls it unassigned");
+        assert_eq!(
+            numbers("+7 945 123-54-89", None),
+            ["+79451235489"],
+            "explicit, though the library calls it unassigned"
+        );
         assert_eq!(numbers("+7 945 123-54-89, +7 965 456-87-89", None), ["+79451235489", "+79654568789"]);
         assert_eq!(numbers("76046851124", Some("ТЕЛЕФОН")), ["+76046851124"]);
         assert_eq!(numbers("8 (916) 123-45-67", None), ["+79161234567"]);
+        assert_eq!(numbers("(812) 385-41-36", Some("Тел.")), ["+78123854136"]);
+        assert_eq!(numbers("+7\u{a0}916\u{a0}123\u{2011}45\u{2011}67", None), ["+79161234567"]);
+        assert_eq!(numbers("+380 44 123 45 67 +375 29 123-45-67", None), ["+380441234567", "+375291234567"]);
         assert_eq!(numbers("тел. 8 812 385-41-36", None), ["+78123854136"]);
     }
 
@@ -215,6 +320,10 @@ mod tests {
             ("14:23", None),
             ("0,00 ₽", None),
             ("2022-03-22", None),
+            ("192.168.10.1", None),
+            ("file_79161234567.pdf", None),
+            ("https://example.com/79161234567", None),
+            ("a1b2c3d4-79161234567f", None),
         ] {
             assert_eq!(numbers(text, label), Vec::<String>::new(), "{text} in {label:?}");
         }
@@ -224,6 +333,21 @@ mod tests {
     fn places_are_utf16_units() {
         let found = find("😀 Тел: +7 916 123-45-67!", None, Region::RU);
         assert_eq!((found[0].start, found[0].end), (8, 24));
+    }
+
+    #[test]
+    fn an_extension_behind_the_number_is_told() {
+        for text in [
+            "+7 812 385-41-36 доб. 123",
+            "+7 812 385-41-36 (доб. 123)",
+            "+7 812 385-41-36, вн. 123",
+            "+78123854136#123",
+        ] {
+            let found = find(text, None, Region::RU);
+            assert_eq!(found[0].ext.as_deref(), Some("123"), "{text}");
+            assert_eq!(found[0].number.as_private().reveal(), "+78123854136");
+            assert_eq!(found.len(), 1);
+        }
     }
 
     #[test]

@@ -40,14 +40,23 @@ impl E164 {
     }
 }
 
+/// The number as somebody wrote it, with or without its country's code; `None` where its length is that of no number.
+fn parse_possible(written: &str, region: Region) -> Option<PhoneNumber> {
+    let possible = |text: &str| {
+        let number = PHONE_NUMBER_UTIL.parse(text, Some(region)).ok()?;
+        number.is_possible_with_reason().is_ok().then_some(number)
+    };
+    let digits: String = written.chars().filter(char::is_ascii_digit).collect();
+    let international = format!("+{digits}");
+    if written.trim_start().starts_with(['+', '＋']) {
+        return possible(&international);
+    }
+    possible(&digits).or_else(|| possible(&international))
+}
+
 /// The number as a service wrote it, read with or without its `+`; `None` where it is no number of any country.
 pub fn normalize(written: &str, region: Region) -> Option<E164> {
-    let digits: String = written.chars().filter(char::is_ascii_digit).collect();
-    let parse = |text: &str| {
-        let number = PHONE_NUMBER_UTIL.parse(text, Some(region)).ok()?;
-        number.is_possible_with_reason().ok().map(|_| E164::of(&number))
-    };
-    if written.trim_start().starts_with('+') { parse(&format!("+{digits}")) } else { parse(&digits) }
+    parse_possible(written, region).map(|number| E164::of(&number))
 }
 
 /// Whether two numbers, as two services wrote them, are the same.

@@ -1,11 +1,11 @@
 //! The WebSocket connector: one frame, one event; and the one command that goes the other way.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
 
 use super::lenient;
-use crate::{Millis, private::Private};
+use crate::{Millis, json::Fields, private::Private};
 
 /// The path of the connector.
 const PATH: &str = "/live/connector/v3/easy";
@@ -65,27 +65,22 @@ impl Frame {
     /// Reads a frame, leniently: what the documentation promises may be missing or of another type.
     pub fn parse(text: &str) -> Result<Self, FrameError> {
         let value: Value = serde_json::from_str(text).map_err(|_| FrameError::NotJson)?;
-        if !value.is_object() {
-            return Err(FrameError::NotJson);
-        }
-        let raw: RawEvent = serde_json::from_value(value).map_err(|_| FrameError::NotJson)?;
-        let Some(event) = raw.event.as_deref() else {
-            return Err(FrameError::Incomplete("event"));
-        };
-        match event {
-            "success" => return Ok(Self::Success),
-            "error" => return Ok(Self::Error(raw.message.or(raw.error).unwrap_or_default())),
-            _ => {}
-        }
-        match raw.lg_direction {
-            Some(32) => return Ok(Self::Presence { ext: raw.leg.and_then(|leg| leg.ext), away: true }),
-            Some(64) => return Ok(Self::Presence { ext: raw.leg.and_then(|leg| leg.ext), away: false }),
-            _ => {}
-        }
-        match EventKind::from_name(event) {
-            Some(kind) => CallEvent::from_raw(kind, raw).map(|event| Self::Call(Box::new(event))),
-            None => Ok(Self::Unknown(event.chars().take(40).collect())),
-        }
+        let fields = Fields::of(&value).ok_or(FrameError::NotJson)?;
+        let event = lenient::text(fields, "event").ok_or(FrameError::Incomplete("event"))?;
+        let presence =
+            |away| Self::Presence { ext: fields.object("leg").and_then(|leg| lenient::text(leg, "ext")), away };
+        Ok(match (event.as_str(), lenient::integer(fields, "lgDirection")) {
+            ("success", _) => Self::Success,
+            ("error", _) => {
+                Self::Error(lenient::text(fields, "message").or(lenient::text(fields, "error")).unwrap_or_default())
+            }
+            (_, Some(32)) => presence(true),
+            (_, Some(64)) => presence(false),
+            (name, _) => match EventKind::from_name(name) {
+                Some(kind) => Self::Call(Box::new(CallEvent::from_fields(kind, fields)?)),
+                None => Self::Unknown(name.chars().take(40).collect()),
+            },
+        })
     }
 }
 
@@ -112,7 +107,7 @@ impl EventKind {
 }
 
 /// `lgDirection`, as far as it speaks of calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegDirection {
     /// 1: between colleagues.
     Internal,
@@ -134,7 +129,7 @@ impl LegDirection {
 }
 
 /// What a leg leads to or comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntityKind {
     /// 1: an employee. Also where the type is missing.
     User,
@@ -156,7 +151,7 @@ pub struct Entity {
 }
 
 /// The client, from `otherLegs`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Contact {
     /// The number as the exchange writes it; absent where withheld.
     pub number: Option<Private<String>>,
@@ -194,110 +189,56 @@ pub struct CallEvent {
 }
 
 impl CallEvent {
-    fn from_raw(kind: EventKind, raw: RawEvent) -> Result<Self, FrameError> {
-        let uuid = raw.uuid.ok_or(FrameError::Incomplete("uuid"))?;
-        let direction =
-            raw.lg_direction.and_then(LegDirection::from_number).ok_or(FrameError::Incomplete("lgDirection"))?;
+    fn from_fields(kind: EventKind, fields: Fields<'_>) -> Result<Self, FrameError> {
+        let uuid = lenient::text(fields, "uuid").ok_or(FrameError::Incomplete("uuid"))?;
+        let direction = lenient::integer(fields, "lgDirection").and_then(LegDirection::from_number);
+        let direction = direction.ok_or(FrameError::Incomplete("lgDirection"))?;
         let internal = direction == LegDirection::Internal;
         Ok(Self {
             kind,
-            parent_uuid: raw.parent_uuid.filter(|parent| *parent != uuid),
+            parent_uuid: lenient::text(fields, "parentUuid").filter(|parent| *parent != uuid),
             uuid,
             direction,
-            leg: raw.leg.map(Entity::from_raw),
-            leg2: raw.leg2.map(Entity::from_raw),
-            client: if internal { Contact::default() } else { best_contact(raw.other_legs) },
-            dial_at: raw.dial_at,
-            bridge_at: raw.bridge_at,
-            server_time: raw.server_time,
-            line: if internal { None } else { raw.trunk_num },
+            leg: fields.object("leg").map(Entity::from_fields),
+            leg2: fields.object("leg2").map(Entity::from_fields),
+            client: if internal { Contact::default() } else { best_contact(fields) },
+            dial_at: lenient::moment(fields, "dialAt"),
+            bridge_at: lenient::moment(fields, "bridgeAt"),
+            server_time: lenient::moment(fields, "serverTime"),
+            line: lenient::private(fields, "trunkNum").filter(|_| !internal),
         })
     }
 
     /// Reads a row of `/rest/calls/active/v3`: like an event, with `lastEvent` for `event`.
-    pub(super) fn from_active(value: Value) -> Option<Self> {
-        let raw: RawEvent = serde_json::from_value(value).ok()?;
-        let kind = EventKind::from_name(raw.last_event.as_deref().or(raw.event.as_deref())?)?;
-        Self::from_raw(kind, raw).ok()
+    pub(super) fn from_active(row: &Value) -> Option<Self> {
+        let fields = Fields::of(row)?;
+        let kind = EventKind::from_name(&lenient::text(fields, "lastEvent").or(lenient::text(fields, "event"))?)?;
+        Self::from_fields(kind, fields).ok()
     }
 }
 
 impl Entity {
-    fn from_raw(raw: RawEntity) -> Self {
-        let kind = match raw.kind {
+    fn from_fields(fields: Fields<'_>) -> Self {
+        let kind = match lenient::integer(fields, "type") {
             Some(2) => EntityKind::Group,
             Some(4) => EntityKind::Scenario,
             _ => EntityKind::User,
         };
-        Self { kind, ext: raw.ext, name: raw.display_name }
+        Self { kind, ext: lenient::text(fields, "ext"), name: lenient::private(fields, "displayName") }
     }
 }
 
 /// Several CRMs may know the number: the one with a name and the first priority is shown.
-fn best_contact(mut legs: Vec<RawContact>) -> Contact {
-    legs.sort_by_key(|leg| (leg.name.is_none(), leg.priority.unwrap_or(i64::MAX)));
-    let number = legs.iter().find_map(|leg| leg.num.clone());
-    match legs.into_iter().next() {
-        Some(leg) => Contact { number, name: leg.name, company: leg.company_name },
-        None => Contact::default(),
+fn best_contact(event: Fields<'_>) -> Contact {
+    let rank = |leg: &Fields<'_>| {
+        (lenient::text(*leg, "name").is_none(), lenient::integer(*leg, "priority").unwrap_or(i64::MAX))
+    };
+    let best = event.objects("otherLegs").min_by_key(rank);
+    Contact {
+        number: event.objects("otherLegs").find_map(|leg| lenient::private(leg, "num")),
+        name: best.and_then(|leg| lenient::private(leg, "name")),
+        company: best.and_then(|leg| lenient::private(leg, "companyName")),
     }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct RawEvent {
-    #[serde(deserialize_with = "lenient::text")]
-    event: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    last_event: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    message: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    error: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    uuid: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    parent_uuid: Option<String>,
-    #[serde(deserialize_with = "lenient::integer")]
-    lg_direction: Option<i64>,
-    #[serde(deserialize_with = "lenient::object")]
-    leg: Option<RawEntity>,
-    #[serde(deserialize_with = "lenient::object")]
-    leg2: Option<RawEntity>,
-    #[serde(deserialize_with = "lenient::list")]
-    other_legs: Vec<RawContact>,
-    #[serde(deserialize_with = "lenient::moment")]
-    dial_at: Option<Millis>,
-    #[serde(deserialize_with = "lenient::moment")]
-    bridge_at: Option<Millis>,
-    #[serde(deserialize_with = "lenient::moment")]
-    server_time: Option<Millis>,
-    #[serde(deserialize_with = "lenient::private_text")]
-    trunk_num: Option<Private<String>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct RawEntity {
-    #[serde(rename = "type", deserialize_with = "lenient::integer")]
-    kind: Option<i64>,
-    #[serde(deserialize_with = "lenient::text")]
-    ext: Option<String>,
-    #[serde(deserialize_with = "lenient::private_text")]
-    display_name: Option<Private<String>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct RawContact {
-    #[serde(deserialize_with = "lenient::private_text")]
-    name: Option<Private<String>>,
-    #[serde(deserialize_with = "lenient::private_text")]
-    num: Option<Private<String>>,
-    #[serde(deserialize_with = "lenient::private_text")]
-    company_name: Option<Private<String>>,
-    #[serde(deserialize_with = "lenient::integer")]
-    priority: Option<i64>,
 }
 
 #[cfg(test)]

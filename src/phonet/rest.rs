@@ -1,10 +1,13 @@
 //! The REST calls used beside the connector («HTTPS API v4.1»). A session is a cookie that the browser keeps.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{connector::CallEvent, lenient};
-use crate::{Millis, private::Private};
+use crate::{
+    Millis,
+    json::{self, Fields},
+    private::Private,
+};
 
 /// `POST`: opens a session.
 pub const AUTHORIZE: &str = "/rest/security/authorize";
@@ -27,24 +30,24 @@ pub fn history_path(from: Millis, to: Millis, offset: u32) -> String {
 }
 
 /// An employee.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct User {
     /// The internal number.
-    #[serde(default, deserialize_with = "lenient::text")]
     pub ext: Option<String>,
     /// The e-mail address.
-    #[serde(default, deserialize_with = "lenient::text")]
     pub email: Option<String>,
 }
 
 /// Reads the answer of [`USERS`]; `None` when it is no list.
 pub fn users(body: &str) -> Option<Vec<User>> {
-    list(body)?.into_iter().map(|user| serde_json::from_value(user).ok()).collect()
+    let rows = json::parse(body)?;
+    let users = rows.as_array()?.iter().filter_map(Fields::of);
+    Some(users.map(|user| User { ext: lenient::text(user, "ext"), email: lenient::text(user, "email") }).collect())
 }
 
 /// Reads the answer of [`ACTIVE_CALLS`]; `None` when it is no list. Rows that are no calls are left out.
 pub fn active_calls(body: &str) -> Option<Vec<CallEvent>> {
-    Some(list(body)?.into_iter().filter_map(CallEvent::from_active).collect())
+    Some(json::parse(body)?.as_array()?.iter().filter_map(CallEvent::from_active).collect())
 }
 
 /// One leg of the history.
@@ -60,36 +63,21 @@ pub struct HistoryRecord {
 
 /// Reads a page of the history; `None` when it is no list. Rows without a name or an end are left out.
 pub fn history(body: &str) -> Option<Vec<HistoryRecord>> {
-    Some(list(body)?.into_iter().filter_map(|row| HistoryRecord::from_raw(serde_json::from_value(row).ok()?)).collect())
+    Some(json::parse(body)?.as_array()?.iter().filter_map(HistoryRecord::read).collect())
 }
 
 impl HistoryRecord {
-    fn from_raw(raw: RawRecord) -> Option<Self> {
-        let end_at = raw.end_at?;
-        let talked = raw.bill_secs.filter(|&seconds| seconds >= 0);
-        let bridge_at = (raw.disposition == Some(0)).then(|| end_at - Millis::secs(talked.unwrap_or(0)));
-        Some(Self { uuid: raw.uuid?, end_at, bridge_at })
+    fn read(row: &Value) -> Option<Self> {
+        let fields = Fields::of(row)?;
+        let end_at = lenient::moment(fields, "endAt")?;
+        let talked = lenient::integer(fields, "billSecs").filter(|&seconds| seconds >= 0).unwrap_or(0);
+        let answered = lenient::integer(fields, "disposition") == Some(0);
+        Some(Self {
+            uuid: lenient::text(fields, "uuid")?,
+            end_at,
+            bridge_at: answered.then(|| end_at - Millis::secs(talked)),
+        })
     }
-}
-
-fn list(body: &str) -> Option<Vec<Value>> {
-    match serde_json::from_str(body).ok()? {
-        Value::Array(rows) => Some(rows),
-        _ => None,
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct RawRecord {
-    #[serde(deserialize_with = "lenient::text")]
-    uuid: Option<String>,
-    #[serde(deserialize_with = "lenient::moment")]
-    end_at: Option<Millis>,
-    #[serde(deserialize_with = "lenient::integer")]
-    bill_secs: Option<i64>,
-    #[serde(deserialize_with = "lenient::integer")]
-    disposition: Option<i64>,
 }
 
 #[cfg(test)]

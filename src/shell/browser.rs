@@ -30,10 +30,10 @@ pub fn now() -> Millis {
 }
 
 /// Fresh entropy for the core.
-pub fn seed() -> [u8; 32] {
-    let mut seed = [0; 32];
+pub fn seed() -> u64 {
+    let mut seed = [0; 8];
     fill_with_random(&mut seed);
-    seed
+    u64::from_le_bytes(seed)
 }
 
 /// Makes a panic leave one line in the console: the place, never the message, which could hold somebody's data.

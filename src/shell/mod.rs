@@ -234,7 +234,7 @@ impl Inner {
 /// What the last life of the worker left in memory-only storage; nothing when it cannot be read.
 async fn recall(platform: &Platform) -> Session {
     let json = platform.recall().await.ok().and_then(|json| json.as_string());
-    json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
+    json.map(|json| Session::read(&json)).unwrap_or_default()
 }
 
 /// A message as it came from the browser; `None` when it is no request, or larger than its sender may send.
@@ -252,7 +252,7 @@ fn decode(request: &JsValue, sender: Sender) -> Option<Request> {
     if json.len() > limit {
         return None;
     }
-    serde_json::from_str(&json).ok()
+    Request::parse(&json)
 }
 
 /// As a plain JavaScript value that the browser can send.

@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use fastrand::Rng;
 use serde_json::{Value, json};
 use trubka::{
     Millis,
@@ -48,7 +47,7 @@ pub struct World {
     pub view: PageView,
     pub status: Option<StatusView>,
     pub settings: Settings,
-    rng: ChaCha8Rng,
+    rng: Rng,
     due: BTreeMap<(Millis, u64), Input>,
     sequence: u64,
     wake_at: Option<Millis>,
@@ -119,11 +118,9 @@ impl World {
     }
 
     pub fn new(seed: u64, settings: Settings) -> Self {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let mut world = Self {
             now: START,
-            bridge: Bridge::new(settings.clone(), Snapshot::default(), bytes),
+            bridge: Bridge::new(settings.clone(), Snapshot::default(), seed),
             crm: Crm::default(),
             exchange: Exchange::default(),
             store: Store::default(),
@@ -132,7 +129,7 @@ impl World {
             view: PageView::default(),
             status: None,
             settings,
-            rng: ChaCha8Rng::from_seed(bytes),
+            rng: Rng::with_seed(seed),
             due: BTreeMap::new(),
             sequence: 0,
             wake_at: None,
@@ -145,8 +142,7 @@ impl World {
 
     /// The worker dies here and now; a new one starts from what is stored. Answers under way find nobody.
     pub fn crash(&mut self) {
-        let mut seed = [0; 32];
-        self.rng.fill(&mut seed[..]);
+        let seed = self.rng.u64(..);
         let snapshot = Snapshot {
             state: self.store.state.clone(),
             rows: self.store.rows.values().cloned().collect(),
@@ -225,7 +221,7 @@ impl World {
     }
 
     fn later(&mut self, input: Input) {
-        let at = self.now + Millis(self.rng.random_range(1..=self.latency));
+        let at = self.now + Millis(self.rng.i64(1..=self.latency));
         self.sequence += 1;
         self.due.insert((at, self.sequence), input);
     }
@@ -350,18 +346,22 @@ impl Crm {
         let fault = (!self.faults.is_empty()).then(|| self.faults.remove(0));
         match fault {
             Some(0) => return Err(HttpFailure::Network),
-            Some(status) if status > 1 && status != 200 => return ok(status, r#"{"status":"fault","message":"Fault"}"#),
+            Some(status) if status > 1 && status != 200 => {
+                return ok(status, r#"{"status":"fault","message":"Fault"}"#);
+            }
             _ => {}
         }
         if !self.keys.contains(&header("X-XCOM-AccessKey")) {
             return ok(401, r#""Unauthorized""#);
         }
-        let is_failing = |call: &String| request.json.as_ref().is_some_and(|body| body.reveal().contains(call.as_str()));
+        let is_failing =
+            |call: &String| request.json.as_ref().is_some_and(|body| body.reveal().contains(call.as_str()));
         if self.fails_for.as_ref().is_some_and(is_failing) {
             return ok(500, "");
         }
         let method = path.trim_start_matches("/api/v1/ws/communications/callbacks/telephony/");
-        let body = request.json.as_ref().map(|body| serde_json::from_str(body.reveal()).expect("JSON")).unwrap_or_default();
+        let body =
+            request.json.as_ref().map(|body| serde_json::from_str(body.reveal()).expect("JSON")).unwrap_or_default();
         self.requests.push((method.to_owned(), body));
         let (method, body) = self.requests.last().cloned().expect("just pushed");
         let (status, text) = self.take(&method, body);

@@ -26,6 +26,10 @@ fn what_is_due_within_the_life_of_the_worker_has_a_timer_and_an_alarm_behind_it(
 
     clock.fire();
     assert!(matches!(inputs.take_all().as_slice(), [Input::Wake]));
+
+    timers.keep_alive(true);
+    clock.fire();
+    assert_eq!(clock.delays(), [20_000], "the heartbeat alone: what has come due once does not come again");
 }
 
 #[wasm_bindgen_test]

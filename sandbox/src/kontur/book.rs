@@ -190,7 +190,7 @@ fn stranger(parties: &Parties) -> Option<String> {
         .map(|id| format!("the workspace has no user {id}"))
 }
 
-/// Whether the leg may go from its last event to the next (K16: `paused` is resumed by `connected`).
+/// Whether the leg may go from its last event to the next; `paused` is resumed by `connected`.
 fn may_follow(last: Option<EventType>, next: EventType) -> bool {
     use EventType::{Appeared, Connected, Disconnected, Finished, Paused};
     matches!(

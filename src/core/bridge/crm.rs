@@ -10,6 +10,7 @@ use crate::{
         outbox::Verdict,
     },
     kontur::ACCESS_KEY,
+    private::Private,
     problem::{Code, Problem},
 };
 
@@ -39,12 +40,12 @@ impl Bridge {
             let call = self.crm.outbox.get(row).map(|row| row.call.clone()).unwrap_or_default();
             let communication = self.calls.get(&call).and_then(|call| call.communication.clone());
             let id = self.next_http();
-            let Some(callback) = self.crm.outbox.sending(row, communication.as_deref()) else { continue };
+            let Some(sending) = self.crm.outbox.sending(row, communication.as_deref()) else { continue };
             let request = HttpRequest {
                 method: Method::Post,
-                url: format!("{}{}", kontur.address, callback.path(&kontur.workspace)),
+                url: format!("{}{}", kontur.address, sending.method.path(&kontur.workspace)),
                 headers: vec![(ACCESS_KEY, key.clone())],
-                json: Some(callback.body()),
+                json: Some(Private::new(sending.body.reveal().to_string())),
                 cookies: false,
                 timeout: TIMEOUT,
             };
@@ -54,12 +55,7 @@ impl Bridge {
     }
 
     /// The CRM answered a delivery; false when this was none.
-    pub(super) fn delivery_answered(
-        &mut self,
-        id: u32,
-        result: &Result<HttpAnswer, HttpFailure>,
-        now: Millis,
-    ) -> bool {
+    pub(super) fn delivery_answered(&mut self, id: u32, result: &Result<HttpAnswer, HttpFailure>, now: Millis) -> bool {
         let Some(Delivery { row, key }) = self.crm.deliveries.remove(&id) else { return false };
         let was_set_aside = |bridge: &Self| bridge.crm.outbox.get(row).is_some_and(|row| row.set_aside.is_some());
         match self.crm.outbox.answered(row, result, now, &mut self.rng) {

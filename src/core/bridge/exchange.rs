@@ -3,12 +3,7 @@
 use super::{Bridge, Question, Unsettled};
 use crate::{
     Millis,
-    core::{
-        backoff::Backoff,
-        check::KeyVerdict,
-        io::Output,
-        rest::RestError,
-    },
+    core::{backoff::Backoff, check::KeyVerdict, io::Output, rest::RestError},
     phone,
     phonet::{CallEvent, Frame, LegDirection, rest},
     problem::{Code, Problem},
@@ -48,10 +43,12 @@ impl Bridge {
         let is_new = !self.calls.knows(&event.uuid);
         let (call, tell) = self.calls.apply(event, &self.settings, now);
         for callback in tell {
-            let id = self.crm.outbox.add(&call, callback, now);
+            let id = self.crm.outbox.add(&call, &callback, now);
             self.store_row(id);
         }
-        if let Some(number) = event.client.number.as_ref().filter(|_| is_new && event.direction == LegDirection::Outgoing) {
+        if let Some(number) =
+            event.client.number.as_ref().filter(|_| is_new && event.direction == LegDirection::Outgoing)
+        {
             let region = self.settings.region.0;
             self.dials.bind(&call, |dialled| phone::same(dialled, number.reveal(), region));
         }

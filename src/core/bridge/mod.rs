@@ -6,9 +6,8 @@ mod requests;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
+use fastrand::Rng;
+use serde::Serialize;
 
 use crate::{
     Millis,
@@ -23,6 +22,7 @@ use crate::{
         rest::{Progress, Rest},
         views::RECENT,
     },
+    json::{self, Fields},
     phonet::connector,
     private::Private,
     problem::{Code, Problem},
@@ -52,7 +52,7 @@ pub struct Bridge {
     checks: Vec<Check>,
     forbidden: Vec<String>,
     storage: Storage,
-    rng: ChaCha8Rng,
+    rng: Rng,
     http: u32,
     shown: Shown,
     out: VecDeque<Output>,
@@ -124,34 +124,29 @@ struct Shown {
 }
 
 /// The state document.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Stored<C = Calls, D = Dials> {
+#[derive(Serialize)]
+struct State<'a> {
     version: u32,
-    calls: C,
-    dials: D,
+    calls: &'a Calls,
+    dials: &'a Dials,
     away: Option<bool>,
 }
 
 impl Bridge {
     /// A bridge as it was left: what is stored is read leniently, and what cannot be read is left out.
     /// `seed` is fresh entropy; tests give a fixed one.
-    pub fn new(settings: Settings, snapshot: Snapshot, seed: [u8; 32]) -> Self {
-        let stored: Stored = snapshot
-            .state
-            .and_then(|state| serde_json::from_str(state.reveal()).ok())
-            .unwrap_or_default();
-        let rows: Vec<Row> = snapshot.rows.iter().filter_map(|row| serde_json::from_str(row.reveal()).ok()).collect();
-        let mut dials = stored.dials;
-        dials.restarted();
+    pub fn new(settings: Settings, snapshot: Snapshot, seed: u64) -> Self {
+        let state = snapshot.state.and_then(|state| json::parse(state.reveal()));
+        let state = state.as_ref().and_then(Fields::of);
+        let rows = snapshot.rows.iter().filter_map(|row| Row::read(row.reveal()));
         Self {
             settings,
             link: Link::new(true),
             rest: Rest::default(),
-            calls: stored.calls,
-            dials,
+            calls: state.and_then(|state| state.object("calls")).map(Calls::read).unwrap_or_default(),
+            dials: state.map(|state| Dials::read(state.objects("dials"))).unwrap_or_default(),
             crm: Crm {
-                outbox: Outbox::restored(rows),
+                outbox: Outbox::restored(rows.collect()),
                 deliveries: BTreeMap::new(),
                 access: Access::restored(snapshot.session.access.clone()),
                 exchange_failures: 0,
@@ -160,13 +155,13 @@ impl Bridge {
                 problem: None,
             },
             shown: Shown { session: snapshot.session, ..Shown::default() },
-            away: stored.away,
+            away: state.and_then(|state| state.flag("away")),
             unsettled: None,
             complaint: None,
             checks: Vec::new(),
             forbidden: Vec::new(),
             storage: Storage { failed: snapshot.storage_failed, ..Storage::default() },
-            rng: ChaCha8Rng::from_seed(seed),
+            rng: Rng::with_seed(seed),
             http: 0,
             out: VecDeque::new(),
         }
@@ -231,7 +226,8 @@ impl Bridge {
         self.crm.problem = None;
         self.crm.outbox.resume();
         let phonet = self.settings.phonet.as_ref();
-        let forbidden = phonet.map(|phonet| &phonet.address).filter(|address| self.forbidden.contains(address)).cloned();
+        let forbidden =
+            phonet.map(|phonet| &phonet.address).filter(|address| self.forbidden.contains(address)).cloned();
         let step = self.link.configure(phonet.is_some(), forbidden, now);
         self.take_step(step, now);
     }
@@ -315,7 +311,7 @@ impl Bridge {
                 self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
             }
         }
-        let state = Stored { version: VERSION, calls: &self.calls, dials: &self.dials, away: self.away };
+        let state = State { version: VERSION, calls: &self.calls, dials: &self.dials, away: self.away };
         if let Ok(json) = serde_json::to_string(&state) {
             self.storage.writes.push(Write::Document { name: DocumentName::State, json: Private::new(json) });
         }
@@ -361,7 +357,11 @@ impl Bridge {
             link: self.link.view(),
             crm: self.crm_problem(),
             storage: self.storage.failed.then(|| Problem::new(Code::StorageFailed)),
-            exchange: self.complaint.as_ref().filter(|(_, at)| *at + COMPLAINT > now).map(|(problem, _)| problem.clone()),
+            exchange: self
+                .complaint
+                .as_ref()
+                .filter(|(_, at)| *at + COMPLAINT > now)
+                .map(|(problem, _)| problem.clone()),
             away: self.away,
             current: self.calls.live().map(|call| seen.call(call)).collect(),
             recent: self.calls.ended().take(RECENT).map(|call| seen.call(call)).collect(),

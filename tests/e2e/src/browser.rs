@@ -44,14 +44,6 @@ impl BrowserKind {
         }
     }
 
-    /// The language whose messages it shows: Debian's Firefox speaks English only.
-    pub fn language(self) -> &'static str {
-        match self {
-            Self::Chromium => "ru",
-            Self::Firefox => "en",
-        }
-    }
-
     fn extension(self) -> PathBuf {
         root().join(match self {
             Self::Chromium => "dist/chrome",

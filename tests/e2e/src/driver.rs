@@ -24,8 +24,8 @@ impl Driver {
     pub async fn start(program: &str, arguments: &[&str]) -> Result<Self> {
         let mut process = Command::new(program)
             .args(arguments)
-            // Where Chromium on Linux takes its language from.
-            .env("LANGUAGE", "ru")
+            // Where Chromium on Linux takes its language from, if it has that language at all.
+            .envs([("LC_ALL", "ru_RU.UTF-8"), ("LANGUAGE", "ru")])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

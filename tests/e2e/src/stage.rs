@@ -46,8 +46,7 @@ impl Stage {
         let sandbox = trubka_sandbox::start(Config { http: anywhere, tls: anywhere }).await?;
         let control = Control::new(format!("http://{}", sandbox.http()));
         let browser = Browser::start(kind, headless, sandbox.tls()).await?;
-        let messages = root().join(format!("extension/_locales/{}/messages.json", kind.language()));
-        let messages = serde_json::from_str(&std::fs::read_to_string(messages)?)?;
+        let messages = messages(&browser).await?;
         Ok(Self { browser, control, sandbox, messages })
     }
 
@@ -109,6 +108,17 @@ impl Stage {
         ensure!(complaints.is_empty(), "the extension complained:\n  {}", complaints.join("\n  "));
         Ok(())
     }
+}
+
+/// The texts in the language that the browser speaks.
+async fn messages(browser: &Browser) -> Result<HashMap<String, Text>> {
+    browser.web().goto(browser.page("popup/popup.html")).await?;
+    let language: String = browser.script("return document.documentElement.lang", Vec::new()).await?;
+    browser.web().goto("about:blank").await?;
+    let language = language.split('-').next().unwrap_or_default();
+    let path = root().join("extension/_locales").join(language).join("messages.json");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
+    Ok(serde_json::from_str(&text)?)
 }
 
 /// A message's fixed words: what lies between `$1` or `$NAME$`.
