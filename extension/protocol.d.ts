@@ -30,7 +30,7 @@ export type Message =
   | { kind: "numbers"; batch: number; items: FoundItem[] }
   | { kind: "dial"; dial: DialView }
   | StatusMessage
-  | { kind: "settings"; document: SettingsDocument; secrets: string[] }
+  | { kind: "settings"; document: string; secrets: string[] }
   | { kind: "invalid"; problems: Problem[] }
   | { kind: "checks"; items: CheckItem[] }
   | { kind: "refused"; problem: Problem };

@@ -24,12 +24,8 @@ impl Problem {
     }
 
     /// A problem whose sentence names one or more things.
-    pub fn about<I>(code: Code, args: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
-        Self { code, args: args.into_iter().map(Into::into).collect() }
+    pub fn about(code: Code, args: &[&str]) -> Self {
+        Self { code, args: args.iter().copied().map(str::to_owned).collect() }
     }
 
     /// Reads it as it is stored; `None` where this version knows no such problem.

@@ -145,8 +145,8 @@ pub enum Message {
     Status(StatusView),
     /// The settings in force.
     Settings {
-        /// The document without its secrets.
-        document: Value,
+        /// The document without its secrets, as JSON text.
+        document: String,
         /// Which secrets are set, by path.
         secrets: Vec<String>,
     },

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -12,8 +13,6 @@ use crate::{
 
 /// The document's version that this code writes and reads.
 const VERSION: u64 = 1;
-/// The paths of the secrets: never shown, kept where a new document leaves them out.
-const SECRETS: &[(&str, &str)] = &[("phonet", "apiKey"), ("kontur", "apiKey"), ("kontur", "secret")];
 
 /// All settings, checked.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +25,7 @@ pub struct Settings {
     pub directory: Vec<Person>,
     /// The country of numbers that name none.
     pub region: DefaultRegion,
-    /// The document all this was read from, secrets included.
-    document: Private<Value>,
+    advanced: Advanced,
 }
 
 /// The country of numbers that name none; Russia unless set.
@@ -41,96 +39,156 @@ impl Default for DefaultRegion {
 }
 
 /// The exchange: «Настройки» → «Интеграция» → «Другая CRM система» in Phonet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Phonet {
     /// The exchange's domain, such as `qwerty.phonet.com.ua`.
     pub domain: String,
     /// The key.
+    #[serde(skip_serializing_if = "is_hidden")]
     pub api_key: Private<String>,
     /// Whose events are wanted: an internal number or an e-mail address.
     pub subscriber: String,
     /// The origin of its addresses, `https://<domain>` unless set otherwise.
+    #[serde(skip)]
     pub address: String,
 }
 
 /// The CRM.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Kontur {
     /// The workspace's name or id.
     pub workspace: String,
     /// The integration's key.
+    #[serde(skip_serializing_if = "is_hidden")]
     pub api_key: Private<String>,
     /// A public integration's secret, `name=value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<Private<String>>,
     /// Who the agent is in the CRM.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// Where the client's cards are: templates with `{ws}` and `{id}`; no link where empty.
     pub cards: Cards,
     /// The origin of its addresses, `https://crm.kontur.ru` unless set otherwise.
+    #[serde(skip)]
     pub address: String,
 }
 
 /// The addresses of the client's cards.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Cards {
     /// Of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
     /// Of a company.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
     /// Of a deal.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub deal: Option<String>,
 }
 
 /// One line of the directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Person {
     /// The internal number at the exchange.
     pub ext: String,
     /// The user in the CRM.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// The name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Private<String>>,
+}
+
+/// Addresses for a sandbox or a proxy.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Advanced {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phonet_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kontur_address: Option<String>,
+}
+
+/// The document as it is written.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phonet: Option<&'a Phonet>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kontur: Option<&'a Kontur>,
+    directory: &'a [Person],
+    region: &'a str,
+    advanced: &'a Advanced,
+}
+
+/// The empty key stands for one that is not to be shown; an empty key is never taken.
+fn is_hidden(key: &Private<String>) -> bool {
+    key.reveal().is_empty()
 }
 
 impl Settings {
     /// The settings as stored. A document that cannot be read counts as none: the user is asked to set up anew.
     pub fn load(stored: Option<&str>) -> Self {
-        stored.and_then(|json| Self::parse(json, &Value::Null).ok()).unwrap_or_default()
+        stored.and_then(|json| Self::default().replaced_by(json).ok()).unwrap_or_default()
     }
 
     /// Takes a new document; secrets it leaves out stay as they are. All that is wrong with it is told at once.
     pub fn replaced_by(&self, document: &str) -> Result<Self, Vec<Problem>> {
-        Self::parse(document, self.document.reveal())
+        let not_json = |error: serde_json::Error| vec![Problem::about(Code::SettingsNotJson, &[&place_of(&error)])];
+        let mut document: Value = serde_json::from_str(document.trim_start_matches('\u{feff}')).map_err(not_json)?;
+        for (section, key, kept) in self.kept_secrets() {
+            if let Some(section) = document.get_mut(section).and_then(Value::as_object_mut) {
+                section.entry(key).or_insert_with(|| kept.reveal().as_str().into());
+            }
+        }
+        let mut problems = Vec::new();
+        match Self::read(&document, &mut problems) {
+            Some(settings) if problems.is_empty() => Ok(settings),
+            _ => Err(problems),
+        }
     }
 
     /// The document with its secrets, for storage.
     pub fn to_json(&self) -> Private<String> {
-        Private::new(self.document.reveal().to_string())
+        let document = Document {
+            version: VERSION,
+            phonet: self.phonet.as_ref(),
+            kontur: self.kontur.as_ref(),
+            directory: &self.directory,
+            region: &self.region.0.as_region_str(),
+            advanced: &self.advanced,
+        };
+        Private::new(serde_json::to_string(&document).unwrap_or_default())
     }
 
     /// The document without its secrets, for the screen.
-    pub fn without_secrets(&self) -> Value {
-        let mut document = self.document.reveal().clone();
-        if document.is_null() {
-            document = serde_json::json!({ "version": VERSION });
-        }
-        for (section, key) in SECRETS {
-            if let Some(section) = document.get_mut(section).and_then(Value::as_object_mut) {
-                section.remove(*key);
-            }
-        }
-        document
+    pub fn without_secrets(&self) -> String {
+        let mut shown = self.clone();
+        shown.phonet.iter_mut().for_each(|phonet| phonet.api_key = Private::default());
+        shown.kontur.iter_mut().for_each(|kontur| {
+            kontur.api_key = Private::default();
+            kontur.secret = None;
+        });
+        shown.to_json().into_inner()
     }
 
     /// The paths of the secrets that are set.
     pub fn secrets(&self) -> Vec<String> {
-        let document = self.document.reveal();
-        let set = |section: &str, key: &str| document.get(section).is_some_and(|section| section.get(key).is_some());
-        SECRETS
-            .iter()
-            .filter(|(section, key)| set(section, key))
-            .map(|(section, key)| format!("{section}.{key}"))
-            .collect()
+        self.kept_secrets().map(|(section, key, _)| format!("{section}.{key}")).collect()
+    }
+
+    /// Section, key and value of each secret.
+    fn kept_secrets(&self) -> impl Iterator<Item = (&'static str, &'static str, &Private<String>)> {
+        let phonet = self.phonet.iter().map(|phonet| ("phonet", "apiKey", &phonet.api_key));
+        let kontur = self.kontur.iter().map(|kontur| ("kontur", "apiKey", &kontur.api_key));
+        let secret = self.kontur.iter().flat_map(|kontur| &kontur.secret).map(|secret| ("kontur", "secret", secret));
+        phonet.chain(kontur).chain(secret)
     }
 
     /// The agent's own internal number, where it is known: the subscriber, or the directory's line of the agent's own user.
@@ -165,18 +223,6 @@ impl Settings {
         phonet.chain(self.kontur.iter().map(|kontur| kontur.address.clone())).collect()
     }
 
-    fn parse(json: &str, old: &Value) -> Result<Self, Vec<Problem>> {
-        let not_json = |error: serde_json::Error| vec![Problem::about(Code::SettingsNotJson, [place_of(&error)])];
-        let mut document: Value = serde_json::from_str(json.trim_start_matches('\u{feff}')).map_err(not_json)?;
-        keep_secrets(&mut document, old);
-        let mut problems = Vec::new();
-        let settings = Self::read(&document, &mut problems);
-        match settings {
-            Some(settings) if problems.is_empty() => Ok(Self { document: Private::new(document), ..settings }),
-            _ => Err(problems),
-        }
-    }
-
     fn read(document: &Value, problems: &mut Vec<Problem>) -> Option<Self> {
         let mut root = Section::open(document, String::new(), problems)?;
         root.value("$schema");
@@ -184,19 +230,19 @@ impl Settings {
             None => root.problem(Code::SettingsMissing, "version"),
             Some(None) => root.problem(Code::SettingsWrongType, "version"),
             Some(Some(VERSION)) => {}
-            Some(Some(newer)) => root.problems.push(Problem::about(Code::SettingsTooNew, [newer.to_string()])),
+            Some(Some(newer)) => root.problems.push(Problem::about(Code::SettingsTooNew, &[&newer.to_string()])),
         }
-        let (phonet_address, kontur_address) = root
-            .section("advanced", |advanced| {
-                Some((advanced.address("phonetAddress"), advanced.address("konturAddress")))
-            })
-            .unwrap_or_default();
+        let advanced = root.section("advanced", |section| {
+            let phonet_address = section.address("phonetAddress");
+            Some(Advanced { phonet_address, kontur_address: section.address("konturAddress") })
+        });
+        let advanced = advanced.unwrap_or_default();
         let phonet = root.section("phonet", |section| {
             let domain = section.required("domain", is_host);
             let api_key = section.required("apiKey", is_secret);
             let subscriber = section.required("subscriber", is_subscriber);
             let domain = domain?.to_ascii_lowercase();
-            let address = phonet_address.unwrap_or_else(|| format!("https://{domain}"));
+            let address = advanced.phonet_address.clone().unwrap_or_else(|| format!("https://{domain}"));
             Some(Phonet { domain, api_key: Private::new(api_key?), subscriber: subscriber?, address })
         });
         let kontur = root.section("kontur", |section| {
@@ -214,7 +260,7 @@ impl Settings {
                 secret: secret.map(Private::new),
                 user_id: user_id.map(|id| id.to_ascii_lowercase()),
                 cards: cards.unwrap_or_default(),
-                address: kontur_address.unwrap_or_else(|| "https://crm.kontur.ru".to_owned()),
+                address: advanced.kontur_address.clone().unwrap_or_else(|| "https://crm.kontur.ru".to_owned()),
             })
         });
         let directory = root.list("directory", |section| {
@@ -226,7 +272,7 @@ impl Settings {
         let region = root.optional("region", |text| text.parse::<Region>().is_ok());
         let region = region.and_then(|region| region.parse().ok()).map_or_else(DefaultRegion::default, DefaultRegion);
         root.close();
-        Some(Self { phonet, kontur, directory, region, document: Private::default() })
+        Some(Self { phonet, kontur, directory, region, advanced })
     }
 }
 
@@ -237,17 +283,6 @@ impl Kontur {
         (&self.address, &self.workspace).hash(&mut hasher);
         (&self.api_key, &self.secret).hash(&mut hasher);
         u32::try_from(hasher.finish() >> 32).unwrap_or_default()
-    }
-}
-
-/// Secrets that the new document leaves out come from the old one, as long as their section stands.
-fn keep_secrets(document: &mut Value, old: &Value) {
-    for (section, key) in SECRETS {
-        let kept = old.get(section).and_then(|section| section.get(key));
-        let new = document.get_mut(section).and_then(Value::as_object_mut);
-        if let (Some(kept), Some(new)) = (kept, new) {
-            new.entry(*key).or_insert_with(|| kept.clone());
-        }
     }
 }
 
@@ -269,10 +304,7 @@ impl<'d, 'p> Section<'d, 'p> {
         match value.as_object() {
             Some(fields) => Some(Self { fields, path, asked: Vec::new(), problems }),
             None => {
-                problems.push(Problem::about(
-                    Code::SettingsWrongType,
-                    [if path.is_empty() { "/".to_owned() } else { path }],
-                ));
+                problems.push(Problem::about(Code::SettingsWrongType, &[if path.is_empty() { "/" } else { &path }]));
                 None
             }
         }
@@ -281,12 +313,12 @@ impl<'d, 'p> Section<'d, 'p> {
     fn close(self) {
         for key in self.fields.keys().filter(|key| !self.asked.contains(&key.as_str())) {
             let shown: String = join(&self.path, key).chars().take(100).collect();
-            self.problems.push(Problem::about(Code::SettingsUnknownKey, [shown]));
+            self.problems.push(Problem::about(Code::SettingsUnknownKey, &[&shown]));
         }
     }
 
     fn problem(&mut self, code: Code, key: &str) {
-        self.problems.push(Problem::about(code, [join(&self.path, key)]));
+        self.problems.push(Problem::about(code, &[&join(&self.path, key)]));
     }
 
     fn value(&mut self, key: &'static str) -> Option<&'d Value> {

@@ -139,7 +139,7 @@ async function take(answer, success = "") {
     list(answer?.kind === "invalid" ? answer.problems.map(sentence) : [refusal(answer)]);
     return false;
   }
-  saved = answer.document;
+  saved = JSON.parse(answer.document);
   fill(saved, answer.secrets);
   pristine = JSON.stringify(collect());
   clearProblems();

@@ -116,18 +116,17 @@ impl Access {
                 let refusal = Refusal::parse(answer.body.reveal());
                 return refused(match refusal.status.as_str() {
                     "notInstalled" => Problem::new(Code::KonturNotInstalled),
-                    _ => Problem::about(Code::KonturRefused, [refusal.words()]),
+                    _ => Problem::about(Code::KonturRefused, &[&refusal.words()]),
                 });
             }
             429 => return later(Problem::new(Code::KonturTooMany)),
-            status => return later(Problem::about(Code::KonturStatus, [status.to_string()])),
+            status => return later(Problem::about(Code::KonturStatus, &[&status.to_string()])),
         }
         let Some(authorized) = Authorized::parse(answer.body.reveal()) else {
             return later(Problem::new(Code::KonturUnexpectedAnswer));
         };
         if let Some(workspace) = authorized.workspace.filter(|workspace| !workspace.is(&kontur.workspace)) {
-            let names = [workspace.name, kontur.workspace.clone()];
-            return refused(Problem::about(Code::KonturWrongWorkspace, names));
+            return refused(Problem::about(Code::KonturWrongWorkspace, &[&workspace.name, &kontur.workspace]));
         }
         self.key = Some(AccessKey { key: authorized.access_key, obtained_at: now, fingerprint: kontur.fingerprint() });
         Ok(())

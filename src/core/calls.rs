@@ -377,7 +377,6 @@ impl Call {
         }
         if self.told && self.registered.is_empty() {
             tell.push(Callback::CallEvent(LegEvent {
-                communication_id: None,
                 external_id: self.id.clone(),
                 external_call_item_id: leg.uuid.clone(),
                 realtime_call_item_id: leg.uuid.clone(),
@@ -392,7 +391,6 @@ impl Call {
     fn started(&self) -> Callback {
         Callback::CallStarted(CallStarted {
             timestamp: self.started_at,
-            communication_id: None,
             external_id: self.id.clone(),
             external_vats_phone: self.line.as_ref().and_then(digits),
             client_phone: self.client.number.as_ref().and_then(digits),
@@ -403,7 +401,6 @@ impl Call {
     fn finished(&self, at: Millis) -> Callback {
         Callback::CallFinished(CallFinished {
             timestamp: at,
-            communication_id: None,
             external_id: self.id.clone(),
             external_vats_phone: self.line.as_ref().and_then(digits),
             client_phone: self.client.number.as_ref().and_then(digits),
@@ -416,7 +413,6 @@ impl Call {
             external_vats_phone: self.line.as_ref().and_then(digits),
             client_phone: self.client.number.as_ref().and_then(digits),
             items,
-            communication_id: None,
             external_created_at: self.started_at,
             external_id: self.id.clone(),
             direction: self.direction,

@@ -84,17 +84,15 @@ impl KeyVerdict {
     /// Reads the answer to the list of users, asked for within a fresh session.
     pub fn read(result: &Result<String, RestError>, phonet: &Phonet) -> Self {
         match result {
-            Err(RestError::KeyRefused) => {
-                Self::WrongKey(Problem::about(Code::PhonetKeyRefused, [phonet.domain.as_str()]))
-            }
-            Err(RestError::Unreachable) => {
-                Self::NoAnswer(Problem::about(Code::PhonetUnreachable, [phonet.domain.as_str()]))
-            }
+            Err(RestError::KeyRefused) => Self::WrongKey(Problem::about(Code::PhonetKeyRefused, &[&phonet.domain])),
+            Err(RestError::Unreachable) => Self::NoAnswer(Problem::about(Code::PhonetUnreachable, &[&phonet.domain])),
             // The session was opened, so the key is right; some keys may not list the users.
             Err(RestError::Status(401 | 403)) => Self::Right,
-            Err(RestError::Status(status)) => Self::NoAnswer(Problem::about(Code::PhonetStatus, [status.to_string()])),
+            Err(RestError::Status(status)) => {
+                Self::NoAnswer(Problem::about(Code::PhonetStatus, &[&status.to_string()]))
+            }
             Ok(body) => match rest::users(body) {
-                None => Self::NoAnswer(Problem::about(Code::PhonetUnexpectedAnswer, [phonet.domain.as_str()])),
+                None => Self::NoAnswer(Problem::about(Code::PhonetUnexpectedAnswer, &[&phonet.domain])),
                 Some(users) => {
                     let known = users.iter().any(|user| {
                         let is_email = |email: &str| email.eq_ignore_ascii_case(&phonet.subscriber);
@@ -103,8 +101,8 @@ impl KeyVerdict {
                     if known {
                         Self::Right
                     } else {
-                        let args = [phonet.subscriber.as_str(), phonet.domain.as_str()];
-                        Self::WrongSubscriber(Problem::about(Code::PhonetSubscriberRefused, args))
+                        let args = [phonet.subscriber.as_str(), &phonet.domain];
+                        Self::WrongSubscriber(Problem::about(Code::PhonetSubscriberRefused, &args))
                     }
                 }
             },

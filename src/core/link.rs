@@ -84,7 +84,7 @@ impl Link {
         self.failures = 0;
         self.unopened = 0;
         self.was_live = false;
-        self.problem = forbidden.as_ref().map(|origin| Problem::about(Code::PermissionMissing, [origin.clone()]));
+        self.problem = forbidden.as_ref().map(|origin| Problem::about(Code::PermissionMissing, &[origin]));
         self.state = match (wanted, forbidden) {
             (false, _) => State::Off,
             (true, Some(_)) => State::Forbidden,

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use fastrand::Rng;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
     Millis,
@@ -15,7 +14,7 @@ use crate::{
     json::{self, Fields},
     kontur::{
         answer::{Refusal, is_json},
-        telephony::{COMMUNICATION_ID, Callback, Method, Started},
+        telephony::{Callback, Method, Started, with_communication},
     },
     private::Private,
     problem::{Code, Problem},
@@ -40,9 +39,9 @@ pub struct Row {
     /// The call's `externalId`.
     pub call: String,
     /// How it is told.
-    pub method: Method,
-    /// What is told.
-    pub body: Private<Value>,
+    method: Method,
+    /// What is told: the body's JSON, but for the communication's id.
+    body: Private<String>,
     /// When it was written.
     created_at: Millis,
     /// Why the CRM refused it; a person decides what becomes of it.
@@ -182,15 +181,11 @@ impl Outbox {
     }
 
     /// The row goes out, naming the communication if the CRM has told it. The same request again names the same.
-    pub fn sending(&mut self, id: u32, communication: Option<&str>) -> Option<&Row> {
+    pub fn sending(&mut self, id: u32, communication: Option<&str>) -> Option<(Method, Private<String>)> {
         let row = self.get_mut(id)?;
         row.life.in_flight = true;
-        let mut body = std::mem::take(&mut row.body).into_inner();
-        if let (Some(fields), Some(communication)) = (body.as_object_mut(), communication) {
-            fields.entry(COMMUNICATION_ID).or_insert_with(|| communication.into());
-        }
-        row.body = Private::new(body);
-        Some(row)
+        let body = communication.map(|id| with_communication(&row.body, id));
+        Some((row.method, body.unwrap_or_else(|| row.body.clone())))
     }
 
     /// The CRM answered, or did not.
@@ -231,7 +226,7 @@ impl Outbox {
                 Verdict::Kept
             }
             (408 | 425 | 500..=599, _) => {
-                let problem = Problem::about(Code::KonturStatus, [answer.status.to_string()]);
+                let problem = Problem::about(Code::KonturStatus, &[&answer.status.to_string()]);
                 self.again(id, problem, retry_after(answer), now, rng)
             }
             // The CRM has the same call already: the answer to an earlier try was lost, or another browser heard of it, too.
@@ -241,8 +236,8 @@ impl Outbox {
             (status, _) => {
                 let words = Refusal::parse(body).words();
                 row.set_aside = Some(match words.as_str() {
-                    "" => Problem::about(Code::KonturStatus, [status.to_string()]),
-                    _ => Problem::about(Code::KonturRefused, [words]),
+                    "" => Problem::about(Code::KonturStatus, &[&status.to_string()]),
+                    _ => Problem::about(Code::KonturRefused, &[&words]),
                 });
                 Verdict::Kept
             }
@@ -352,7 +347,7 @@ impl Row {
             id: fields.number("id")?,
             call: fields.text("call")?,
             method: Method::read(&fields.text("method")?)?,
-            body: Private::new(fields.value("body")?.clone()),
+            body: fields.private("body")?,
             created_at: fields.millis("createdAt")?,
             set_aside: fields.object("setAside").and_then(Problem::read),
             life: Life::default(),

@@ -55,7 +55,7 @@ fn message(object: &serde_json::Map<String, Value>) -> String {
 fn text(value: Option<&Value>) -> String {
     match value {
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Number(number)) => number.as_i64().unwrap_or_default().to_string(),
         _ => String::new(),
     }
 }

@@ -1,8 +1,5 @@
 //! The telephony callbacks («События реального времени», «Регистрация завершенных звонков»): requests and answers.
 
-use serde::Serialize;
-use serde_json::Value;
-
 use crate::{
     Millis,
     json::{self, Fields},
@@ -10,6 +7,7 @@ use crate::{
     protocol::Direction,
     timestamp::rfc3339,
 };
+use serde::Serialize;
 
 /// A callback: what the CRM is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,17 +33,23 @@ impl Callback {
         }
     }
 
-    /// The request's body.
-    pub fn body(&self) -> Private<Value> {
+    /// The request's body, as JSON.
+    pub fn body(&self) -> Private<String> {
         let body = match self {
-            Self::CallStarted(body) => serde_json::to_value(body),
-            Self::CallEvent(body) => serde_json::to_value(body),
-            Self::CallFinished(body) => serde_json::to_value(body),
-            Self::RegisterCall(body) => serde_json::to_value(body),
+            Self::CallStarted(body) => serde_json::to_string(body),
+            Self::CallEvent(body) => serde_json::to_string(body),
+            Self::CallFinished(body) => serde_json::to_string(body),
+            Self::RegisterCall(body) => serde_json::to_string(body),
         };
         // These types hold nothing that JSON cannot write.
         Private::new(body.unwrap_or_default())
     }
+}
+
+/// The same body with the communication named, whose id the CRM tells only in its answer to `call-started`.
+pub fn with_communication(body: &Private<String>, id: &str) -> Private<String> {
+    let id = serde_json::to_string(id).unwrap_or_default();
+    Private::new(body.reveal().replacen('{', &format!(r#"{{"communicationId":{id},"#), 1))
 }
 
 /// The telephony's methods.
@@ -86,9 +90,6 @@ impl Method {
     }
 }
 
-/// The field of every body that names the communication, once the CRM has told its id.
-pub const COMMUNICATION_ID: &str = "communicationId";
-
 /// «Сообщение о начале звонка».
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -96,9 +97,6 @@ pub struct CallStarted {
     /// When the call began to ring.
     #[serde(serialize_with = "rfc3339")]
     pub timestamp: Millis,
-    /// Known only where the CRM itself asked for the call.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub communication_id: Option<String>,
     /// The whole call.
     pub external_id: String,
     /// The company's line, digits only.
@@ -115,9 +113,6 @@ pub struct CallStarted {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallEvent {
-    /// As the answer to `call-started` told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub communication_id: Option<String>,
     /// The whole call.
     pub external_id: String,
     /// The leg.
@@ -196,9 +191,6 @@ pub struct CallFinished {
     /// When the call ended.
     #[serde(serialize_with = "rfc3339")]
     pub timestamp: Millis,
-    /// As the answer to `call-started` told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub communication_id: Option<String>,
     /// The whole call.
     pub external_id: String,
     /// The company's line, digits only.
@@ -223,9 +215,6 @@ pub struct RegisterCall {
     pub client_phone: Option<Private<String>>,
     /// The call's legs.
     pub items: Vec<Item>,
-    /// As the answer to `call-started` told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub communication_id: Option<String>,
     /// When the call first rang.
     #[serde(serialize_with = "rfc3339")]
     pub external_created_at: Millis,
@@ -298,6 +287,10 @@ mod tests {
 
     use super::*;
 
+    fn body(callback: &Callback, communication: &str) -> serde_json::Value {
+        serde_json::from_str(with_communication(&callback.body(), communication).reveal()).unwrap()
+    }
+
     fn at(text: &str) -> Millis {
         Millis::from_rfc3339(text).unwrap()
     }
@@ -306,7 +299,6 @@ mod tests {
     fn call_started_is_as_documented() {
         let callback = Callback::CallStarted(CallStarted {
             timestamp: at("2022-03-22T10:38:35.6152798+00:00"),
-            communication_id: Some("184...bcd".into()),
             external_id: "333...434".into(),
             external_vats_phone: Some("79229929292".into()),
             client_phone: Some("79997775533".into()),
@@ -317,8 +309,8 @@ mod tests {
             "/api/v1/my-workspace/communications/callbacks/telephony/call-started"
         );
         assert_eq!(
-            callback.body().reveal(),
-            &json!({
+            body(&callback, "184...bcd"),
+            json!({
                 "timestamp": "2022-03-22T10:38:35.615Z", "communicationId": "184...bcd", "externalId": "333...434",
                 "externalVatsPhone": "79229929292", "clientPhone": "79997775533", "direction": "inbound"
             })
@@ -328,7 +320,6 @@ mod tests {
     #[test]
     fn call_event_is_as_documented() {
         let callback = Callback::CallEvent(CallEvent {
-            communication_id: Some("435...68e".into()),
             external_id: "262...280".into(),
             external_call_item_id: "262...280".into(),
             realtime_call_item_id: "262...280".into(),
@@ -338,8 +329,8 @@ mod tests {
             to: Party::user(Some("ae9...53d")),
         });
         assert_eq!(
-            callback.body().reveal(),
-            &json!({
+            body(&callback, "435...68e"),
+            json!({
                 "communicationId": "435...68e", "externalId": "262...280", "externalCallItemId": "262...280",
                 "realtimeCallItemId": "262...280", "timestamp": "2022-03-17T10:19:05.51Z", "type": "appeared",
                 "from": { "type": "client" }, "to": { "type": "user", "userId": "ae9...53d" }
@@ -351,16 +342,15 @@ mod tests {
     fn call_finished_is_as_documented() {
         let callback = Callback::CallFinished(CallFinished {
             timestamp: at("2022-03-22T10:41:19.8948611+00:00"),
-            communication_id: None,
             external_id: "335...952".into(),
             external_vats_phone: None,
             client_phone: Some("79997775533".into()),
             direction: Direction::Outbound,
         });
         assert_eq!(
-            callback.body().reveal(),
-            &json!({
-                "timestamp": "2022-03-22T10:41:19.894Z", "externalId": "335...952", "clientPhone": "79997775533",
+            body(&callback, "f48...4ac"),
+            json!({
+                "timestamp": "2022-03-22T10:41:19.894Z", "communicationId": "f48...4ac", "externalId": "335...952", "clientPhone": "79997775533",
                 "direction": "outbound"
             })
         );
@@ -378,14 +368,13 @@ mod tests {
                 started_at: at("2022-03-18T07:27:54.6911428+00:00"),
                 finished_at: at("2022-03-18T07:27:59.0622478+00:00"),
             }],
-            communication_id: Some("4358...68e".into()),
             external_created_at: at("2022-03-17T10:18:58.998205+00:00"),
             external_id: "262...280".into(),
             direction: Direction::Inbound,
         });
         assert_eq!(
-            callback.body().reveal(),
-            &json!({
+            body(&callback, "4358...68e"),
+            json!({
                 "externalVatsPhone": "79229929292", "clientPhone": "79997775533",
                 "items": [{
                     "id": "143...68e", "from": { "type": "client" }, "to": { "type": "user", "userId": "ae9...53d" },

@@ -156,7 +156,13 @@ fn is_plus(c: char) -> bool {
 }
 
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '_' | '@' | '/' | '=' | '&' | '%')
+    is_letter_or_digit(c) || matches!(c, '_' | '@' | '/' | '=' | '&' | '%')
+}
+
+/// Beyond ASCII everything but punctuation and symbols counts as a letter; Unicode's full tables would weigh more than they bring.
+fn is_letter_or_digit(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+        || (c >= '\u{c0}' && !matches!(c, '\u{2000}'..='\u{2bff}' | '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ff0f}'))
 }
 
 /// What people write between the digits of one number; a comma or a semicolon parts two.
@@ -200,8 +206,8 @@ enum Context {
 
 impl Context {
     fn of_label(label: &str) -> Self {
-        let label: String = label.chars().take(100).flat_map(char::to_lowercase).collect();
-        let words = || label.split(|c: char| !c.is_alphanumeric() && c != '/').filter(|word| !word.is_empty());
+        let label: String = label.chars().take(100).map(lower).collect();
+        let words = || label.split(|c: char| !is_letter_or_digit(c) && c != '/').filter(|word| !word.is_empty());
         if words().any(is_phone_word) {
             Self::Phone
         } else if label.contains('№') || words().any(is_id_word) {
@@ -213,11 +219,12 @@ impl Context {
 
     /// The last word before the number decides, with what stands between: `ИНН: 77…`, `Заказ № 89…`, `тел. 8…`.
     fn of_text_before(before: &str) -> Self {
-        let tail = before.trim_end_matches(|c: char| !c.is_alphanumeric() && !"№#".contains(c));
+        let tail = before.trim_end_matches(|c: char| !is_letter_or_digit(c) && !"№#".contains(c));
         if tail.ends_with(['№', '#']) {
             return Self::Id;
         }
-        let word = tail.rsplit(|c: char| c.is_whitespace()).next().unwrap_or_default().to_lowercase();
+        let word = tail.rsplit(|c: char| c.is_whitespace()).next().unwrap_or_default();
+        let word: String = word.chars().map(lower).collect();
         if is_phone_word(&word) {
             Self::Phone
         } else if is_id_word(&word) {
@@ -229,6 +236,15 @@ impl Context {
 
     fn or(self, other: Self) -> Self {
         if self == Self::Unknown { other } else { self }
+    }
+}
+
+/// Lower case for the alphabets of the words above; the full tables of Unicode would be 4 % of the wasm.
+fn lower(c: char) -> char {
+    match c {
+        'А'..='Я' => char::from_u32(u32::from(c) + 0x20).unwrap_or(c),
+        'Ѐ'..='Џ' => char::from_u32(u32::from(c) + 0x50).unwrap_or(c),
+        _ => c.to_ascii_lowercase(),
     }
 }
 

@@ -27,7 +27,13 @@ pub fn connector_url(address: &str, domain: &str, api_key: &str, subscriber: &st
 /// Digits only: anything else is left out of the number.
 pub fn click2call(number: &str) -> Private<String> {
     let to: String = number.chars().filter(char::is_ascii_digit).collect();
-    Private::new(serde_json::json!({ "action": "call", "to": to }).to_string())
+    Private::new(serde_json::to_string(&Command { action: "call", to }).unwrap_or_default())
+}
+
+#[derive(Serialize)]
+struct Command {
+    action: &'static str,
+    to: String,
 }
 
 /// One frame of the exchange.

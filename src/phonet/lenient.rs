@@ -11,7 +11,7 @@ const SECONDS_BELOW: i64 = 1_000_000_000_000;
 pub fn text(fields: Fields<'_>, key: &str) -> Option<String> {
     let text = match fields.value(key)? {
         Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
+        Value::Number(number) => number.as_i64()?.to_string(),
         _ => return None,
     };
     (!text.is_empty()).then_some(text)

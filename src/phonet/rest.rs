@@ -1,5 +1,6 @@
 //! The REST calls used beside the connector («HTTPS API v4.1»). A session is a cookie that the browser keeps.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{connector::CallEvent, lenient};
@@ -18,7 +19,14 @@ pub const ACTIVE_CALLS: &str = "/rest/calls/active/v3";
 
 /// The body of [`AUTHORIZE`].
 pub fn authorize_body(domain: &str, api_key: &str) -> Private<String> {
-    Private::new(serde_json::json!({ "domain": domain, "apiKey": api_key }).to_string())
+    Private::new(serde_json::to_string(&Credentials { domain, api_key }).unwrap_or_default())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Credentials<'a> {
+    domain: &'a str,
+    api_key: &'a str,
 }
 
 /// The most records that one page of the history may have.

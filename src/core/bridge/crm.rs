@@ -10,7 +10,6 @@ use crate::{
         outbox::Verdict,
     },
     kontur::ACCESS_KEY,
-    private::Private,
     problem::{Code, Problem},
 };
 
@@ -40,23 +39,24 @@ impl Bridge {
             let call = self.crm.outbox.get(row).map(|row| row.call.clone()).unwrap_or_default();
             let communication = self.calls.get(&call).and_then(|call| call.communication.clone());
             let id = self.next_http();
-            let Some(sending) = self.crm.outbox.sending(row, communication.as_deref()) else { continue };
+            let Some((method, body)) = self.crm.outbox.sending(row, communication.as_deref()) else { continue };
             let request = HttpRequest {
                 method: Method::Post,
-                url: format!("{}{}", kontur.address, sending.method.path(&kontur.workspace)),
+                url: format!("{}{}", kontur.address, method.path(&kontur.workspace)),
                 headers: vec![(ACCESS_KEY, key.clone())],
-                json: Some(Private::new(sending.body.reveal().to_string())),
+                json: Some(body),
                 cookies: false,
                 timeout: TIMEOUT,
             };
-            self.crm.deliveries.insert(id, Delivery { row, key: key.clone() });
+            self.crm.deliveries.push(Delivery { http: id, row, key: key.clone() });
             self.out.push_back(Output::Http { id, request });
         }
     }
 
     /// The CRM answered a delivery; false when this was none.
     pub(super) fn delivery_answered(&mut self, id: u32, result: &Result<HttpAnswer, HttpFailure>, now: Millis) -> bool {
-        let Some(Delivery { row, key }) = self.crm.deliveries.remove(&id) else { return false };
+        let Some(place) = self.crm.deliveries.iter().position(|delivery| delivery.http == id) else { return false };
+        let Delivery { row, key, .. } = self.crm.deliveries.swap_remove(place);
         let was_set_aside = |bridge: &Self| bridge.crm.outbox.get(row).is_some_and(|row| row.set_aside.is_some());
         match self.crm.outbox.answered(row, result, now, &mut self.rng) {
             Verdict::Delivered(started) => {
@@ -111,7 +111,7 @@ impl Bridge {
     pub(super) fn crm_problem(&self) -> Option<Problem> {
         let Some(kontur) = &self.settings.kontur else { return Some(Problem::new(Code::KonturNotConfigured)) };
         if self.forbidden.contains(&kontur.address) {
-            return Some(Problem::about(Code::PermissionMissing, [kontur.address.clone()]));
+            return Some(Problem::about(Code::PermissionMissing, &[&kontur.address]));
         }
         self.crm.problem.as_ref().or_else(|| self.crm.outbox.problem()).cloned()
     }

@@ -25,9 +25,9 @@ impl Bridge {
             }
             Ok(Frame::Success) => self.storage.dirty |= self.dials.accepted(),
             Ok(Frame::Error(words)) => {
-                self.storage.dirty |= self.dials.refused(Problem::about(Code::DialRefused, [words]));
+                self.storage.dirty |= self.dials.refused(Problem::about(Code::DialRefused, &[&words]));
             }
-            Ok(Frame::Unknown(event)) => self.complain(Problem::about(Code::PhonetUnknownEvent, [event]), now),
+            Ok(Frame::Unknown(event)) => self.complain(Problem::about(Code::PhonetUnknownEvent, &[&event]), now),
             Err(error) => {
                 self.out.push_back(Output::Log(format!("exchange: {error}")));
                 self.complain(Problem::new(Code::PhonetBadFrame), now);

@@ -4,7 +4,7 @@ mod crm;
 mod exchange;
 mod requests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use fastrand::Rng;
 use serde::Serialize;
@@ -26,7 +26,7 @@ use crate::{
     phonet::connector,
     private::Private,
     problem::{Code, Problem},
-    protocol::{PageView, StatusView},
+    protocol::StatusView,
     settings::Settings,
 };
 
@@ -62,7 +62,7 @@ pub struct Bridge {
 #[derive(Debug)]
 struct Crm {
     outbox: Outbox,
-    deliveries: BTreeMap<u32, Delivery>,
+    deliveries: Vec<Delivery>,
     access: Access,
     exchange_failures: u32,
     /// No exchange of keys before this moment.
@@ -76,6 +76,7 @@ struct Crm {
 /// A row under way.
 #[derive(Debug)]
 struct Delivery {
+    http: u32,
     row: u32,
     key: Private<String>,
 }
@@ -116,8 +117,8 @@ struct Storage {
 /// What was put out last, so that only changes go out.
 #[derive(Debug, Default)]
 struct Shown {
-    page: Option<PageView>,
-    status: Option<StatusView>,
+    page: Private<String>,
+    status: Private<String>,
     keep_alive: Option<bool>,
     wake_at: Option<Option<Millis>>,
     session: Session,
@@ -130,6 +131,14 @@ struct State<'a> {
     calls: &'a Calls,
     dials: &'a Dials,
     away: Option<bool>,
+}
+
+/// Whether a view differs from the one put out last, which is kept as its JSON.
+fn has_changed(shown: &mut Private<String>, view: &impl Serialize) -> bool {
+    let json = Private::new(serde_json::to_string(view).unwrap_or_default());
+    let changed = *shown != json;
+    *shown = json;
+    changed
 }
 
 impl Bridge {
@@ -147,7 +156,7 @@ impl Bridge {
             dials: state.map(|state| Dials::read(state.objects("dials"))).unwrap_or_default(),
             crm: Crm {
                 outbox: Outbox::restored(rows.collect()),
-                deliveries: BTreeMap::new(),
+                deliveries: Vec::new(),
                 access: Access::restored(snapshot.session.access.clone()),
                 exchange_failures: 0,
                 exchange_at: Millis(0),
@@ -306,10 +315,8 @@ impl Bridge {
             self.storage.resave_at = None;
             let rows: Vec<_> = self.crm.outbox.rows().iter().map(|row| row.id).collect();
             rows.into_iter().for_each(|id| self.store_row(id));
-            if !self.settings.to_json().reveal().is_empty() {
-                let json = self.settings.to_json();
-                self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
-            }
+            let json = self.settings.to_json();
+            self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
         }
         let state = State { version: VERSION, calls: &self.calls, dials: &self.dials, away: self.away };
         if let Ok(json) = serde_json::to_string(&state) {
@@ -374,13 +381,11 @@ impl Bridge {
     /// Puts out what has changed for anybody outside, and the moment of the next wake.
     fn show(&mut self, now: Millis) {
         let page = self.seen(now).page(self.link.view());
-        if self.shown.page.as_ref() != Some(&page) {
-            self.shown.page = Some(page.clone());
+        if has_changed(&mut self.shown.page, &page) {
             self.out.push_back(Output::View(page));
         }
         let status = self.status(now);
-        if self.shown.status.as_ref() != Some(&status) {
-            self.shown.status = Some(status.clone());
+        if has_changed(&mut self.shown.status, &status) {
             self.out.push_back(Output::Status(status));
         }
         let session = Session { access: self.crm.access.kept().cloned() };

@@ -46,6 +46,14 @@ pub async fn a_refused_number_says_why(stage: &Stage) -> Result<()> {
     crm.phase(CLIENT, "idle").await.map(drop)
 }
 
+pub async fn a_click_without_a_connection_says_so(stage: &Stage) -> Result<()> {
+    let crm = stage.crm("").await?;
+    crm.click(CLIENT).await?;
+    let button = crm.phase(CLIENT, "failed").await?;
+    ensure!(stage.says(&button.name, "problem_phonetNotConfigured")?, "the button is named {:?}", button.name);
+    Ok(())
+}
+
 pub async fn an_incoming_call_has_a_card_to_its_end(stage: &Stage) -> Result<()> {
     let crm = stage.connected_crm().await?;
     let call = stage.control.incoming(Some(CLIENT), "001").await?.uuid;
@@ -98,6 +106,27 @@ pub async fn a_group_call_is_one_call(stage: &Stage) -> Result<()> {
     let all = stage.control.communications().await?;
     ensure!(all.len() == 1, "the CRM holds {all:?}");
     Ok(())
+}
+
+pub async fn a_group_call_that_nobody_answers_is_registered_once(stage: &Stage) -> Result<()> {
+    let crm = stage.connected_crm().await?;
+    let call = stage.control.incoming(Some(CLIENT), "900").await?.uuid;
+    crm.card_that("rings", |card| card.contains("Петров Иван Иванович")).await?;
+    stage.control.hang_up(&call).await?;
+    let missed = stage.message("card_missed")?;
+    crm.card_that("was missed", |card| card.contains(missed)).await?;
+    stage.control.registered(&call).await.map(drop)
+}
+
+pub async fn a_call_through_the_voice_menu_is_one_call(stage: &Stage) -> Result<()> {
+    let crm = stage.connected_crm().await?;
+    let Ringing { uuid: call, legs } = stage.control.incoming(Some(CLIENT), "scenario").await?;
+    crm.card_that("rings", |card| card.matches("Петров Иван Иванович").count() == 1).await?;
+    stage.control.answer(legs.get("001").context("no leg")?).await?;
+    let talking = stage.message("card_talking")?;
+    crm.card_that("talks", |card| card.contains(talking)).await?;
+    stage.control.hang_up(&call).await?;
+    stage.control.registered(&call).await.map(drop)
 }
 
 pub async fn an_internal_call_is_registered(stage: &Stage) -> Result<()> {
