@@ -205,7 +205,7 @@ assemble() {
     rm -rf "$fresh"
     mkdir -p "$fresh/wasm"
     cp -R extension/. "$fresh"
-    find "$fresh" -name '*.d.ts' -delete
+    find "$fresh" \( -name '*.d.ts' -o -name icon.svg \) -delete
     cp "$WEB/wasm/trubka.js" "$WASM" "$fresh/wasm"
     derive_manifest "$browser" >"$fresh/manifest.json"
     rm -rf "dist/$browser"

@@ -392,7 +392,7 @@ pub struct DeliveryView {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DeliveryState {
-    /// Nothing is meant for the CRM: another browser tells it.
+    /// Nothing to say: the call goes on, or another browser tells the CRM.
     #[default]
     None,
     /// Something is on its way or waits to be sent.

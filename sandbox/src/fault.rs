@@ -65,21 +65,21 @@ fn error(service: Service, status: StatusCode, path: &str) -> Answer {
         return Answer::json(status, json!({ "message": status.canonical_reason() }));
     }
     let body = match status.as_u16() {
-        401 => Content::Json("Unauthorized".into()),
-        400 => Content::Json(json!({
+        401 => Content::json("Unauthorized"),
+        400 => Content::json(json!({
             "errors": { "": ["A non-empty request body is required."] },
             "type": "https://tools.ietf.org/html/rfc7231#section-6.5.1",
             "title": "One or more validation errors occurred.", "status": 400, "traceId": "00-sandbox-00",
         })),
         409 if path.contains("/authorization/") => {
-            Content::Json(json!({ "status": "notInstalled", "message": "Integration is not installed" }))
+            Content::json(json!({ "status": "notInstalled", "message": "Integration is not installed" }))
         }
-        409 if path.ends_with("/register-call") => Content::Json("Error".into()),
-        409 => Content::Json(json!({
+        409 if path.ends_with("/register-call") => Content::json("Error"),
+        409 => Content::json(json!({
             "errorInfo": { "invalidDatas": [], "invalidConstraints": {}, "status": "invalidArgs", "message": "Conflict" },
             "isSuccessful": false, "responseCode": "conflict",
         })),
-        429 => Content::Json(json!({ "status": "tooManyRequests", "message": "Too many requests" })),
+        429 => Content::json(json!({ "status": "tooManyRequests", "message": "Too many requests" })),
         _ => Content::Text("The service is unavailable."),
     };
     Answer::new(status, body)

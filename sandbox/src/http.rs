@@ -72,8 +72,14 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) enum Content {
     Empty,
-    Json(Value),
+    Json(Box<Value>),
     Text(&'static str),
+}
+
+impl Content {
+    pub fn json(value: impl Into<Value>) -> Self {
+        Self::Json(Box::new(value.into()))
+    }
 }
 
 impl Answer {
@@ -82,7 +88,7 @@ impl Answer {
     }
 
     pub fn json(status: StatusCode, body: Value) -> Self {
-        Self::new(status, Content::Json(body))
+        Self::new(status, Content::json(body))
     }
 
     pub fn ok(body: Value) -> Self {
@@ -110,7 +116,7 @@ impl Answer {
     pub fn body_value(&self) -> Value {
         match &self.body {
             Content::Empty => Value::Null,
-            Content::Json(value) => value.clone(),
+            Content::Json(value) => Value::clone(value),
             Content::Text(text) => Value::from(*text),
         }
     }

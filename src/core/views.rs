@@ -121,18 +121,17 @@ impl Seen<'_> {
     }
 
     fn delivery(&self, call: &Call) -> DeliveryView {
+        let is_live = phase_of(call) != CallPhase::Ended;
         match self.outbox.of_call(&call.id) {
             Some(Undelivered::Refused(problem)) => {
                 DeliveryView { state: DeliveryState::Failed, problem: Some(problem.clone()) }
             }
-            Some(Undelivered::Waiting(problem)) => {
+            // While a call is live, what is just being sent is no news; what cannot be sent is.
+            Some(Undelivered::Waiting(problem)) if !is_live || problem.is_some() => {
                 DeliveryView { state: DeliveryState::Waiting, problem: problem.cloned() }
             }
-            None if !call.told => DeliveryView::default(),
-            None if phase_of(call) == CallPhase::Ended => {
-                DeliveryView { state: DeliveryState::Delivered, problem: None }
-            }
-            None => DeliveryView { state: DeliveryState::Waiting, problem: None },
+            None if call.told && !is_live => DeliveryView { state: DeliveryState::Delivered, problem: None },
+            _ => DeliveryView::default(),
         }
     }
 }

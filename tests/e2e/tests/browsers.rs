@@ -4,7 +4,7 @@ mod cases;
 
 use std::{pin::Pin, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::{runtime::Runtime, time::timeout};
 use trubka_e2e::{BrowserKind, Stage};
@@ -32,10 +32,9 @@ fn main() {
 fn run(kind: BrowserKind, title: &str, case: Case) -> Result<()> {
     Runtime::new()?.block_on(async {
         let stage = Stage::open(kind, true).await?;
-        let outcome = play(&stage, case).await;
-        let outcome = match outcome {
+        let outcome = match play(&stage, case).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(error.context(traces(&stage, title).await)),
+            Err(error) => Err(anyhow!("{error:#}\n{}", traces(&stage, title).await)),
         };
         let closed = stage.close().await;
         outcome.and(closed)

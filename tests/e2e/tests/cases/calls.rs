@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use trubka_e2e::{Ringing, Stage};
 
-use super::CLIENT;
+use super::{CLIENT, settings::configure};
 
 pub async fn a_click_rings_and_the_call_is_in_the_crm(stage: &Stage) -> Result<()> {
     let crm = stage.connected_crm().await?;
@@ -47,10 +47,11 @@ pub async fn a_refused_number_says_why(stage: &Stage) -> Result<()> {
 }
 
 pub async fn a_click_without_a_connection_says_so(stage: &Stage) -> Result<()> {
+    configure(stage, "/phonet/apiKey", "wrong").await?;
     let crm = stage.crm("").await?;
     crm.click(CLIENT).await?;
     let button = crm.phase(CLIENT, "failed").await?;
-    ensure!(stage.says(&button.name, "problem_phonetNotConfigured")?, "the button is named {:?}", button.name);
+    ensure!(stage.says(&button.name, "problem_dialOffline")?, "the button is named {:?}", button.name);
     Ok(())
 }
 

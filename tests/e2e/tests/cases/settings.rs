@@ -34,8 +34,15 @@ async fn refused(stage: &Stage, pointer: &str, value: Value, problem: &str, path
     stage.popup().await?.link("live").await
 }
 
+/// Imports the sandbox's settings with one value changed.
+pub async fn configure(stage: &Stage, pointer: &str, value: &str) -> Result<()> {
+    let options = Options::open(stage).await?;
+    options.import(&changed(pointer, value.into())?).await?;
+    options.saved().await
+}
+
 /// The sandbox's settings with one value put in.
-pub fn changed(pointer: &str, value: Value) -> Result<String> {
+fn changed(pointer: &str, value: Value) -> Result<String> {
     let mut settings: Value = serde_json::from_str(SETTINGS)?;
     let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", pointer));
     if let Some(Value::Object(parent)) = settings.pointer_mut(parent) {

@@ -2,9 +2,9 @@
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use trubka_e2e::{Options, Stage, until};
+use trubka_e2e::{Stage, until};
 
-use super::{CLIENT, settings::changed};
+use super::{CLIENT, settings::configure};
 
 pub async fn a_refused_key_is_said(stage: &Stage) -> Result<()> {
     configure(stage, "/phonet/apiKey", "wrong").await?;
@@ -69,12 +69,6 @@ pub async fn a_background_killed_in_a_call_loses_nothing(stage: &Stage) -> Resul
     stage.control.registered(&call).await?;
     crm.show().await?;
     crm.phase(CLIENT, "idle").await.map(drop)
-}
-
-async fn configure(stage: &Stage, pointer: &str, value: &str) -> Result<()> {
-    let options = Options::open(stage).await?;
-    options.import(&changed(pointer, value.into())?).await?;
-    options.saved().await
 }
 
 /// The popup names the nonsense, and the next call goes on as ever.

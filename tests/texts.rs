@@ -1,0 +1,81 @@
+//! Every text in every language, none missing, none unused, none out of step.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use serde_json::Value;
+use trubka::problem::Code;
+
+const LANGUAGES: [&str; 3] = ["ru", "uk", "en"];
+/// Keys that end with a value of the protocol, so that no source names them whole.
+const PREFIXES: [&str; 13] = [
+    "problem_", "check_", "link_", "direction_", "phase_", "dial_", "delivery_", "open_", "result_", "button_",
+    "card_direction_", "card_link_", "card_delivery_",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn messages(language: &str) -> BTreeMap<String, Value> {
+    let path = root().join("extension/_locales").join(language).join("messages.json");
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// All of the extension's sources and the manifest, as one text.
+fn sources() -> String {
+    fn read(folder: &Path, text: &mut String) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("_locales") {
+                read(&path, text);
+            } else if path.extension().is_some_and(|ext| ext == "js" || ext == "html") {
+                text.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut text = fs::read_to_string(root().join("manifest.json")).unwrap();
+    read(&root().join("extension"), &mut text);
+    text
+}
+
+#[test]
+fn every_language_has_every_text() {
+    let russian = messages("ru");
+    for language in LANGUAGES {
+        let other = messages(language);
+        let keys = |messages: &BTreeMap<String, Value>| messages.keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(keys(&other), keys(&russian), "{language}");
+        for (key, message) in &other {
+            let text = message["message"].as_str().unwrap();
+            assert!(!text.trim().is_empty(), "{language} {key}");
+            let places = |message: &Value| message["placeholders"].as_object().map(|places| places.keys().cloned().collect::<BTreeSet<_>>());
+            assert_eq!(places(message), places(&russian[key]), "{language} {key} takes other arguments");
+            for place in places(message).into_iter().flatten() {
+                assert!(text.to_lowercase().contains(&format!("${place}$")), "{language} {key} leaves out {place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_problem_has_its_sentence_and_every_sentence_its_problem() {
+    let problems: BTreeSet<_> = Code::ALL.iter().map(|(_, name)| format!("problem_{name}")).collect();
+    let sentences: BTreeSet<_> = messages("ru").into_keys().filter(|key| key.starts_with("problem_")).collect();
+    assert_eq!(problems, sentences);
+}
+
+#[test]
+fn every_text_is_used() {
+    let sources = sources();
+    let unused: Vec<_> = messages("ru")
+        .into_keys()
+        .filter(|key| !sources.contains(key.as_str()) && !PREFIXES.iter().any(|prefix| key.starts_with(prefix)))
+        .collect();
+    assert_eq!(unused, Vec::<String>::new());
+}
