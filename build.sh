@@ -233,11 +233,13 @@ END
 run() {
     build
     need_browsers
+    [[ -e "$CARGO_OUT/debug/tour" ]] || say "Compiling the sandbox and the tour (a minute or two, the first time)…"
     cargo run --quiet --package trubka-e2e --bin tour -- "$@"
 }
 
 bench() {
     need_rust
+    say "Compiling and running the benchmarks…"
     cargo bench --quiet --package trubka-bench
 }
 

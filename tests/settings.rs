@@ -1,6 +1,12 @@
 //! The settings' reader against the schema that documents them, and against the sandbox's example.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use serde_json::{Value, json};
 use trubka::{problem::Code, settings::Settings};
@@ -74,13 +80,23 @@ fn what_is_wrong_is_named_and_the_schema_agrees() {
         ("/kontur/workspace", Some(json!("")), Code::SettingsWrongValue, "kontur.workspace"),
         ("/kontur/secret", Some(json!("no-equals-sign")), Code::SettingsWrongValue, "kontur.secret"),
         ("/kontur/userId", Some(json!("anna")), Code::SettingsWrongValue, "kontur.userId"),
-        ("/kontur/cards/contact", Some(json!("javascript:alert({id})")), Code::SettingsWrongValue, "kontur.cards.contact"),
+        (
+            "/kontur/cards/contact",
+            Some(json!("javascript:alert({id})")),
+            Code::SettingsWrongValue,
+            "kontur.cards.contact",
+        ),
         ("/directory", Some(json!({})), Code::SettingsWrongType, "directory"),
         ("/directory/0", Some(json!({ "name": "Анна" })), Code::SettingsMissing, "directory.0.ext"),
         ("/directory/0/ext", Some(json!("0a1")), Code::SettingsWrongValue, "directory.0.ext"),
         ("/region", Some(json!("Russia")), Code::SettingsWrongValue, "region"),
         ("/advanced/konturAddress", Some(json!("crm.kontur.ru")), Code::SettingsWrongValue, "advanced.konturAddress"),
-        ("/advanced/konturAddress", Some(json!("http://crm.kontur.ru")), Code::SettingsInsecureAddress, "advanced.konturAddress"),
+        (
+            "/advanced/konturAddress",
+            Some(json!("http://crm.kontur.ru")),
+            Code::SettingsInsecureAddress,
+            "advanced.konturAddress",
+        ),
     ];
     for (pointer, value, code, arg) in wrong {
         let document = with(pointer, value);

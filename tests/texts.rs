@@ -1,6 +1,12 @@
 //! Every text in every language, none missing, none unused, none out of step.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,8 +20,19 @@ use trubka::problem::Code;
 const LANGUAGES: [&str; 3] = ["ru", "uk", "en"];
 /// Keys that end with a value of the protocol, so that no source names them whole.
 const PREFIXES: [&str; 13] = [
-    "problem_", "check_", "link_", "direction_", "phase_", "dial_", "delivery_", "open_", "result_", "button_",
-    "card_direction_", "card_link_", "card_delivery_",
+    "problem_",
+    "check_",
+    "link_",
+    "direction_",
+    "phase_",
+    "dial_",
+    "delivery_",
+    "open_",
+    "result_",
+    "button_",
+    "card_direction_",
+    "card_link_",
+    "card_delivery_",
 ];
 
 fn root() -> &'static Path {
@@ -54,7 +71,9 @@ fn every_language_has_every_text() {
         for (key, message) in &other {
             let text = message["message"].as_str().unwrap();
             assert!(!text.trim().is_empty(), "{language} {key}");
-            let places = |message: &Value| message["placeholders"].as_object().map(|places| places.keys().cloned().collect::<BTreeSet<_>>());
+            let places = |message: &Value| {
+                message["placeholders"].as_object().map(|places| places.keys().cloned().collect::<BTreeSet<_>>())
+            };
             assert_eq!(places(message), places(&russian[key]), "{language} {key} takes other arguments");
             for place in places(message).into_iter().flatten() {
                 assert!(text.to_lowercase().contains(&format!("${place}$")), "{language} {key} leaves out {place}");
@@ -68,6 +87,13 @@ fn every_problem_has_its_sentence_and_every_sentence_its_problem() {
     let problems: BTreeSet<_> = Code::ALL.iter().map(|(_, name)| format!("problem_{name}")).collect();
     let sentences: BTreeSet<_> = messages("ru").into_keys().filter(|key| key.starts_with("problem_")).collect();
     assert_eq!(problems, sentences);
+}
+
+/// A content script says which version it came with, and the core compares that with its own.
+#[test]
+fn the_manifest_and_the_core_are_of_one_version() {
+    let manifest: Value = serde_json::from_str(&fs::read_to_string(root().join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
 }
 
 #[test]

@@ -58,8 +58,11 @@ pub enum Step {
     Close(u32),
     /// Ask over REST whether the key and the subscriber are right.
     AskKey,
-    /// Ask over REST for the active calls.
-    AskCalls,
+    /// Ask over REST for the active calls. A socket that is in doubt is replaced when the answer contradicts it.
+    AskCalls {
+        /// Whether the socket is in doubt, rather than new.
+        in_doubt: bool,
+    },
 }
 
 impl Link {
@@ -102,9 +105,14 @@ impl Link {
                 self.state = State::Waiting { until: now };
                 None
             }
-            State::Open { .. } => Some(Step::AskCalls),
+            State::Open { .. } => Some(Step::AskCalls { in_doubt: true }),
             _ => None,
         }
+    }
+
+    /// The computer slept: an open socket may be dead without knowing it, and a wait is over.
+    pub fn woke(&mut self, now: Millis) -> Option<Step> {
+        self.online(self.online, now)
     }
 
     /// A person asks to try now.
@@ -129,7 +137,7 @@ impl Link {
                 self.lost(now, rng);
                 Some(Step::Close(epoch))
             }
-            State::Open { .. } if self.silent_at(call_is_live) <= now => Some(Step::AskCalls),
+            State::Open { .. } if self.silent_at(call_is_live) <= now => Some(Step::AskCalls { in_doubt: true }),
             _ => None,
         }
     }
@@ -169,7 +177,7 @@ impl Link {
         self.unopened = 0;
         self.heard_at = now;
         self.problem = None;
-        Some(Step::AskCalls)
+        Some(Step::AskCalls { in_doubt: false })
     }
 
     /// The socket proved alive.

@@ -61,11 +61,10 @@ impl Bridge {
         }
     }
 
-    /// Asks which calls go on. A socket that had been silent is replaced when the answer contradicts it.
-    pub(super) fn ask_calls(&mut self, now: Millis) {
+    /// Asks which calls go on. A socket in doubt is replaced when the answer contradicts it.
+    pub(super) fn ask_calls(&mut self, in_doubt: bool, now: Millis) {
         if !self.rest.is_asking(|question| matches!(question, Question::Calls { .. })) {
-            let replace = self.link.next_wake(self.calls.live().next().is_some()).is_some_and(|at| at <= now);
-            self.rest.ask(Question::Calls { asked_at: now, replace }, rest::ACTIVE_CALLS.to_owned(), false);
+            self.rest.ask(Question::Calls { asked_at: now, in_doubt }, rest::ACTIVE_CALLS.to_owned(), false);
         }
     }
 
@@ -83,7 +82,7 @@ impl Bridge {
     pub(super) fn exchange_answered(&mut self, question: Question, result: Result<String, RestError>, now: Millis) {
         match question {
             Question::Key => self.key_answered(&result, now),
-            Question::Calls { asked_at, replace } => self.calls_answered(asked_at, replace, result, now),
+            Question::Calls { asked_at, in_doubt } => self.calls_answered(asked_at, in_doubt, result, now),
             Question::History { to, offset } => self.history_answered(to, offset, result, now),
         }
     }
@@ -104,7 +103,7 @@ impl Bridge {
         }
     }
 
-    fn calls_answered(&mut self, asked_at: Millis, replace: bool, result: Result<String, RestError>, now: Millis) {
+    fn calls_answered(&mut self, asked_at: Millis, in_doubt: bool, result: Result<String, RestError>, now: Millis) {
         let active = match result.map(|body| rest::active_calls(&body)) {
             Ok(Some(active)) => active,
             // It is there and answers something: the socket has the benefit of the doubt.
@@ -126,7 +125,7 @@ impl Bridge {
         }
         self.unsettled = (!gone.is_empty()).then_some(Unsettled { legs: gone, tries: 0, not_before: now });
         self.link.heard(now);
-        if replace && contradicted {
+        if in_doubt && contradicted {
             let step = self.link.replace(now);
             self.take_step(step, now);
         }

@@ -34,6 +34,8 @@ use crate::{
 const VERSION: u32 = 1;
 /// How long the exchange's last unreadable message is shown.
 const COMPLAINT: Millis = Millis::mins(10);
+/// The shell wakes the core every half minute while a connection is wanted: after a longer gap the computer slept.
+const SLEPT: Millis = Millis::secs(90);
 /// How soon a failed database is tried again.
 const RESAVE: Millis = Millis::secs(30);
 
@@ -54,6 +56,7 @@ pub struct Bridge {
     storage: Storage,
     rng: Rng,
     http: u32,
+    last_input: Option<Millis>,
     shown: Shown,
     out: VecDeque<Output>,
 }
@@ -86,8 +89,8 @@ struct Delivery {
 enum Question {
     /// Is the key right, and does the subscriber exist?
     Key,
-    /// Which calls go on? Asked at this moment.
-    Calls { asked_at: Millis, replace: bool },
+    /// Which calls go on? Asked at this moment, of a socket that may be in doubt.
+    Calls { asked_at: Millis, in_doubt: bool },
     /// What became of the legs that are gone? The page of the history, and its end.
     History { to: Millis, offset: u32 },
 }
@@ -172,12 +175,18 @@ impl Bridge {
             storage: Storage { failed: snapshot.storage_failed, ..Storage::default() },
             rng: Rng::with_seed(seed),
             http: 0,
+            last_input: None,
             out: VecDeque::new(),
         }
     }
 
     /// Takes what happened at this moment. Then [`Bridge::poll`] is to be drained.
     pub fn handle(&mut self, now: Millis, input: Input) {
+        if self.last_input.is_some_and(|last| now - last > SLEPT) {
+            let step = self.link.woke(now);
+            self.take_step(step, now);
+        }
+        self.last_input = Some(now);
         match input {
             Input::Started { online, forbidden } => {
                 self.link = Link::new(online);
@@ -273,7 +282,7 @@ impl Bridge {
             }
             Some(Step::Close(epoch)) => self.out.push_back(Output::CloseSocket { epoch }),
             Some(Step::AskKey) => self.ask_key(),
-            Some(Step::AskCalls) => self.ask_calls(now),
+            Some(Step::AskCalls { in_doubt }) => self.ask_calls(in_doubt, now),
         }
     }
 

@@ -159,18 +159,12 @@ fn digits(text: &str) -> String {
 /// The popup in a tab of its own.
 pub struct Popup<'a> {
     stage: &'a Stage,
-    tab: Tab,
 }
 
 impl<'a> Popup<'a> {
     pub(crate) async fn open(stage: &'a Stage) -> Result<Self> {
-        let tab = stage.browser.open(&stage.browser.page("popup/popup.html")).await?;
-        Ok(Self { stage, tab })
-    }
-
-    /// Looks at it again after another tab was looked at.
-    pub async fn show(&self) -> Result<()> {
-        self.stage.browser.show(&self.tab).await
+        stage.browser.open(&stage.browser.page("popup/popup.html")).await?;
+        Ok(Self { stage })
     }
 
     /// Waits until the connection is shown to be in this state.

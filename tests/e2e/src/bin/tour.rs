@@ -34,22 +34,22 @@ async fn main() -> Result<()> {
 
 /// Opens the CRM and the control page, and stays until the browser is closed or the user has had enough.
 async fn playground(stage: &Stage) -> Result<()> {
-    let start = stage.browser.web().window().await?;
-    let control = stage.browser.open(stage.control.address()).await?;
     stage.connect().await?;
+    let others = stage.browser.web().windows().await?;
     let crm = stage.crm("").await?;
-    stage.browser.show(&start).await?;
-    stage.browser.web().close_window().await?;
+    stage.browser.open(stage.control.address()).await?;
+    for other in others {
+        stage.browser.show(&other).await?;
+        stage.browser.web().close_window().await?;
+    }
     crm.show().await?;
     println!("The CRM page has call buttons: click one, then answer on the control page in the other tab.");
     println!("There a client can call you, too. The control page is also at {}", stage.control.address());
     println!("Close the browser or press Ctrl-C to end.");
     tokio::select! {
-        () = closed(&stage.browser) => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        () = closed(&stage.browser) => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
     }
-    drop(control);
-    Ok(())
 }
 
 /// Resolves when the browser is gone.
