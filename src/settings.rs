@@ -142,13 +142,33 @@ impl Settings {
     pub fn replaced_by(&self, document: &str) -> Result<Self, Vec<Problem>> {
         let not_json = |error: serde_json::Error| vec![Problem::about(Code::SettingsNotJson, &[&place_of(&error)])];
         let mut document: Value = serde_json::from_str(document.trim_start_matches('\u{feff}')).map_err(not_json)?;
+        let mut inherited = Vec::new();
         for (section, key, kept) in self.kept_secrets() {
-            if let Some(section) = document.get_mut(section).and_then(Value::as_object_mut) {
-                section.entry(key).or_insert_with(|| kept.reveal().as_str().into());
+            if let Some(fields) = document.get_mut(section).and_then(Value::as_object_mut)
+                && !fields.contains_key(key)
+            {
+                fields.insert(key.to_owned(), kept.reveal().as_str().into());
+                inherited.push(section);
             }
         }
         let mut problems = Vec::new();
-        match Self::read(&document, &mut problems) {
+        let settings = Self::read(&document, &mut problems);
+        if let Some(settings) = &settings {
+            // A key goes to the host it was given for and to no other.
+            let moved = |old: Option<&String>, new: Option<&String>| old.is_some() && new.is_some() && old != new;
+            let phonet = |settings: &Self| {
+                settings.phonet.as_ref().map(|phonet| format!("{} {}", phonet.address, phonet.domain))
+            };
+            let kontur = |settings: &Self| settings.kontur.as_ref().map(|kontur| kontur.address.clone());
+            for (section, old, new) in
+                [("phonet", phonet(self), phonet(settings)), ("kontur", kontur(self), kontur(settings))]
+            {
+                if inherited.contains(&section) && moved(old.as_ref(), new.as_ref()) {
+                    problems.push(Problem::about(Code::SettingsMissing, &[&join(section, "apiKey")]));
+                }
+            }
+        }
+        match settings {
             Some(settings) if problems.is_empty() => Ok(settings),
             _ => Err(problems),
         }

@@ -574,3 +574,125 @@ fn the_connection_check_tries_each_service() {
     let codes: Vec<_> = items.iter().map(|item| item.problem.as_ref().map(|problem| problem.code)).collect();
     assert_eq!(codes, [Some(Code::PhonetKeyRefused), Some(Code::KonturKeyRefused)]);
 }
+
+#[test]
+fn a_socket_that_works_is_kept_though_rest_refuses() {
+    let mut world = World::new(35, model::settings());
+    world.exchange.rest_refuses = true;
+    world.crash();
+    let opened = world.exchange.opened;
+    world.run_for(Millis::mins(30));
+    assert_eq!(world.exchange.opened, opened);
+    assert_eq!(world.view.link.state, LinkState::Live);
+}
+
+#[test]
+fn what_an_older_socket_was_asked_does_not_touch_the_new_one() {
+    let mut world = World::live(36);
+    world.run_for(Millis::mins(3) - Millis::secs(5));
+    world.exchange.unreachable = true;
+    world.input(Input::Online(true));
+    let epoch = world.exchange.socket.unwrap();
+    world.exchange.unreachable = false;
+    world.input(Input::SocketClosed { epoch });
+    world.run_for(Millis::mins(1));
+    assert_eq!((world.exchange.opened, world.view.link.state), (2, LinkState::Live));
+}
+
+#[test]
+fn after_a_lost_batch_everything_is_stored_anew() {
+    let mut world = World::live(37);
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.run_for(Millis::secs(3));
+    world.store.fails = true;
+    world.crm.fails_for = Some("u2".into());
+    world.frame(&event("call.dial", "u2", 4, at(0), &json!({ "otherLegs": [{ "num": "+79160000000" }] })));
+    world.store.fails = false;
+    // The next batch is stored, yet it is not the one that was lost.
+    world.frame(&event("call.dial", "p", 32, at(0), &json!({})));
+    world.run_for(Millis::mins(1));
+    assert_eq!(world.status.as_ref().unwrap().storage, None);
+    assert_eq!(world.store.rows.len(), 2, "the rows of the lost batch are there");
+    world.crm.fails_for = None;
+    world.crash();
+    world.run_for(Millis::mins(6));
+    assert!(world.crm.calls["u2"].started.is_some());
+    clean(&world);
+}
+
+#[test]
+fn a_refused_registration_stays_refused_when_it_is_retried() {
+    let mut world = World::live(38);
+    world.crm.faults = vec![200, 200, 200, 200, 409, 409];
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "serverTime": at(9).0 })));
+    world.run_for(Millis::secs(9));
+    assert_eq!(world.view.calls[0].delivery.state, DeliveryState::Failed);
+    world.ask(Sender::Extension, Request::RetryDelivery { call: "u1".into() });
+    world.run_for(Millis::secs(9));
+    assert_eq!(world.view.calls[0].delivery.state, DeliveryState::Failed, "a second refusal is no delivery");
+    world.crash();
+    world.ask(Sender::Extension, Request::RetryDelivery { call: "u1".into() });
+    world.run_for(Millis::secs(9));
+    assert!(world.crm.calls["u1"].registered.is_some());
+    clean(&world);
+}
+
+#[test]
+fn a_missed_group_call_that_another_browser_registered_is_delivered() {
+    let mut world = World::live(39);
+    world.crm.faults = vec![200, 200, 409];
+    world.frame(&group("call.dial", at(0), &json!({})));
+    world.frame(&group("call.hangup", at(0), &json!({ "serverTime": at(21).0 })));
+    world.run_for(Millis::secs(9));
+    assert_eq!(world.view.calls[0].delivery.state, DeliveryState::Delivered);
+}
+
+#[test]
+fn a_groups_end_registers_the_missed_call_though_its_dial_was_never_heard() {
+    let mut world = World::live(40);
+    world.frame(&event("call.dial", "l1", 4, at(1), &json!({ "parentUuid": "g" })));
+    world.frame(&event("call.hangup", "l1", 4, at(1), &json!({ "parentUuid": "g", "serverTime": at(20).0 })));
+    world.frame(&group("call.hangup", at(0), &json!({ "serverTime": at(21).0 })));
+    world.run_for(Millis::secs(5));
+    assert_eq!(told(&world), ["call-started", "appeared l1", "disconnected l1", "call-finished", "register-call"]);
+    clean(&world);
+}
+
+#[test]
+fn a_long_talk_keeps_its_button() {
+    let mut world = World::live(41);
+    world.dial("k1", "+79161234567");
+    world.run_for(Millis::secs(2));
+    world.frame(&event("call.dial", "u1", 2, at(0), &json!({})));
+    world.frame(&event("call.bridge", "u1", 2, at(0), &json!({ "bridgeAt": at(5).0 })));
+    world.exchange.active =
+        vec![event("call.bridge", "u1", 2, at(0), &json!({ "lastEvent": "call.bridge", "bridgeAt": at(5).0 }))];
+    world.run_for(Millis::mins(45));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Talking);
+    world.frame(&event("call.hangup", "u1", 2, at(0), &json!({ "bridgeAt": at(5).0, "serverTime": at(2700).0 })));
+    assert!(world.view.dials.is_empty());
+}
+
+#[test]
+fn a_check_is_answered_whatever_is_forbidden_or_changed() {
+    let mut world = World::live(42);
+    let forbidden = vec!["https://demo.phonet.com.ua".to_owned(), "https://crm.kontur.ru".to_owned()];
+    let ask = world.ask(Sender::Extension, Request::CheckConnection);
+    world.input(Input::Permissions { forbidden });
+    world.run_for(Millis::secs(1));
+    let Message::Checks { items } = &world.replies[&ask] else { panic!() };
+    assert!(items.iter().all(|item| item.problem.as_ref().unwrap().code == Code::PermissionMissing));
+    let ask = world.ask(Sender::Extension, Request::CheckConnection);
+    assert!(world.replies.contains_key(&ask));
+}
+
+#[test]
+fn a_domain_that_swallows_everything_is_named() {
+    let mut world = World::new(43, model::settings());
+    world.exchange.unreachable = true;
+    world.exchange.swallows = true;
+    world.crash();
+    world.run_for(Millis::mins(3));
+    assert_eq!(world.view.link.problem.as_ref().unwrap().code, Code::PhonetUnreachable);
+}

@@ -103,7 +103,7 @@ fn play(world: &mut World, happenings: &[Happening]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_048, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// No order of events panics or breaks the CRM's order, and in the end the CRM has everything that was stored:
     /// started, each leg in order, finished, registered, once each, with times that never run backwards.

@@ -137,6 +137,10 @@ fn secrets_are_kept_and_never_shown() {
     let again = settings.replaced_by(&shown).unwrap();
     assert_eq!(again.phonet.as_ref().unwrap().api_key.reveal(), "secret-1");
     assert_eq!(again.kontur.as_ref().unwrap().secret.as_ref().unwrap().reveal(), "name=secret-3");
+    let moved = shown.replace("http://127.0.0.1:8480", "https://evil.example").replace("proxy.example", "evil.example");
+    let problems = settings.replaced_by(&moved).unwrap_err();
+    let paths: Vec<_> = problems.iter().map(|problem| (problem.code, problem.args[0].as_str())).collect();
+    assert_eq!(paths, [(Code::SettingsMissing, "phonet.apiKey"), (Code::SettingsMissing, "kontur.apiKey")]);
     let stored = Settings::load(Some(again.to_json().reveal()));
     assert_eq!(stored.kontur, again.kontur);
     assert_eq!(stored.phonet.unwrap().address, "http://127.0.0.1:8480");

@@ -99,7 +99,7 @@ impl Calls {
     /// Takes an event of the exchange and returns what the CRM is to be told, in order, with the call's `externalId`.
     pub fn apply(&mut self, event: &CallEvent, settings: &Settings, now: Millis) -> (String, Vec<Callback>) {
         let id = self.id_of(event);
-        if self.ended.iter().any(|call| call.id == id && call.knows(&event.uuid)) {
+        if self.ended.iter().any(|call| call.id == id && call.has_leg(&event.uuid)) {
             return (id, Vec::new());
         }
         let mut tell = Vec::new();
@@ -348,7 +348,7 @@ impl Call {
         if let Some(items) = items.filter(|_| self.told && is_worth_it) {
             self.registered = items.iter().map(|item| item.id.clone()).collect();
             tell.extend(is_first_end.then(|| self.finished(ended_at)));
-            tell.push(self.register(items));
+            tell.push(self.register(items, !answered_here && self.entity.is_some()));
         }
         true
     }
@@ -359,7 +359,11 @@ impl Call {
     }
 
     fn knows(&self, uuid: &str) -> bool {
-        self.id == uuid || self.legs.iter().chain(&self.entity).any(|leg| leg.uuid == uuid)
+        self.id == uuid || self.has_leg(uuid)
+    }
+
+    fn has_leg(&self, uuid: &str) -> bool {
+        self.legs.iter().chain(&self.entity).any(|leg| leg.uuid == uuid)
     }
 
     /// Times that would run backwards are clamped to the event before.
@@ -408,7 +412,7 @@ impl Call {
         })
     }
 
-    fn register(&self, items: Vec<Item>) -> Callback {
+    fn register(&self, items: Vec<Item>, shared: bool) -> Callback {
         Callback::RegisterCall(RegisterCall {
             external_vats_phone: self.line.as_ref().and_then(digits),
             client_phone: self.client.number.as_ref().and_then(digits),
@@ -416,6 +420,7 @@ impl Call {
             external_created_at: self.started_at,
             external_id: self.id.clone(),
             direction: self.direction,
+            shared,
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     phonet::rest,
     problem::{Code, Problem},
     protocol::{CheckItem, CheckStep, LinkState, LinkView},
-    settings::{Phonet, Settings},
+    settings::Phonet,
 };
 
 /// A check that somebody waits for.
@@ -18,14 +18,9 @@ pub struct Check {
 }
 
 impl Check {
-    /// A check of what is configured; the rest is told at once.
-    pub fn new(ask: u32, settings: &Settings) -> Self {
-        let missing = |step, code| CheckItem { step, problem: Some(Problem::new(code)) };
-        Self {
-            ask,
-            phonet: settings.phonet.is_none().then(|| vec![missing(CheckStep::PhonetKey, Code::PhonetNotConfigured)]),
-            kontur: settings.kontur.is_none().then(|| missing(CheckStep::KonturKey, Code::KonturNotConfigured)),
-        }
+    /// A check that has heard from nobody yet.
+    pub fn new(ask: u32) -> Self {
+        Self { ask, phonet: None, kontur: None }
     }
 
     /// The exchange has told what it thinks of the key and the subscriber.

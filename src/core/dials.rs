@@ -82,6 +82,11 @@ impl Dial {
         matches!(self.state, DialState::Saving | DialState::Sent | DialState::Accepted)
     }
 
+    /// Whether it is recent enough to be shown after its end.
+    pub fn is_recent(&self, now: Millis) -> bool {
+        self.asked_at + SHOWN > now
+    }
+
     /// Whether the exchange has still to say `success` or `error`.
     fn is_in_flight(&self) -> bool {
         matches!(self.state, DialState::Saving | DialState::Sent)
@@ -102,11 +107,6 @@ impl Dials {
     /// A dial that must be answered first: the exchange's `success` names none, so only one may be in flight.
     pub fn in_flight(&self) -> Option<&Dial> {
         self.dials.iter().find(|dial| dial.is_in_flight())
-    }
-
-    /// The dials whose fate is open.
-    pub fn pending(&self) -> impl Iterator<Item = &Dial> {
-        self.dials.iter().filter(|dial| dial.is_pending())
     }
 
     /// A new dial, to be stored.
@@ -152,14 +152,16 @@ impl Dials {
         self.dials.iter_mut().filter(late).map(|dial| dial.state = DialState::Unknown).count() > 0
     }
 
-    /// The dials to be shown, oldest first.
-    pub fn shown(&self, now: Millis) -> impl Iterator<Item = &Dial> {
-        self.dials.iter().filter(move |dial| dial.is_pending() || dial.asked_at + SHOWN > now)
+    /// The dials, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Dial> {
+        self.dials.iter()
     }
 
     /// When something here changes by itself.
-    pub fn next_wake(&self) -> Option<Millis> {
-        self.pending().map(|dial| dial.asked_at + PATIENCE).min()
+    pub fn next_wake(&self, now: Millis) -> Option<Millis> {
+        let given_up = self.dials.iter().filter(|dial| dial.is_pending()).map(|dial| dial.asked_at + PATIENCE);
+        let hidden = self.dials.iter().map(|dial| dial.asked_at + SHOWN);
+        given_up.chain(hidden).filter(|at| *at > now).min()
     }
 }
 

@@ -185,6 +185,8 @@ pub enum Write {
         /// Its JSON.
         json: Private<String>,
     },
+    /// Delete every row of the outbox: all of them follow in the same batch.
+    ClearRows,
     /// Insert or replace a row of the outbox.
     PutRow {
         /// Its key: rows are read back in this order.

@@ -34,6 +34,8 @@ pub struct Link {
     failures: u32,
     /// Handshakes in a row that failed.
     unopened: u32,
+    /// Whether a handshake that timed out is still to be asked about.
+    suspicious: bool,
     /// When the socket last proved alive.
     heard_at: Millis,
     problem: Option<Problem>,
@@ -76,6 +78,7 @@ impl Link {
             was_live: false,
             failures: 0,
             unopened: 0,
+            suspicious: false,
             heard_at: Millis(0),
             problem: None,
         }
@@ -127,6 +130,10 @@ impl Link {
     /// What is due now.
     pub fn step(&mut self, call_is_live: bool, now: Millis, rng: &mut Rng) -> Option<Step> {
         match self.state {
+            State::Waiting { .. } if self.suspicious => {
+                self.suspicious = false;
+                Some(Step::AskKey)
+            }
             State::Waiting { until } | State::Refused { until } if until <= now => {
                 self.epoch = self.epoch.wrapping_add(1);
                 self.state = State::Opening { deadline: now + HANDSHAKE };
@@ -135,6 +142,7 @@ impl Link {
             State::Opening { deadline } if deadline <= now => {
                 let epoch = self.epoch;
                 self.lost(now, rng);
+                self.suspicious = self.unopened >= SUSPICIOUS;
                 Some(Step::Close(epoch))
             }
             State::Open { .. } if self.silent_at(call_is_live) <= now => Some(Step::AskCalls { in_doubt: true }),

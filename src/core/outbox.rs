@@ -42,6 +42,8 @@ pub struct Row {
     method: Method,
     /// What is told: the body's JSON, but for the communication's id.
     body: Private<String>,
+    /// Whether other browsers tell the very same.
+    shared: bool,
     /// When it was written.
     created_at: Millis,
     /// Why the CRM refused it; a person decides what becomes of it.
@@ -109,7 +111,7 @@ impl Outbox {
     /// The rows of an earlier life, in the order of their keys: the CRM may have seen any of them.
     pub fn restored(mut rows: Vec<Row>) -> Self {
         for row in &mut rows {
-            row.life.maybe_sent = true;
+            row.life.maybe_sent = row.set_aside.is_none();
         }
         Self { rows, ..Self::default() }
     }
@@ -126,6 +128,7 @@ impl Outbox {
             call: call.to_owned(),
             method: callback.method(),
             body: callback.body(),
+            shared: callback.is_shared(),
             created_at: now,
             set_aside: None,
             life: Life { stored: Stored::With(None), ..Life::default() },
@@ -198,7 +201,7 @@ impl Outbox {
     ) -> Verdict {
         let Some(row) = self.get_mut(id) else { return Verdict::Kept };
         row.life.in_flight = false;
-        let repeated = std::mem::replace(&mut row.life.maybe_sent, true);
+        let repeated = row.life.maybe_sent || row.shared;
         let answer = match result {
             Ok(answer) => answer,
             Err(_) => return self.again(id, Problem::new(Code::KonturUnreachable), None, now, rng),
@@ -229,7 +232,7 @@ impl Outbox {
                 let problem = Problem::about(Code::KonturStatus, &[&answer.status.to_string()]);
                 self.again(id, problem, retry_after(answer), now, rng)
             }
-            // The CRM has the same call already: the answer to an earlier try was lost, or another browser heard of it, too.
+            // The CRM has the same call already: the answer to an earlier try was lost, or another browser was first.
             (409, Method::RegisterCall) if repeated && Refusal::parse(body).words() == "Error" => {
                 self.delivered(id, None)
             }
@@ -247,7 +250,6 @@ impl Outbox {
     fn delivered(&mut self, id: u32, started: Option<Started>) -> Verdict {
         let Some(place) = self.rows.iter().position(|row| row.id == id) else { return Verdict::Kept };
         let row = self.rows.remove(place);
-        self.paused_for = None;
         Verdict::Delivered(
             started
                 .map(|started| Box::new(Delivered { call: row.call, communication: started.id, links: started.links })),
@@ -256,6 +258,7 @@ impl Outbox {
 
     fn again(&mut self, id: u32, problem: Problem, at_least: Option<Millis>, now: Millis, rng: &mut Rng) -> Verdict {
         if let Some(row) = self.get_mut(id) {
+            row.life.maybe_sent = true;
             row.life.failures += 1;
             let wait = BACKOFF.wait(row.life.failures, rng).max(at_least.unwrap_or_default().min(LONGEST_PAUSE));
             row.life.not_before = Some(now + wait);
@@ -273,13 +276,18 @@ impl Outbox {
         self.paused_for = Some(problem);
     }
 
+    /// What failed is tried at once: the network is back. A rest that the CRM asked for goes on.
+    pub fn hurry(&mut self) {
+        for row in &mut self.rows {
+            row.life.not_before = None;
+        }
+    }
+
     /// The queue goes on at once: the settings have changed, or a person asks for it.
     pub fn resume(&mut self) {
         self.paused_until = None;
         self.paused_for = None;
-        for row in &mut self.rows {
-            row.life.not_before = None;
-        }
+        self.hurry();
     }
 
     /// A person has the refused rows of a call sent once more; their keys.
@@ -306,8 +314,9 @@ impl Outbox {
     }
 
     /// Why nothing goes out at present, if anything is the matter with the CRM.
-    pub fn problem(&self) -> Option<&Problem> {
-        self.paused_for.as_ref().or_else(|| self.heads().find_map(|row| row.life.problem.as_ref()))
+    pub fn problem(&self, now: Millis) -> Option<&Problem> {
+        let paused = self.paused_until.is_some_and(|until| until > now);
+        self.paused_for.as_ref().filter(|_| paused).or_else(|| self.heads().find_map(|row| row.life.problem.as_ref()))
     }
 
     /// What is not delivered of a call: why it was refused, or why it waits.
@@ -348,6 +357,7 @@ impl Row {
             call: fields.text("call")?,
             method: Method::read(&fields.text("method")?)?,
             body: fields.private("body")?,
+            shared: fields.flag("shared").unwrap_or_default(),
             created_at: fields.millis("createdAt")?,
             set_aside: fields.object("setAside").and_then(Problem::read),
             life: Life::default(),

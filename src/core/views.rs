@@ -44,9 +44,12 @@ impl Seen<'_> {
         PageView { link, dials: self.dials(), calls }
     }
 
-    /// The dials, oldest first.
+    /// The dials that are live or recent, oldest first.
     pub fn dials(&self) -> Vec<DialView> {
-        self.dials.shown(self.now).map(|dial| self.dial(dial)).collect()
+        let is_live =
+            |view: &DialView| matches!(view.phase, DialPhase::Dialling | DialPhase::Ringing | DialPhase::Talking);
+        let views = self.dials.iter().map(|dial| (dial, self.dial(dial)));
+        views.filter(|(dial, view)| dial.is_recent(self.now) || is_live(view)).map(|(_, view)| view).collect()
     }
 
     /// When an ended call leaves the card.

@@ -33,6 +33,11 @@ impl Callback {
         }
     }
 
+    /// Whether other browsers send the very same.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::RegisterCall(RegisterCall { shared: true, .. }))
+    }
+
     /// The request's body, as JSON.
     pub fn body(&self) -> Private<String> {
         let body = match self {
@@ -222,6 +227,9 @@ pub struct RegisterCall {
     pub external_id: String,
     /// Which way the call went.
     pub direction: Direction,
+    /// Whether other agents' browsers send the very same, so that "already there" is no refusal. Not sent.
+    #[serde(skip)]
+    pub shared: bool,
 }
 
 /// One leg of a registered call.
@@ -371,6 +379,7 @@ mod tests {
             external_created_at: at("2022-03-17T10:18:58.998205+00:00"),
             external_id: "262...280".into(),
             direction: Direction::Inbound,
+            shared: false,
         });
         assert_eq!(
             body(&callback, "4358...68e"),

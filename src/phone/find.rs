@@ -56,6 +56,8 @@ const PHONE_WORDS: &[&str] =
 
 /// The most separators between two digits of one number: `8 (916) - 123`.
 const LONGEST_GAP: usize = 4;
+/// How many characters before a number its word is looked for.
+const WORD_NEAR: usize = 40;
 /// The longest text looked at, in bytes: what is longer is no text for people.
 const LONGEST: usize = 20_000;
 
@@ -86,6 +88,9 @@ pub fn find(text: &str, label: Option<&str>, region: Region) -> Vec<Found> {
     let mut rest = 0;
     while let Some(candidate) = Candidate::next(text, rest) {
         rest = candidate.end;
+        if !candidate.is_plausible() {
+            continue;
+        }
         let context = Context::of_text_before(text.get(..candidate.start).unwrap_or_default()).or(label);
         if let Some(number) = candidate.number(context, region) {
             found.push(Found {
@@ -141,8 +146,12 @@ impl Candidate {
         Some(run)
     }
 
+    fn is_plausible(&self) -> bool {
+        !self.touches_word && (7..=16).contains(&self.digits.len())
+    }
+
     fn number(&self, context: Context, region: Region) -> Option<PhoneNumber> {
-        if self.touches_word || context == Context::Id || !(7..=16).contains(&self.digits.len()) {
+        if context == Context::Id {
             return None;
         }
         let number = parse_possible(&self.digits, region)?;
@@ -219,6 +228,9 @@ impl Context {
 
     /// The last word before the number decides, with what stands between: `ИНН: 77…`, `Заказ № 89…`, `тел. 8…`.
     fn of_text_before(before: &str) -> Self {
+        // One word is enough; looking further back for each number would make a long text slow.
+        let near = before.char_indices().rev().nth(WORD_NEAR).map_or(0, |(place, _)| place);
+        let before = before.get(near..).unwrap_or_default();
         let tail = before.trim_end_matches(|c: char| !is_letter_or_digit(c) && !"№#".contains(c));
         if tail.ends_with(['№', '#']) {
             return Self::Id;

@@ -155,6 +155,9 @@ fn issue(transaction: &Transaction, writes: &[Write]) -> Result<(), Error> {
             Write::Document { name, json } => {
                 documents.put(&json.reveal().into(), Some(&name.key().into()))?;
             }
+            Write::ClearRows => {
+                outbox.clear()?;
+            }
             Write::PutRow { id, json } => {
                 outbox.put(&json.reveal().into(), Some(&(*id).into()))?;
             }

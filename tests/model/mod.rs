@@ -71,6 +71,10 @@ pub struct Store {
 pub struct Exchange {
     pub refuses_key: bool,
     pub unreachable: bool,
+    /// Whether a handshake is never answered.
+    pub swallows: bool,
+    /// Whether REST refuses the key, though the socket takes it.
+    pub rest_refuses: bool,
     /// Whether a click2call is answered.
     pub silent: bool,
     pub socket: Option<u32>,
@@ -230,7 +234,9 @@ impl World {
         match output {
             Output::OpenSocket { epoch, .. } => {
                 self.exchange.socket = None;
-                if self.exchange.refuses_key || self.exchange.unreachable {
+                if self.exchange.swallows {
+                    // Neither opened nor refused.
+                } else if self.exchange.refuses_key || self.exchange.unreachable {
                     self.later(Input::SocketClosed { epoch });
                 } else {
                     self.exchange.opened += 1;
@@ -290,6 +296,7 @@ impl Store {
         match write {
             Write::Document { name: DocumentName::Settings, json } => self.settings = Some(json),
             Write::Document { name: DocumentName::State, json } => self.state = Some(json),
+            Write::ClearRows => self.rows.clear(),
             Write::PutRow { id, json } => {
                 self.rows.insert(id, json);
             }
@@ -312,9 +319,9 @@ impl Exchange {
             return Err(HttpFailure::Network);
         }
         if path == "/rest/security/authorize" {
-            return if self.refuses_key { ok(403, "") } else { ok(200, "{}") };
+            return if self.refuses_key || self.rest_refuses { ok(403, "") } else { ok(200, "{}") };
         }
-        if self.refuses_key {
+        if self.refuses_key || self.rest_refuses {
             return ok(403, "");
         }
         match path.split('?').next() {
@@ -346,6 +353,7 @@ impl Crm {
         let fault = (!self.faults.is_empty()).then(|| self.faults.remove(0));
         match fault {
             Some(0) => return Err(HttpFailure::Network),
+            Some(409) => return ok(409, r#""Error""#),
             Some(status) if status > 1 && status != 200 => {
                 return ok(status, r#"{"status":"fault","message":"Fault"}"#);
             }

@@ -25,7 +25,12 @@ impl Bridge {
             }
             Ok(Frame::Success) => self.storage.dirty |= self.dials.accepted(),
             Ok(Frame::Error(words)) => {
-                self.storage.dirty |= self.dials.refused(Problem::about(Code::DialRefused, &[&words]));
+                let problem = Problem::about(Code::DialRefused, &[&words]);
+                if self.dials.refused(problem.clone()) {
+                    self.storage.dirty = true;
+                } else {
+                    self.complain(problem, now);
+                }
             }
             Ok(Frame::Unknown(event)) => self.complain(Problem::about(Code::PhonetUnknownEvent, &[&event]), now),
             Err(error) => {
@@ -63,8 +68,10 @@ impl Bridge {
 
     /// Asks which calls go on. A socket in doubt is replaced when the answer contradicts it.
     pub(super) fn ask_calls(&mut self, in_doubt: bool, now: Millis) {
-        if !self.rest.is_asking(|question| matches!(question, Question::Calls { .. })) {
-            self.rest.ask(Question::Calls { asked_at: now, in_doubt }, rest::ACTIVE_CALLS.to_owned(), false);
+        let Some(epoch) = self.link.open_epoch() else { return };
+        if !self.rest.is_asking(|question| matches!(question, Question::Calls { epoch: asked, .. } if *asked == epoch))
+        {
+            self.rest.ask(Question::Calls { asked_at: now, epoch, in_doubt }, rest::ACTIVE_CALLS.to_owned(), false);
         }
     }
 
@@ -82,7 +89,9 @@ impl Bridge {
     pub(super) fn exchange_answered(&mut self, question: Question, result: Result<String, RestError>, now: Millis) {
         match question {
             Question::Key => self.key_answered(&result, now),
-            Question::Calls { asked_at, in_doubt } => self.calls_answered(asked_at, in_doubt, result, now),
+            // What was asked of an older socket says nothing of this one.
+            Question::Calls { epoch, .. } if self.link.open_epoch() != Some(epoch) => {}
+            Question::Calls { asked_at, in_doubt, .. } => self.calls_answered(asked_at, in_doubt, result, now),
             Question::History { to, offset } => self.history_answered(to, offset, result, now),
         }
     }
@@ -106,9 +115,10 @@ impl Bridge {
     fn calls_answered(&mut self, asked_at: Millis, in_doubt: bool, result: Result<String, RestError>, now: Millis) {
         let active = match result.map(|body| rest::active_calls(&body)) {
             Ok(Some(active)) => active,
-            // It is there and answers something: the socket has the benefit of the doubt.
-            Ok(None) | Err(RestError::Status(_)) => return self.link.heard(now),
-            Err(RestError::Unreachable | RestError::KeyRefused) => {
+            // It is there and answers something: the socket has the benefit of the doubt. So has a new one.
+            Ok(None) | Err(RestError::Status(_) | RestError::KeyRefused) => return self.link.heard(now),
+            Err(RestError::Unreachable) if !in_doubt => return,
+            Err(RestError::Unreachable) => {
                 let step = self.link.replace(now);
                 return self.take_step(step, now);
             }
@@ -123,7 +133,10 @@ impl Bridge {
                 self.call_event(&event, now);
             }
         }
-        self.unsettled = (!gone.is_empty()).then_some(Unsettled { legs: gone, tries: 0, not_before: now });
+        // The patience with legs that are looked for already goes on.
+        if self.unsettled.as_ref().is_none_or(|unsettled| unsettled.legs != gone) {
+            self.unsettled = (!gone.is_empty()).then_some(Unsettled { legs: gone, tries: 0, not_before: now });
+        }
         self.link.heard(now);
         if in_doubt && contradicted {
             let step = self.link.replace(now);

@@ -89,8 +89,8 @@ struct Delivery {
 enum Question {
     /// Is the key right, and does the subscriber exist?
     Key,
-    /// Which calls go on? Asked at this moment, of a socket that may be in doubt.
-    Calls { asked_at: Millis, in_doubt: bool },
+    /// Which calls go on? Asked at this moment, while this socket was open, which may be in doubt.
+    Calls { asked_at: Millis, epoch: u32, in_doubt: bool },
     /// What became of the legs that are gone? The page of the history, and its end.
     History { to: Millis, offset: u32 },
 }
@@ -109,7 +109,10 @@ struct Storage {
     batch: u32,
     writes: Vec<Write>,
     dirty: bool,
+    /// Whether a batch was lost, and none since has held everything.
     failed: bool,
+    /// The batch under way that holds everything.
+    resaving: Option<u32>,
     resave_at: Option<Millis>,
     /// The dial that waits for the next batch.
     unsaved_dial: Option<String>,
@@ -216,7 +219,7 @@ impl Bridge {
                 let step = self.link.online(online, now);
                 self.take_step(step, now);
                 if online {
-                    self.crm.outbox.resume();
+                    self.crm.outbox.hurry();
                     self.crm.exchange_at = Millis(0);
                 }
             }
@@ -248,13 +251,17 @@ impl Bridge {
             phonet.map(|phonet| &phonet.address).filter(|address| self.forbidden.contains(address)).cloned();
         let step = self.link.configure(phonet.is_some(), forbidden, now);
         self.take_step(step, now);
+        self.ask_for_checks();
     }
 
     /// Does everything that is due, stores what has changed, shows it, and says when to be woken.
     fn drive(&mut self, now: Millis) {
         let live = self.calls.live().next().is_some();
-        let step = self.link.step(live, now, &mut self.rng);
-        self.take_step(step, now);
+        // A handshake that timed out is closed, asked about, and perhaps tried again, all at once.
+        for _ in 0..3 {
+            let step = self.link.step(live, now, &mut self.rng);
+            self.take_step(step, now);
+        }
         if self.dials.expire(now) {
             self.storage.dirty = true;
         }
@@ -322,6 +329,9 @@ impl Bridge {
         }
         if self.storage.failed {
             self.storage.resave_at = None;
+            self.storage.resaving = Some(self.storage.batch + 1);
+            self.storage.writes.clear();
+            self.storage.writes.push(Write::ClearRows);
             let rows: Vec<_> = self.crm.outbox.rows().iter().map(|row| row.id).collect();
             rows.into_iter().for_each(|id| self.store_row(id));
             let json = self.settings.to_json();
@@ -341,8 +351,14 @@ impl Bridge {
 
     /// What waited for this batch may go out now. Where the database fails, the user is told and memory carries on.
     fn persisted(&mut self, batch: u32, stored: bool, now: Millis) {
-        self.storage.failed = !stored;
-        self.storage.resave_at = (!stored).then_some(now + RESAVE);
+        if !stored {
+            self.storage.failed = true;
+            self.storage.resaving = None;
+            self.storage.resave_at = Some(now + RESAVE);
+        } else if self.storage.resaving == Some(batch) {
+            self.storage.failed = false;
+            self.storage.resaving = None;
+        }
         self.crm.outbox.stored(batch);
         let keys: Vec<_> = self.storage.dials.extract_if(.., |(with, _)| *with <= batch).map(|(_, key)| key).collect();
         for key in keys {
@@ -371,7 +387,7 @@ impl Bridge {
         let (waiting, failed) = self.crm.outbox.counts();
         StatusView {
             link: self.link.view(),
-            crm: self.crm_problem(),
+            crm: self.crm_problem(now),
             storage: self.storage.failed.then(|| Problem::new(Code::StorageFailed)),
             exchange: self
                 .complaint
@@ -380,7 +396,14 @@ impl Bridge {
                 .map(|(problem, _)| problem.clone()),
             away: self.away,
             current: self.calls.live().map(|call| seen.call(call)).collect(),
-            recent: self.calls.ended().take(RECENT).map(|call| seen.call(call)).collect(),
+            recent: self
+                .calls
+                .ended()
+                .enumerate()
+                // An older one that is not delivered yet must stay within reach.
+                .filter(|(place, call)| *place < RECENT || self.crm.outbox.of_call(&call.id).is_some())
+                .map(|(_, call)| seen.call(call))
+                .collect(),
             dials: seen.dials(),
             waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
             failed: u32::try_from(failed).unwrap_or(u32::MAX),
@@ -419,7 +442,7 @@ impl Bridge {
         let complaint = self.complaint.as_ref().map(|(_, at)| *at + COMPLAINT);
         [
             self.link.next_wake(live),
-            self.dials.next_wake(),
+            self.dials.next_wake(now),
             self.crm.outbox.next_wake(now),
             self.seen(now).next_wake(),
             self.storage.resave_at,

@@ -4,7 +4,7 @@ use super::Bridge;
 use crate::{
     Millis,
     core::{
-        check::Check,
+        check::{Check, KeyVerdict},
         io::{DocumentName, Output, Write},
         views::Seen,
     },
@@ -153,12 +153,38 @@ impl Bridge {
     }
 
     fn check_connection(&mut self, ask: u32, now: Millis) {
-        self.checks.push(Check::new(ask, &self.settings));
-        if self.settings.phonet.is_some() {
+        self.checks.push(Check::new(ask));
+        self.link.reconnect(now);
+        self.ask_for_checks();
+    }
+
+    /// Asks each service for the checks that wait; what cannot be asked is told at once.
+    pub(super) fn ask_for_checks(&mut self) {
+        if self.checks.is_empty() {
+            return;
+        }
+        let missing = |origin: &String| Problem::about(Code::PermissionMissing, &[origin]);
+        let forbidden = |origin: &String| self.forbidden.contains(origin).then(|| missing(origin));
+        let phonet = match &self.settings.phonet {
+            None => Some(Problem::new(Code::PhonetNotConfigured)),
+            Some(phonet) => forbidden(&phonet.address),
+        };
+        let kontur = match &self.settings.kontur {
+            None => Some(Problem::new(Code::KonturNotConfigured)),
+            Some(kontur) => forbidden(&kontur.address),
+        };
+        self.crm.renew = kontur.is_none();
+        for check in &mut self.checks {
+            if let Some(problem) = &phonet {
+                check.phonet(&KeyVerdict::NoAnswer(problem.clone()));
+            }
+            if kontur.is_some() {
+                check.kontur(kontur.clone());
+            }
+        }
+        if phonet.is_none() {
             self.ask_key();
         }
-        self.crm.renew = self.settings.kontur.is_some();
-        self.link.reconnect(now);
     }
 
     /// Answers the checks that have heard from everybody.
