@@ -66,7 +66,8 @@ class Dials {
     for (const [number, { dial, answered }] of this.#clicked) {
       const told = this.#told.get(number);
       const isOver = answered && (Dials.isLive(dial) || (told && Dials.isLive(told)));
-      if (keys.has(dial.key) || isOver) this.#clicked.delete(number);
+      const isMended = view.link.state === "live" && dial.problem?.code === "dialOffline";
+      if (keys.has(dial.key) || isOver || isMended) this.#clicked.delete(number);
     }
     this.#changed(
       states()

@@ -172,7 +172,9 @@ impl Browser {
             }
             BrowserKind::Firefox => {
                 self.chrome_script(
-                    "Services.prefs.setIntPref('ui.systemUsesDarkTheme', arguments[0])",
+                    // The browser's own pages go by the first, web pages by the second.
+                    "Services.prefs.setIntPref('ui.systemUsesDarkTheme', arguments[0]);
+                     Services.prefs.setIntPref('layout.css.prefers-color-scheme.content-override', 1 - arguments[0]);",
                     json!([u8::from(dark)]),
                 )
                 .await?;
