@@ -180,6 +180,8 @@ fn offline_says_so_at_once_and_queues_no_surprise_call() {
     world.run_for(Millis::mins(2));
     assert_eq!(world.dialled.len(), 0);
     assert_eq!(world.dial("k2", "not a number").problem.unwrap().code, Code::DialNotANumber);
+    let mut unconfigured = World::new(8, trubka::settings::Settings::default());
+    assert_eq!(unconfigured.dial("k1", "+79161234567").problem.unwrap().code, Code::PhonetNotConfigured);
 }
 
 /// The group's own stay rings at the same time as the agent's leg of it.

@@ -111,8 +111,10 @@ impl Bridge {
         if self.is_talking_to(&number) {
             return refused(number, Code::DialAlreadyLive);
         }
-        if self.link.view().state != LinkState::Live {
-            return refused(number, Code::DialOffline);
+        match self.link.view().state {
+            LinkState::Live => {}
+            LinkState::Off => return refused(number, Code::PhonetNotConfigured),
+            _ => return refused(number, Code::DialOffline),
         }
         if self.dials.in_flight().is_some() {
             return refused(number, Code::DialBusy);
