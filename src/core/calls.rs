@@ -12,9 +12,7 @@ use crate::{
     json::Fields,
     kontur::{
         digits,
-        telephony::{
-            CallEvent as LegEvent, CallFinished, CallStarted, Callback, EventType, Item, Links, Party, RegisterCall,
-        },
+        telephony::{CallBoundary, CallEvent as LegEvent, Callback, EventType, Item, Links, Party, RegisterCall},
     },
     phone,
     phonet::{CallEvent, Contact, EntityKind, EventKind, LegDirection},
@@ -106,7 +104,7 @@ impl Calls {
         let mut call = self.take(&id).unwrap_or_else(|| {
             let call = Call::open(id.clone(), event, settings, now);
             if call.told {
-                tell.push(call.started());
+                tell.push(Callback::CallStarted(call.boundary(call.started_at)));
             }
             call
         });
@@ -347,7 +345,7 @@ impl Call {
         let is_worth_it = is_first_end || self.legs.iter().any(is_new);
         if let Some(items) = items.filter(|_| self.told && is_worth_it) {
             self.registered = items.iter().map(|item| item.id.clone()).collect();
-            tell.extend(is_first_end.then(|| self.finished(ended_at)));
+            tell.extend(is_first_end.then(|| Callback::CallFinished(self.boundary(ended_at))));
             tell.push(self.register(items, !answered_here && self.entity.is_some()));
         }
         true
@@ -392,24 +390,14 @@ impl Call {
         }
     }
 
-    fn started(&self) -> Callback {
-        Callback::CallStarted(CallStarted {
-            timestamp: self.started_at,
-            external_id: self.id.clone(),
-            external_vats_phone: self.line.as_ref().and_then(digits),
-            client_phone: self.client.number.as_ref().and_then(digits),
-            direction: self.direction,
-        })
-    }
-
-    fn finished(&self, at: Millis) -> Callback {
-        Callback::CallFinished(CallFinished {
+    fn boundary(&self, at: Millis) -> CallBoundary {
+        CallBoundary {
             timestamp: at,
             external_id: self.id.clone(),
             external_vats_phone: self.line.as_ref().and_then(digits),
             client_phone: self.client.number.as_ref().and_then(digits),
             direction: self.direction,
-        })
+        }
     }
 
     fn register(&self, items: Vec<Item>, shared: bool) -> Callback {

@@ -13,11 +13,11 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Callback {
     /// A call begins.
-    CallStarted(CallStarted),
+    CallStarted(CallBoundary),
     /// Something happens to a leg.
     CallEvent(CallEvent),
     /// A call is over.
-    CallFinished(CallFinished),
+    CallFinished(CallBoundary),
     /// A call for the history, answered or missed.
     RegisterCall(RegisterCall),
 }
@@ -95,11 +95,11 @@ impl Method {
     }
 }
 
-/// «Сообщение о начале звонка».
+/// «Сообщение о начале звонка» and «Сообщение о завершении звонка»: the two say the same of a call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CallStarted {
-    /// When the call began to ring.
+pub struct CallBoundary {
+    /// When the call began to ring, or ended.
     #[serde(serialize_with = "rfc3339")]
     pub timestamp: Millis,
     /// The whole call.
@@ -187,25 +187,6 @@ impl Party {
             _ => None,
         }
     }
-}
-
-/// «Сообщение о завершении звонка».
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CallFinished {
-    /// When the call ended.
-    #[serde(serialize_with = "rfc3339")]
-    pub timestamp: Millis,
-    /// The whole call.
-    pub external_id: String,
-    /// The company's line, digits only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub external_vats_phone: Option<Private<String>>,
-    /// The client's number, digits only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_phone: Option<Private<String>>,
-    /// Which way the call went.
-    pub direction: Direction,
 }
 
 /// «Регистрация завершенных звонков».
@@ -305,7 +286,7 @@ mod tests {
 
     #[test]
     fn call_started_is_as_documented() {
-        let callback = Callback::CallStarted(CallStarted {
+        let callback = Callback::CallStarted(CallBoundary {
             timestamp: at("2022-03-22T10:38:35.6152798+00:00"),
             external_id: "333...434".into(),
             external_vats_phone: Some("79229929292".into()),
@@ -348,7 +329,7 @@ mod tests {
 
     #[test]
     fn call_finished_is_as_documented() {
-        let callback = Callback::CallFinished(CallFinished {
+        let callback = Callback::CallFinished(CallBoundary {
             timestamp: at("2022-03-22T10:41:19.8948611+00:00"),
             external_id: "335...952".into(),
             external_vats_phone: None,
