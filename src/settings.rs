@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     phone::Region,
+    phonet::rest::User,
     private::Private,
     problem::{Code, Problem},
 };
@@ -26,6 +27,8 @@ pub struct Settings {
     /// The country of numbers that name none.
     pub region: DefaultRegion,
     advanced: Advanced,
+    /// The subscriber's internal number as the exchange told it, where the settings name an e-mail address. Not stored.
+    told_ext: Option<String>,
 }
 
 /// The country of numbers that name none; Russia unless set.
@@ -211,11 +214,24 @@ impl Settings {
         phonet.chain(kontur).chain(secret)
     }
 
-    /// The agent's own internal number, where it is known: the subscriber, or the directory's line of the agent's own user.
+    /// Takes the internal number behind the subscriber's e-mail address from the exchange's list of users.
+    pub fn learn_own_ext(&mut self, users: &[User]) {
+        let Some(phonet) = &self.phonet else { return };
+        let own = users
+            .iter()
+            .find(|user| user.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(&phonet.subscriber)));
+        self.told_ext = own.and_then(|user| user.ext.clone());
+    }
+
+    /// The agent's own internal number, where it is known: the subscriber, what the exchange told of an e-mail address, or the
+    /// directory's line of the agent's own user.
     pub fn own_ext(&self) -> Option<&str> {
         let subscriber = &self.phonet.as_ref()?.subscriber;
         if !subscriber.contains('@') {
             return Some(subscriber);
+        }
+        if let Some(ext) = &self.told_ext {
+            return Some(ext);
         }
         let own = self.kontur.as_ref()?.user_id.as_deref()?;
         self.directory.iter().find(|person| person.user_id.as_deref() == Some(own)).map(|person| person.ext.as_str())
@@ -292,7 +308,7 @@ impl Settings {
         let region = root.optional("region", |text| text.parse::<Region>().is_ok());
         let region = region.and_then(|region| region.parse().ok()).map_or_else(DefaultRegion::default, DefaultRegion);
         root.close();
-        Some(Self { phonet, kontur, directory, region, advanced })
+        Some(Self { phonet, kontur, directory, region, advanced, told_ext: None })
     }
 }
 

@@ -698,3 +698,22 @@ fn a_domain_that_swallows_everything_is_named() {
     world.run_for(Millis::mins(3));
     assert_eq!(world.view.link.problem.as_ref().unwrap().code, Code::PhonetUnreachable);
 }
+
+#[test]
+fn an_email_address_as_subscriber_is_resolved_by_the_exchange() {
+    let document = json!({
+        "version": 1,
+        "phonet": { "domain": "demo.phonet.com.ua", "apiKey": "phonet-key", "subscriber": "Anna@example.com" },
+        "kontur": { "workspace": "ws", "apiKey": "kontur-key", "userId": ANNA },
+        "directory": [{ "ext": "002", "userId": BORIS }]
+    });
+    let settings = trubka::settings::Settings::default().replaced_by(&document.to_string()).unwrap();
+    let mut world = World::new(44, settings);
+    world.run_for(Millis::secs(5));
+    world.frame(&internal("call.dial", "002", "001", &json!({})));
+    world.run_for(Millis::secs(3));
+    assert_eq!(told(&world), Vec::<String>::new(), "the caller's browser tells it, this is the callee's");
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.run_for(Millis::secs(3));
+    assert_eq!(world.crm.calls["u1"].events[0]["to"]["userId"], ANNA);
+}

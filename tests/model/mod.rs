@@ -325,7 +325,7 @@ impl Exchange {
             return ok(403, "");
         }
         match path.split('?').next() {
-            Some("/rest/users") => ok(200, r#"[{"ext":"001"},{"ext":"002"}]"#),
+            Some("/rest/users") => ok(200, r#"[{"ext":"001","email":"anna@example.com"},{"ext":"002"}]"#),
             Some("/rest/calls/active/v3") => ok(200, Value::Array(self.active.clone()).to_string()),
             Some("/rest/calls/company.api") => ok(200, Value::Array(self.history.clone()).to_string()),
             _ => ok(404, ""),

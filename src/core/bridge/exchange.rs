@@ -66,6 +66,13 @@ impl Bridge {
         }
     }
 
+    /// Asks who the subscriber is, where the settings name an e-mail address and nothing else tells.
+    pub(super) fn ask_own_ext(&mut self) {
+        if self.settings.phonet.is_some() && self.settings.own_ext().is_none() {
+            self.rest.ask(Question::OwnExt, rest::USERS.to_owned(), false);
+        }
+    }
+
     /// Asks which calls go on. A socket in doubt is replaced when the answer contradicts it.
     pub(super) fn ask_calls(&mut self, in_doubt: bool, now: Millis) {
         let Some(epoch) = self.link.open_epoch() else { return };
@@ -89,6 +96,10 @@ impl Bridge {
     pub(super) fn exchange_answered(&mut self, question: Question, result: Result<String, RestError>, now: Millis) {
         match question {
             Question::Key => self.key_answered(&result, now),
+            Question::OwnExt => {
+                let users = result.ok().and_then(|body| rest::users(&body)).unwrap_or_default();
+                self.settings.learn_own_ext(&users);
+            }
             // What was asked of an older socket says nothing of this one.
             Question::Calls { epoch, .. } if self.link.open_epoch() != Some(epoch) => {}
             Question::Calls { asked_at, in_doubt, .. } => self.calls_answered(asked_at, in_doubt, result, now),

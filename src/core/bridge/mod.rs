@@ -89,6 +89,8 @@ struct Delivery {
 enum Question {
     /// Is the key right, and does the subscriber exist?
     Key,
+    /// Which internal number is behind the subscriber's e-mail address?
+    OwnExt,
     /// Which calls go on? Asked at this moment, while this socket was open, which may be in doubt.
     Calls { asked_at: Millis, epoch: u32, in_doubt: bool },
     /// What became of the legs that are gone? The page of the history, and its end.
@@ -198,6 +200,7 @@ impl Bridge {
             }
             Input::SocketOpened { epoch } => {
                 let step = self.link.opened(epoch, now);
+                self.ask_own_ext();
                 self.take_step(step, now);
             }
             Input::SocketFrame { epoch, text } => {
