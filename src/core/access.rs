@@ -132,3 +132,62 @@ impl Access {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kontur(secret: Option<&str>) -> Kontur {
+        Kontur {
+            workspace: "ws".into(),
+            api_key: "key".into(),
+            secret: secret.map(Private::from),
+            user_id: None,
+            cards: crate::settings::Cards::default(),
+            address: "https://crm.kontur.ru".into(),
+        }
+    }
+
+    fn answer(status: u16, body: &str) -> Result<HttpAnswer, HttpFailure> {
+        Ok(HttpAnswer { status, retry_after: None, body: body.into() })
+    }
+
+    #[test]
+    fn a_private_and_a_public_integration_authorize_each_in_its_way() {
+        let request = Access::default().exchange(1, &kontur(None));
+        assert_eq!(request.url, "https://crm.kontur.ru/api/v1/authorization/authorize-private-integration");
+        assert_eq!(request.headers, [("X-XCOM-Integration-ApiKey", "key".into())]);
+        let request = Access::default().exchange(1, &kontur(Some("name=value")));
+        assert_eq!(request.url, "https://crm.kontur.ru/api/v1/authorization/authorize-integration");
+        assert_eq!(request.headers.last(), Some(&("X-XCOM-Integration-Secret", "name=value".into())));
+    }
+
+    #[test]
+    fn a_key_is_good_for_its_settings_and_until_shortly_before_its_end() {
+        let mut access = Access::default();
+        let settings = kontur(None);
+        access.exchange(7, &settings);
+        let body = r#"{"workspace":{"id":"1","name":"ws"},"accessKey":"access"}"#;
+        assert_eq!(access.exchanged(6, &answer(200, body), &settings, Millis(0)), None, "another exchange's answer");
+        assert_eq!(access.exchanged(7, &answer(200, body), &settings, Millis(0)), Some(Ok(())));
+        assert!(access.key(&settings, Millis::mins(17)).is_some());
+        assert!(access.key(&settings, Millis::mins(18)).is_none());
+        assert!(access.key(&settings, Millis(-1)).is_none(), "a clock that was set back proves nothing");
+        assert!(access.key(&kontur(Some("name=value")), Millis::mins(1)).is_none());
+    }
+
+    #[test]
+    fn each_answer_says_whether_it_is_worth_to_try_again() {
+        let read = |status, body| {
+            let mut access = Access::default();
+            access.exchange(1, &kontur(None));
+            access.exchanged(1, &answer(status, body), &kontur(None), Millis(0)).unwrap().unwrap_err()
+        };
+        let refused = |code| AccessError::Refused(Problem::new(code));
+        assert_eq!(read(401, r#""Unauthorized""#), refused(Code::KonturKeyRefused));
+        assert_eq!(read(409, r#"{"status":"notInstalled","message":"m"}"#), refused(Code::KonturNotInstalled));
+        assert!(matches!(read(200, r#"{"workspace":{"name":"other"},"accessKey":"k"}"#), AccessError::Refused(_)));
+        assert_eq!(read(200, "<html>"), AccessError::Later(Problem::new(Code::KonturUnexpectedAnswer)));
+        assert!(matches!(read(500, ""), AccessError::Later(_)));
+    }
+}
