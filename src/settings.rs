@@ -284,7 +284,9 @@ impl Settings {
         let kontur = root.section("kontur", |section| {
             let workspace = section.required("workspace", |text| !text.trim().is_empty());
             let api_key = section.required("apiKey", is_secret);
-            let secret = section.optional("secret", |text| is_secret(text) && text.contains('='));
+            // An empty one removes the one that is set.
+            let secret = section.optional("secret", |text| text.is_empty() || (is_secret(text) && text.contains('=')));
+            let secret = secret.filter(|secret| !secret.is_empty());
             let user_id = section.optional("userId", is_guid);
             let cards = section.section("cards", |cards| {
                 let mut card = |key| cards.optional(key, is_card_template).filter(|template| !template.is_empty());

@@ -141,6 +141,8 @@ fn secrets_are_kept_and_never_shown() {
     let problems = settings.replaced_by(&moved).unwrap_err();
     let paths: Vec<_> = problems.iter().map(|problem| (problem.code, problem.args[0].as_str())).collect();
     assert_eq!(paths, [(Code::SettingsMissing, "phonet.apiKey"), (Code::SettingsMissing, "kontur.apiKey")]);
+    let without = settings.replaced_by(&shown.replace("\"workspace\"", "\"secret\":\"\",\"workspace\"")).unwrap();
+    assert_eq!(without.secrets(), ["phonet.apiKey", "kontur.apiKey"]);
     let stored = Settings::load(Some(again.to_json().reveal()));
     assert_eq!(stored.kontur, again.kontur);
     assert_eq!(stored.phonet.unwrap().address, "http://127.0.0.1:8480");

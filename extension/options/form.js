@@ -6,6 +6,7 @@ import { t } from "../common/i18n.js";
 /** @typedef {HTMLInputElement | HTMLSelectElement} Field */
 
 const form = byId("settings", HTMLFormElement);
+const secretRemove = byId("kontur-secret-remove", HTMLInputElement);
 const rows = byId("directory-rows");
 const rowTemplate = byId("directory-row", HTMLTemplateElement);
 
@@ -36,6 +37,8 @@ export function collect() {
     const last = keys.pop() ?? "";
     keys.reduce((place, key) => (place[key] ??= {}), settings)[last] = value;
   }
+  // Left out it would stay; an empty one removes it.
+  if (secretRemove.checked && settings.kontur) settings.kontur.secret ??= "";
   const directory = [...rows.children].map((row) =>
     Object.fromEntries(cells(row).flatMap(({ dataset, value }) => (value.trim() === "" ? [] : [[dataset.key, value.trim()]]))),
   );
@@ -49,6 +52,8 @@ export function collect() {
  * @param {string[]} secrets the paths of the secrets that are set, though the document leaves them out
  */
 export function fill(settings, secrets) {
+  secretRemove.checked = false;
+  byId("kontur-secret-removal").hidden = !secrets.includes("kontur.secret");
   for (const field of namedFields()) {
     if (field instanceof HTMLInputElement && field.type === "password") {
       field.value = "";
