@@ -16,7 +16,7 @@ use thirtyfour::{
     prelude::By,
 };
 
-use crate::{driver::Driver, root};
+use crate::{driver::Driver, root, wait::until};
 
 /// Firefox's id of the extension, from the manifest.
 const GECKO_ID: &str = "trubka@trubka.example";
@@ -178,7 +178,13 @@ impl Browser {
                     json!([u8::from(dark)]),
                 )
                 .await?;
-                Ok(self.web.set_window_rect(0, 0, width, height).await?)
+                self.web.set_window_rect(0, 0, width, height).await?;
+                // The page hears of it a moment later.
+                until("the page to be light or dark", async || {
+                    let is_dark = "return matchMedia('(prefers-color-scheme: dark)').matches";
+                    Ok((self.script::<bool>(is_dark, Vec::new()).await? == dark).then_some(()))
+                })
+                .await
             }
         }
     }
