@@ -275,6 +275,13 @@ pub enum DialPhase {
     Unknown,
 }
 
+impl DialPhase {
+    /// Whether the dial or its call still goes on.
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Dialling | Self::Ringing | Self::Talking)
+    }
+}
+
 /// One call for the card and the popup.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -217,9 +217,7 @@ impl Settings {
     /// Takes the internal number behind the subscriber's e-mail address from the exchange's list of users.
     pub fn learn_own_ext(&mut self, users: &[User]) {
         let Some(phonet) = &self.phonet else { return };
-        let own = users
-            .iter()
-            .find(|user| user.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(&phonet.subscriber)));
+        let own = users.iter().find(|user| user.is(&phonet.subscriber));
         self.told_ext = own.and_then(|user| user.ext.clone());
     }
 

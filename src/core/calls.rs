@@ -101,14 +101,17 @@ impl Calls {
             return (id, Vec::new());
         }
         let mut tell = Vec::new();
-        let mut call = self.take(&id).unwrap_or_else(|| {
+        let known = self.take(&id).map(|mut call| {
+            call.learn(event, settings);
+            call
+        });
+        let mut call = known.unwrap_or_else(|| {
             let call = Call::open(id.clone(), event, settings, now);
             if call.told {
                 tell.push(Callback::CallStarted(call.boundary(call.started_at)));
             }
             call
         });
-        call.learn(event, settings);
         call.step(event, settings, now, &mut tell);
         if call.settle(now, &mut tell) {
             self.ended.push_front(call);
@@ -234,7 +237,7 @@ impl Call {
             LegDirection::Outgoing => Direction::Outbound,
             LegDirection::Internal => Direction::Internal,
         };
-        Self {
+        let mut call = Self {
             id,
             direction,
             client: Contact::default(),
@@ -252,18 +255,14 @@ impl Call {
             ended_at: None,
             communication: None,
             links: Links::default(),
-        }
-        .with(event, settings)
-    }
-
-    fn with(mut self, event: &CallEvent, settings: &Settings) -> Self {
-        self.learn(event, settings);
+        };
+        call.learn(event, settings);
         if event.direction == LegDirection::Internal {
             let own = settings.own_ext();
             let sides = [&event.leg2, &event.leg].map(|side| side.as_ref().and_then(|side| side.ext.clone()));
-            self.colleague = sides.into_iter().flatten().find(|ext| Some(ext.as_str()) != own);
+            call.colleague = sides.into_iter().flatten().find(|ext| Some(ext.as_str()) != own);
         }
-        self
+        call
     }
 
     /// Keeps what an event says of the client, where it was not known.

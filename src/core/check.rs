@@ -88,17 +88,10 @@ impl KeyVerdict {
             }
             Ok(body) => match rest::users(body) {
                 None => Self::NoAnswer(Problem::about(Code::PhonetUnexpectedAnswer, &[&phonet.domain])),
-                Some(users) => {
-                    let known = users.iter().any(|user| {
-                        let is_email = |email: &str| email.eq_ignore_ascii_case(&phonet.subscriber);
-                        user.ext.as_deref() == Some(&phonet.subscriber) || user.email.as_deref().is_some_and(is_email)
-                    });
-                    if known {
-                        Self::Right
-                    } else {
-                        let args = [phonet.subscriber.as_str(), &phonet.domain];
-                        Self::WrongSubscriber(Problem::about(Code::PhonetSubscriberRefused, &args))
-                    }
+                Some(users) if users.iter().any(|user| user.is(&phonet.subscriber)) => Self::Right,
+                Some(_) => {
+                    let args = [phonet.subscriber.as_str(), &phonet.domain];
+                    Self::WrongSubscriber(Problem::about(Code::PhonetSubscriberRefused, &args))
                 }
             },
         }

@@ -85,17 +85,17 @@ impl Link {
     }
 
     /// Starts anew with what is configured and permitted. Closes what was open.
-    pub fn configure(&mut self, wanted: bool, forbidden: Option<String>, now: Millis) -> Option<Step> {
+    pub fn configure(&mut self, wanted: bool, forbidden: Option<Problem>, now: Millis) -> Option<Step> {
         let close = matches!(self.state, State::Open { .. } | State::Opening { .. }).then_some(Step::Close(self.epoch));
         self.failures = 0;
         self.unopened = 0;
         self.was_live = false;
-        self.problem = forbidden.as_ref().map(|origin| Problem::about(Code::PermissionMissing, &[origin]));
-        self.state = match (wanted, forbidden) {
+        self.state = match (wanted, &forbidden) {
             (false, _) => State::Off,
             (true, Some(_)) => State::Forbidden,
             (true, None) => State::Waiting { until: now },
         };
+        self.problem = forbidden;
         self.since = wanted.then_some(now);
         close
     }

@@ -46,10 +46,8 @@ impl Seen<'_> {
 
     /// The dials that are live or recent, oldest first.
     pub fn dials(&self) -> Vec<DialView> {
-        let is_live =
-            |view: &DialView| matches!(view.phase, DialPhase::Dialling | DialPhase::Ringing | DialPhase::Talking);
         let views = self.dials.iter().map(|dial| (dial, self.dial(dial)));
-        views.filter(|(dial, view)| dial.is_recent(self.now) || is_live(view)).map(|(_, view)| view).collect()
+        views.filter(|(dial, view)| dial.is_recent(self.now) || view.phase.is_live()).map(|(_, view)| view).collect()
     }
 
     /// When an ended call leaves the card.

@@ -4,7 +4,8 @@
 
 use rlibphonenumber::{PhoneNumber, enums::Region};
 
-use super::{E164, parse_possible};
+use super::{E164, for_people, parse_possible};
+use crate::private::Private;
 
 /// Words that name a field or stand before a number and say that it is no phone.
 const ID_WORDS: &[&str] = &[
@@ -70,6 +71,8 @@ pub struct Found {
     pub end: u32,
     /// The number.
     pub number: E164,
+    /// The number for people.
+    pub display: Private<String>,
     /// The extension behind it, digits only.
     pub ext: Option<String>,
 }
@@ -97,6 +100,7 @@ pub fn find(text: &str, label: Option<&str>, region: Region) -> Vec<Found> {
                 start: offsets.at(candidate.start),
                 end: offsets.at(candidate.end),
                 number: E164::of(&number),
+                display: for_people(&number),
                 ext: extension_after(text.get(candidate.end..).unwrap_or_default()),
             });
         }
@@ -202,7 +206,7 @@ pub fn find_link(href: &str, region: Region) -> Option<Found> {
     let ext = parameters.split(';').find_map(|parameter| parameter.strip_prefix("ext=")).map(str::to_owned);
     let number = parse_possible(number, region)?;
     let end = u32::try_from(href.encode_utf16().count()).ok()?;
-    Some(Found { start: 0, end, number: E164::of(&number), ext })
+    Some(Found { start: 0, end, number: E164::of(&number), display: for_people(&number), ext })
 }
 
 /// What the words around a number say of it.

@@ -33,11 +33,12 @@ impl E164 {
     /// The number for people: `+7 916 123-45-67`.
     pub fn display(&self) -> Private<String> {
         let number = PHONE_NUMBER_UTIL.parse(self.0.reveal(), None::<Region>).ok();
-        number.map_or_else(
-            || self.0.clone(),
-            |number| Private::new(number.format_as(PhoneNumberFormat::International).into_owned()),
-        )
+        number.map_or_else(|| self.0.clone(), |number| for_people(&number))
     }
+}
+
+fn for_people(number: &PhoneNumber) -> Private<String> {
+    Private::new(number.format_as(PhoneNumberFormat::International).into_owned())
 }
 
 /// The number as somebody wrote it, with or without its country's code; `None` where its length is that of no number.

@@ -46,6 +46,14 @@ pub struct User {
     pub email: Option<String>,
 }
 
+impl User {
+    /// Whether this is whom the settings name as the subscriber, by internal number or by e-mail address.
+    pub fn is(&self, subscriber: &str) -> bool {
+        let is_email = |email: &String| email.eq_ignore_ascii_case(subscriber);
+        self.ext.as_deref() == Some(subscriber) || self.email.as_ref().is_some_and(is_email)
+    }
+}
+
 /// Reads the answer of [`USERS`]; `None` when it is no list.
 pub fn users(body: &str) -> Option<Vec<User>> {
     let rows = json::parse(body)?;

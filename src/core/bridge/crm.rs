@@ -110,9 +110,7 @@ impl Bridge {
     /// What keeps the CRM from being told, if anything does.
     pub(super) fn crm_problem(&self, now: Millis) -> Option<Problem> {
         let Some(kontur) = &self.settings.kontur else { return Some(Problem::new(Code::KonturNotConfigured)) };
-        if self.forbidden.contains(&kontur.address) {
-            return Some(Problem::about(Code::PermissionMissing, &[&kontur.address]));
-        }
-        self.crm.problem.as_ref().or_else(|| self.crm.outbox.problem(now)).cloned()
+        let why = || self.crm.problem.as_ref().or_else(|| self.crm.outbox.problem(now)).cloned();
+        self.missing_permission(&kontur.address).or_else(why)
     }
 }

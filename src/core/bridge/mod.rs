@@ -250,11 +250,15 @@ impl Bridge {
         self.crm.problem = None;
         self.crm.outbox.resume();
         let phonet = self.settings.phonet.as_ref();
-        let forbidden =
-            phonet.map(|phonet| &phonet.address).filter(|address| self.forbidden.contains(address)).cloned();
+        let forbidden = phonet.and_then(|phonet| self.missing_permission(&phonet.address));
         let step = self.link.configure(phonet.is_some(), forbidden, now);
         self.take_step(step, now);
         self.ask_for_checks();
+    }
+
+    /// What to tell the user where the browser does not let us reach an origin.
+    fn missing_permission(&self, origin: &String) -> Option<Problem> {
+        self.forbidden.contains(origin).then(|| Problem::about(Code::PermissionMissing, &[origin]))
     }
 
     /// Does everything that is due, stores what has changed, shows it, and says when to be woken.

@@ -70,12 +70,12 @@ impl Bridge {
 
     fn find_numbers(&self, batch: u32, items: Vec<TextItem>) -> Message {
         let region = self.settings.region.0;
-        let found = |found: &Found| FoundNumber {
+        let found = |found: Found| FoundNumber {
             start: found.start,
             end: found.end,
             e164: found.number.as_private().clone(),
-            display: found.number.display(),
-            ext: found.ext.clone(),
+            display: found.display,
+            ext: found.ext,
         };
         let items = items.into_iter().take(LARGEST_BATCH).filter_map(|item| {
             let text = item.text.reveal();
@@ -83,7 +83,7 @@ impl Bridge {
                 Some(link) => vec![link],
                 None => phone::find(text, item.label.as_deref(), region),
             };
-            (!numbers.is_empty()).then(|| FoundItem { id: item.id, matches: numbers.iter().map(found).collect() })
+            (!numbers.is_empty()).then(|| FoundItem { id: item.id, matches: numbers.into_iter().map(found).collect() })
         });
         Message::Numbers { batch, items: items.collect() }
     }
@@ -128,10 +128,7 @@ impl Bridge {
     /// The dial of this number that is still going on.
     fn live_dial(&self, number: &Private<String>, now: Millis) -> Option<DialView> {
         let seen = self.seen(now);
-        seen.dials().into_iter().rev().find(|dial| {
-            dial.number == *number
-                && matches!(dial.phase, DialPhase::Dialling | DialPhase::Ringing | DialPhase::Talking)
-        })
+        seen.dials().into_iter().rev().find(|dial| dial.number == *number && dial.phase.is_live())
     }
 
     fn is_talking_to(&self, number: &Private<String>) -> bool {
@@ -165,15 +162,13 @@ impl Bridge {
         if self.checks.is_empty() {
             return;
         }
-        let missing = |origin: &String| Problem::about(Code::PermissionMissing, &[origin]);
-        let forbidden = |origin: &String| self.forbidden.contains(origin).then(|| missing(origin));
         let phonet = match &self.settings.phonet {
             None => Some(Problem::new(Code::PhonetNotConfigured)),
-            Some(phonet) => forbidden(&phonet.address),
+            Some(phonet) => self.missing_permission(&phonet.address),
         };
         let kontur = match &self.settings.kontur {
             None => Some(Problem::new(Code::KonturNotConfigured)),
-            Some(kontur) => forbidden(&kontur.address),
+            Some(kontur) => self.missing_permission(&kontur.address),
         };
         self.crm.renew = kontur.is_none();
         for check in &mut self.checks {
