@@ -28,6 +28,7 @@ main() {
         run) run "$@" ;;
         test) run_tests ;;
         bench) bench ;;
+        soak) soak "$@" ;;
         package) package ;;
         help | -h | --help) help ;;
         *)
@@ -46,6 +47,7 @@ Usage: ./build.sh [WORD]
                     (--browser firefox for Firefox)
   test              everything that can be checked: formatting, lints, types, tests natively and in both browsers
   bench             the benchmarks
+  soak MINUTES      lets calls come for so long and says whether memory and database stay flat (--browser firefox)
   package           dist/*.zip for the stores
   setup             install what the other words need; each of them also does it by itself
   help              this text
@@ -241,6 +243,15 @@ bench() {
     need_rust
     say "Compiling and running the benchmarks…"
     cargo bench --quiet --package trubka-bench
+}
+
+soak() {
+    [[ "${1:-}" =~ ^[1-9][0-9]*$ ]] || die "say for how many minutes: ./build.sh soak 60"
+    local minutes="$1"
+    shift
+    build
+    need_browsers
+    cargo run --quiet --package trubka-e2e --bin soak -- --minutes "$minutes" "$@"
 }
 
 package() {

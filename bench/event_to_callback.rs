@@ -145,5 +145,5 @@ fn answer(request: &HttpRequest) -> HttpAnswer {
         Some("v3") => json!([]),
         _ => json!({}),
     };
-    HttpAnswer { status: 200, retry_after: None, body: Private::new(body.to_string()) }
+    HttpAnswer { status: 200, retry_after: None, date: None, body: Private::new(body.to_string()), file: None }
 }

@@ -10,13 +10,16 @@ export type Request =
   | { kind: "hello"; version: string }
   | { kind: "findNumbers"; batch: number; items: TextItem[] }
   | { kind: "dial"; key: string; number: string }
+  | { kind: "hangUp"; call: string }
   | { kind: "getStatus" }
   | { kind: "reconnect" }
   | { kind: "retryDelivery"; call: string }
+  | { kind: "retryAll" }
   | { kind: "discardDelivery"; call: string }
   | { kind: "getSettings" }
   | { kind: "saveSettings"; document: string }
-  | { kind: "checkConnection" };
+  | { kind: "checkConnection" }
+  | { kind: "exportLog" };
 
 export interface TextItem {
   id: number;
@@ -29,10 +32,12 @@ export type Message =
   | { kind: "reload"; problem: Problem }
   | { kind: "numbers"; batch: number; items: FoundItem[] }
   | { kind: "dial"; dial: DialView }
+  | { kind: "hungUp"; call: string; problem?: Problem }
   | StatusMessage
   | { kind: "settings"; document: string; secrets: string[] }
   | { kind: "invalid"; problems: Problem[] }
   | { kind: "checks"; items: CheckItem[] }
+  | { kind: "log"; text: string }
   | { kind: "refused"; problem: Problem };
 
 export type ViewMessage = { kind: "view" } & PageView;
@@ -73,6 +78,7 @@ export interface DialView {
   key: string;
   number: string;
   phase: DialPhase;
+  call?: string;
   problem?: Problem;
 }
 
@@ -89,7 +95,9 @@ export interface CallView {
   answeredAt?: number;
   endedAt?: number;
   links: CardLink[];
+  canHangUp: boolean;
   delivery: DeliveryView;
+  recording: DeliveryView;
 }
 
 export type Direction = "inbound" | "outbound" | "internal";
@@ -166,6 +174,9 @@ export type ProblemCode =
   | "dialAlreadyLive"
   | "dialRefused"
   | "dialUnknown"
+  | "hangUpOver"
+  | "recordingTooLarge"
+  | "recordingElsewhere"
   | "konturUnreachable"
   | "konturKeyRefused"
   | "konturNotInstalled"

@@ -11,6 +11,7 @@ pub mod problem;
 pub mod protocol;
 pub mod settings;
 pub mod timestamp;
+pub mod url;
 
 #[cfg(target_arch = "wasm32")]
 pub mod shell;

@@ -45,6 +45,11 @@ macro_rules! codes {
         impl Code {
             /// Every code, so that a test can hold the message files against them.
             pub const ALL: &[(Code, &str)] = &[$((Code::$name, $text),)*];
+
+            /// Its name on the wire.
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$name => $text,)* }
+            }
         }
     };
 }
@@ -103,6 +108,15 @@ codes! {
     DialRefused = "dialRefused",
     /// The exchange accepted, and then no call appeared; it is not repeated by itself.
     DialUnknown = "dialUnknown",
+
+    /// The call to be hung up is over already.
+    HangUpOver = "hangUpOver",
+
+    // Recordings.
+    /// The recording is larger than the CRM takes.
+    RecordingTooLarge = "recordingTooLarge",
+    /// The exchange keeps the recording elsewhere, where it is not fetched from.
+    RecordingElsewhere = "recordingElsewhere",
 
     // The CRM.
     /// The CRM does not answer.

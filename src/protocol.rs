@@ -47,16 +47,23 @@ pub enum Request {
         /// The number in E.164, with `+`.
         number: Private<String>,
     },
+    /// Hang up the agent's own leg of a live call. Answered by [`Message::HungUp`].
+    HangUp {
+        /// The call's `externalId`.
+        call: String,
+    },
     /// Everything the popup shows. Answered by [`Message::Status`].
     GetStatus,
     /// Try the connection to the exchange now instead of waiting. Answered by [`Message::Status`].
     Reconnect,
-    /// Send what the CRM refused for this call once more. Answered by [`Message::Status`].
+    /// Send what the CRM refused for this call once more, its recording too. Answered by [`Message::Status`].
     RetryDelivery {
         /// The call's `externalId`.
         call: String,
     },
-    /// Give up what the CRM refused for this call. Answered by [`Message::Status`].
+    /// Send all that waits or was refused, of every call. Answered by [`Message::Status`].
+    RetryAll,
+    /// Give up what the CRM refused for this call, its recording too. Answered by [`Message::Status`].
     DiscardDelivery {
         /// The call's `externalId`.
         call: String,
@@ -70,6 +77,8 @@ pub enum Request {
     },
     /// Try each service with the saved settings. Answered by [`Message::Checks`].
     CheckConnection,
+    /// The log for the support. Answered by [`Message::Log`].
+    ExportLog,
 }
 
 impl Request {
@@ -84,13 +93,16 @@ impl Request {
                 (Self::FindNumbers { batch: fields.number("batch")?, items }, 2)
             }
             "dial" => (Self::Dial { key: fields.text("key")?, number: fields.private("number")? }, 2),
+            "hangUp" => (Self::HangUp { call: fields.text("call")? }, 1),
             "getStatus" => (Self::GetStatus, 0),
             "reconnect" => (Self::Reconnect, 0),
             "retryDelivery" => (Self::RetryDelivery { call: fields.text("call")? }, 1),
+            "retryAll" => (Self::RetryAll, 0),
             "discardDelivery" => (Self::DiscardDelivery { call: fields.text("call")? }, 1),
             "getSettings" => (Self::GetSettings, 0),
             "saveSettings" => (Self::SaveSettings { document: fields.text("document")? }, 1),
             "checkConnection" => (Self::CheckConnection, 0),
+            "exportLog" => (Self::ExportLog, 0),
             _ => return None,
         };
         (fields.count() == arguments + 1).then_some(request)
@@ -141,6 +153,14 @@ pub enum Message {
         /// The dial with the request's key, or the one that keeps it from going out.
         dial: DialView,
     },
+    /// What became of hanging up.
+    HungUp {
+        /// The call's `externalId`.
+        call: String,
+        /// Why the exchange did not hang up, or nothing.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem: Option<Problem>,
+    },
     /// What the popup shows.
     Status(StatusView),
     /// The settings in force.
@@ -159,6 +179,11 @@ pub enum Message {
     Checks {
         /// The steps in the order in which they were tried.
         items: Vec<CheckItem>,
+    },
+    /// The log for the support: no keys, names or numbers.
+    Log {
+        /// A line for each event, the oldest first.
+        text: String,
     },
     /// The request could not be served.
     Refused {
@@ -252,6 +277,9 @@ pub struct DialView {
     pub number: Private<String>,
     /// How far it is.
     pub phase: DialPhase,
+    /// Its call's `externalId`, once it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
     /// Why it failed, or what is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
@@ -309,8 +337,12 @@ pub struct CallView {
     pub ended_at: Option<Millis>,
     /// The client's cards in the CRM.
     pub links: Vec<CardLink>,
+    /// Whether the agent's own leg of it can be hung up.
+    pub can_hang_up: bool,
     /// Whether the CRM has it.
     pub delivery: DeliveryView,
+    /// Whether the CRM has its recording: `None` where there is none to come.
+    pub recording: DeliveryView,
 }
 
 /// Which way a call goes.
@@ -385,7 +417,7 @@ pub enum CardKind {
     Deal,
 }
 
-/// Whether the CRM has a call.
+/// Whether the CRM has a call, or its recording.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct DeliveryView {
     /// Where it stands.
@@ -395,7 +427,7 @@ pub struct DeliveryView {
     pub problem: Option<Problem>,
 }
 
-/// Where the delivery of a call stands.
+/// Where the delivery of a call or of its recording stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DeliveryState {

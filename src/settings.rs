@@ -72,6 +72,12 @@ pub struct Kontur {
     /// Who the agent is in the CRM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
+    /// Whether the recordings of talks go to the CRM; they do unless it says no.
+    #[serde(skip_serializing_if = "is_true")]
+    pub recordings: bool,
+    /// Whether this workstation registers the company's missed calls that no agent's browser heard of.
+    #[serde(skip_serializing_if = "is_false")]
+    pub missed_calls: bool,
     /// Where the client's cards are: templates with `{ws}` and `{id}`; no link where empty.
     pub cards: Cards,
     /// The origin of its addresses, `https://crm.kontur.ru` unless set otherwise.
@@ -128,6 +134,16 @@ struct Document<'a> {
     directory: &'a [Person],
     region: &'a str,
     advanced: &'a Advanced,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The empty key stands for one that is not to be shown; an empty key is never taken.
@@ -286,6 +302,8 @@ impl Settings {
             let secret = section.optional("secret", |text| text.is_empty() || (is_secret(text) && text.contains('=')));
             let secret = secret.filter(|secret| !secret.is_empty());
             let user_id = section.optional("userId", is_guid);
+            let recordings = section.flag("recordings");
+            let missed_calls = section.flag("missedCalls");
             let cards = section.section("cards", |cards| {
                 let mut card = |key| cards.optional(key, is_card_template).filter(|template| !template.is_empty());
                 Some(Cards { contact: card("contact"), company: card("company"), deal: card("deal") })
@@ -295,6 +313,8 @@ impl Settings {
                 api_key: Private::new(api_key?),
                 secret: secret.map(Private::new),
                 user_id: user_id.map(|id| id.to_ascii_lowercase()),
+                recordings: recordings.unwrap_or(true),
+                missed_calls: missed_calls.unwrap_or(false),
                 cards: cards.unwrap_or_default(),
                 address: advanced.kontur_address.clone().unwrap_or_else(|| "https://crm.kontur.ru".to_owned()),
             })
@@ -312,14 +332,25 @@ impl Settings {
     }
 }
 
+impl Phonet {
+    /// Names this subscriber of this exchange, so that nobody else's history is taken for theirs.
+    pub fn fingerprint(&self) -> u32 {
+        fingerprint(&[&self.address, &self.domain, &self.subscriber])
+    }
+}
+
 impl Kontur {
     /// Names these credentials, so that an AccessKey obtained with others is not used. Not secret, not reversible in practice.
     pub fn fingerprint(&self) -> u32 {
-        let mut hasher = DefaultHasher::new();
-        (&self.address, &self.workspace).hash(&mut hasher);
-        (&self.api_key, &self.secret).hash(&mut hasher);
-        u32::try_from(hasher.finish() >> 32).unwrap_or_default()
+        let secret = self.secret.as_ref().map_or("", |secret| secret.reveal());
+        fingerprint(&[&self.address, &self.workspace, self.api_key.reveal(), secret])
     }
+}
+
+fn fingerprint(parts: &[&str]) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    u32::try_from(hasher.finish() >> 32).unwrap_or_default()
 }
 
 /// Where a JSON error is, without quoting what stands there.
@@ -399,6 +430,14 @@ impl<'d, 'p> Section<'d, 'p> {
                 None
             }
         }
+    }
+
+    fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.value(key)?;
+        if !value.is_boolean() {
+            self.problem(Code::SettingsWrongType, key);
+        }
+        value.as_bool()
     }
 
     fn required(&mut self, key: &'static str, is_right: impl Fn(&str) -> bool) -> Option<String> {

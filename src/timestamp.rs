@@ -21,6 +21,17 @@ impl Millis {
         Self::secs(minutes * 60)
     }
 
+    /// So many hours.
+    pub const fn hours(hours: i64) -> Self {
+        Self::mins(hours * 60)
+    }
+
+    /// Whether a moment that was set at most `longest` ahead has come. One farther ahead was set by a clock that has been set back
+    /// since: it counts as come, too, or all would stand still.
+    pub fn has_come(self, now: Self, longest: Self) -> bool {
+        self <= now || self > now + longest
+    }
+
     /// The moment in RFC 3339 with offset, as Kontur wants it: `2022-03-22T10:38:35.615Z`.
     /// A moment outside the years that RFC 3339 can write is clamped to 1970.
     pub fn to_rfc3339(self) -> String {

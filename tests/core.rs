@@ -442,6 +442,7 @@ fn a_refusal_is_set_aside_and_the_rest_still_goes() {
     assert_eq!(world.status.as_ref().unwrap().failed, 1, "set aside for good, until a person decides");
     world.ask(Sender::Extension, Request::DiscardDelivery { call: "u1".into() });
     assert_eq!(world.status.as_ref().unwrap().failed, 0);
+    world.run_for(Millis::secs(1));
     clean(&world);
 }
 
@@ -491,8 +492,9 @@ fn a_hangup_that_the_socket_missed_is_settled_from_the_history() {
     world.crash();
     world.run_for(Millis::secs(20));
     assert_eq!(world.crm.calls["u1"].registered, None, "nothing is invented");
-    world.exchange.history =
-        vec![json!({ "uuid": "u1", "endAt": at(60).0, "billSecs": 58, "duration": 60, "disposition": 0 })];
+    world.exchange.history = vec![
+        json!({ "uuid": "u1", "lgDirection": 4, "endAt": at(60).0, "billSecs": 58, "duration": 60, "disposition": 0 }),
+    ];
     world.run_for(Millis::mins(3));
     assert_eq!(world.crm.calls["u1"].registered.as_ref().unwrap()["items"][0]["finishedAt"], time(60));
     clean(&world);

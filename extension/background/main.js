@@ -60,6 +60,7 @@ api.runtime.onInstalled.addListener(({ reason }) => {
 });
 
 api.runtime.onStartup.addListener(wake);
+api.runtime.onUpdateAvailable.addListener(() => tell((shell) => shell.updateAvailable()));
 api.alarms.onAlarm.addListener(wake);
 api.permissions.onAdded.addListener(permissionsChanged);
 api.permissions.onRemoved.addListener(permissionsChanged);

@@ -13,6 +13,9 @@ const KEEP_ALIVE = "keepAlive";
 /** The shortest period that Chrome keeps to. */
 const KEEP_ALIVE_MINUTES = 0.5;
 
+/** Well over the 30 s after which an idle worker is stopped: an alarm every 30 s keeps one alive. */
+const REST_MINUTES = 1;
+
 /** Where the content scripts run: match patterns that end in a star. */
 export const PAGES = (api.runtime.getManifest().content_scripts ?? []).flatMap((script) => script.matches ?? []);
 
@@ -31,6 +34,11 @@ export const platform = {
   keepAlive(on) {
     if (on) void api.alarms.create(KEEP_ALIVE, { periodInMinutes: KEEP_ALIVE_MINUTES });
     else void api.alarms.clear(KEEP_ALIVE);
+  },
+
+  rest() {
+    void api.alarms.clear(WAKE);
+    void api.alarms.create(KEEP_ALIVE, { periodInMinutes: REST_MINUTES });
   },
 
   /** @param {number} [moment] epoch milliseconds */
@@ -66,6 +74,10 @@ export const platform = {
   async forbidden(origins) {
     const granted = await Promise.all(origins.map((origin) => api.permissions.contains({ origins: [pattern(origin)] })));
     return origins.filter((_, index) => !granted[index]);
+  },
+
+  reload() {
+    api.runtime.reload();
   },
 
   isOnline() {

@@ -2,7 +2,7 @@
 
 use crate::{
     Millis,
-    core::io::{AccessKey, HttpAnswer, HttpFailure, HttpRequest, Method},
+    core::io::{AccessKey, Body, HttpAnswer, HttpFailure, HttpRequest, Method},
     kontur::{
         API_KEY, SECRET,
         answer::Refusal,
@@ -28,8 +28,8 @@ pub struct Access {
 /// Why there is no key, and whether it is worth to try soon.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AccessError {
-    /// The CRM did not answer or failed: try again with backoff.
-    Later(Problem),
+    /// The CRM did not answer or failed: try again with backoff, and not before the CRM's own wait is over.
+    Later(Problem, Option<Millis>),
     /// The CRM refuses the integration: only a person can mend that.
     Refused(Problem),
 }
@@ -59,6 +59,11 @@ impl Access {
         self.key.take_if(|key| key.key == *refused);
     }
 
+    /// The CRM said 401 to whichever key it was.
+    pub fn forget_any(&mut self) {
+        self.key = None;
+    }
+
     /// Whether an exchange is going on.
     pub fn is_exchanging(&self) -> bool {
         self.exchange.is_some()
@@ -79,7 +84,8 @@ impl Access {
             method: Method::Post,
             url: format!("{}{path}", kontur.address),
             headers,
-            json: None,
+            body: Body::Empty,
+            keep: false,
             cookies: false,
             timeout: TIMEOUT,
         }
@@ -103,7 +109,10 @@ impl Access {
         kontur: &Kontur,
         now: Millis,
     ) -> Result<(), AccessError> {
-        let later = |problem| Err(AccessError::Later(problem));
+        let later = |problem| {
+            let wait = result.as_ref().ok().and_then(|answer| answer.retry_after);
+            Err(AccessError::Later(problem, wait))
+        };
         let refused = |problem| Err(AccessError::Refused(problem));
         let answer = match result {
             Ok(answer) => answer,
@@ -143,13 +152,15 @@ mod tests {
             api_key: "key".into(),
             secret: secret.map(Private::from),
             user_id: None,
+            recordings: true,
+            missed_calls: false,
             cards: crate::settings::Cards::default(),
             address: "https://crm.kontur.ru".into(),
         }
     }
 
     fn answer(status: u16, body: &str) -> Result<HttpAnswer, HttpFailure> {
-        Ok(HttpAnswer { status, retry_after: None, body: body.into() })
+        Ok(HttpAnswer { status, retry_after: None, date: None, body: body.into(), file: None })
     }
 
     #[test]
@@ -187,7 +198,7 @@ mod tests {
         assert_eq!(read(401, r#""Unauthorized""#), refused(Code::KonturKeyRefused));
         assert_eq!(read(409, r#"{"status":"notInstalled","message":"m"}"#), refused(Code::KonturNotInstalled));
         assert!(matches!(read(200, r#"{"workspace":{"name":"other"},"accessKey":"k"}"#), AccessError::Refused(_)));
-        assert_eq!(read(200, "<html>"), AccessError::Later(Problem::new(Code::KonturUnexpectedAnswer)));
-        assert!(matches!(read(500, ""), AccessError::Later(_)));
+        assert_eq!(read(200, "<html>"), AccessError::Later(Problem::new(Code::KonturUnexpectedAnswer), None));
+        assert!(matches!(read(500, ""), AccessError::Later(..)));
     }
 }

@@ -3,7 +3,7 @@
 //! An event only asserts what is true of a leg: that it rang, was answered, ended. [`Calls::apply`] compares that with
 //! what is known and tells the difference, so that repeated, late and missing events all come out right.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use crate::{
     json::Fields,
     kontur::{
         digits,
+        files::Recording,
         telephony::{CallBoundary, CallEvent as LegEvent, Callback, EventType, Item, Links, Party, RegisterCall},
     },
     phone,
@@ -21,8 +22,10 @@ use crate::{
     settings::Settings,
 };
 
-/// How many ended calls are remembered: for the popup's list, and to know late and repeated events by.
+/// How many ended calls are remembered at least: for the popup's list, and to know late and repeated events by.
 const ENDED_KEPT: usize = 50;
+/// The clocks of the exchange's events and of its history may differ by less than this.
+const SLACK: Millis = Millis::mins(1);
 
 /// Every call this browser knows.
 #[derive(Debug, Default, Serialize)]
@@ -55,10 +58,12 @@ pub struct Call {
     /// The group or scenario that the call came to, where the browser hears of it.
     entity: Option<Leg>,
     legs: Vec<Leg>,
-    /// Whether it is this browser that tells the CRM.
-    pub told: bool,
+    /// How this browser tells the CRM of it.
+    telling: Telling,
     /// The legs that the CRM has been told the end of the call with; after that end no event of it is told any more.
     registered: Vec<String>,
+    /// The recordings that are uploaded.
+    recorded: Vec<Recorded>,
     /// The moment of the last thing told: none may be earlier.
     last_at: Millis,
     /// When it left the live calls, by this computer's clock.
@@ -69,6 +74,60 @@ pub struct Call {
     pub communication: Option<String>,
     /// The client's cards in the CRM.
     pub links: Links,
+}
+
+/// The recording of a leg.
+#[derive(Debug, Serialize)]
+struct Recorded {
+    leg: String,
+    recording: Recording,
+}
+
+impl Recorded {
+    fn read(fields: Fields<'_>) -> Option<Self> {
+        Some(Self { leg: fields.text("leg")?, recording: Recording::read(fields.object("recording")?)? })
+    }
+}
+
+/// How the CRM is told of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Telling {
+    /// Another browser tells, or there is no CRM.
+    Nothing,
+    /// As it happens, and then registered.
+    Live,
+    /// It was over before it was heard of: only registered.
+    Afterwards,
+}
+
+impl Telling {
+    fn read(name: &str) -> Option<Self> {
+        match name {
+            "nothing" => Some(Self::Nothing),
+            "live" => Some(Self::Live),
+            "afterwards" => Some(Self::Afterwards),
+            _ => None,
+        }
+    }
+}
+
+/// Where an event was heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The exchange tells it now.
+    Live,
+    /// The history tells it afterwards.
+    History,
+}
+
+/// What the CRM is to be told of one call.
+#[derive(Debug)]
+pub struct Told {
+    /// The call's `externalId`.
+    pub call: String,
+    /// In this order.
+    pub callbacks: Vec<Callback>,
 }
 
 /// One conversation between two parties, or the call's stay with a group or scenario.
@@ -94,33 +153,91 @@ impl Calls {
         Self { live: calls("live").collect(), ended: calls("ended").collect() }
     }
 
-    /// Takes an event of the exchange and returns what the CRM is to be told, in order, with the call's `externalId`.
-    pub fn apply(&mut self, event: &CallEvent, settings: &Settings, now: Millis) -> (String, Vec<Callback>) {
-        let id = self.id_of(event);
-        if self.ended.iter().any(|call| call.id == id && call.has_leg(&event.uuid)) {
-            return (id, Vec::new());
-        }
-        let mut tell = Vec::new();
-        let known = self.take(&id).map(|mut call| {
-            call.learn(event, settings);
-            call
-        });
-        let mut call = known.unwrap_or_else(|| {
-            let call = Call::open(id.clone(), event, settings, now);
-            if call.told {
-                tell.push(Callback::CallStarted(call.boundary(call.started_at)));
+    /// Takes events of the exchange and returns what the CRM is to be told, call by call. The events of one call are taken together
+    /// before it is said to be over.
+    pub fn apply(&mut self, events: &[&CallEvent], source: Source, settings: &Settings, now: Millis) -> Vec<Told> {
+        let mut calls: BTreeMap<String, Vec<&CallEvent>> = BTreeMap::new();
+        for event in events {
+            let id = self.id_of(event);
+            if !self.ended.iter().any(|call| call.id == id && call.has_leg(&event.uuid)) {
+                calls.entry(id).or_default().push(event);
             }
-            call
-        });
-        call.step(event, settings, now, &mut tell);
-        if call.settle(now, &mut tell) {
-            self.ended.push_front(call);
-            self.ended.truncate(ENDED_KEPT);
-        } else {
-            let place = self.live.partition_point(|other| (other.started_at, &other.id) <= (call.started_at, &call.id));
-            self.live.insert(place, call);
         }
-        (id, tell)
+        calls.into_iter().map(|(id, events)| self.apply_to(id, &events, source, settings, now)).collect()
+    }
+
+    fn apply_to(
+        &mut self,
+        id: String,
+        events: &[&CallEvent],
+        source: Source,
+        settings: &Settings,
+        now: Millis,
+    ) -> Told {
+        let mut callbacks = Vec::new();
+        let mut known = self.take(&id);
+        for event in events {
+            let mut call = match known.take() {
+                Some(mut call) => {
+                    call.learn(event, settings);
+                    call
+                }
+                None => Call::open(id.clone(), event, settings, now),
+            };
+            call.begin(source, &mut callbacks);
+            call.step(event, settings, now, &mut callbacks);
+            known = Some(call);
+        }
+        if let Some(mut call) = known {
+            if call.settle(source, now, &mut callbacks) {
+                self.put_ended(call);
+            } else {
+                self.put_live(call);
+            }
+        }
+        Told { call: id, callbacks }
+    }
+
+    fn put_live(&mut self, call: Call) {
+        let place = self.live.partition_point(|other| (other.started_at, &other.id) <= (call.started_at, &call.id));
+        self.live.insert(place, call);
+    }
+
+    fn put_ended(&mut self, call: Call) {
+        let place = self.ended.iter().position(|other| other.ended_at <= call.ended_at).unwrap_or(self.ended.len());
+        self.ended.insert(place, call);
+    }
+
+    /// Forgets ended calls, but for the newest, those that the history may still tell of, and those that somebody needs.
+    pub fn forget(&mut self, certain: Option<Millis>, is_needed: impl Fn(&str) -> bool) {
+        if self.ended.len() <= ENDED_KEPT {
+            return;
+        }
+        let mut place = 0;
+        self.ended.retain(|call| {
+            place += 1;
+            let is_recent = certain.is_none_or(|certain| call.ended_at.is_some_and(|at| at + SLACK > certain));
+            place <= ENDED_KEPT || is_recent || is_needed(&call.id)
+        });
+    }
+
+    /// A leg that went on when it was heard of last, and that nobody knows any more, is given up: the call goes on without it, or
+    /// is forgotten. Its end is nowhere told, so none is invented.
+    pub fn give_up(&mut self, uuid: &str, now: Millis) -> Option<Told> {
+        let place = self.live.iter().position(|call| call.has_leg(uuid))?;
+        let mut call = self.live.remove(place);
+        call.legs.retain(|leg| leg.uuid != uuid);
+        call.entity.take_if(|entity| entity.uuid == uuid);
+        let mut told = Told { call: call.id.clone(), callbacks: Vec::new() };
+        if call.legs.is_empty() && call.entity.is_none() {
+            return Some(told);
+        }
+        if call.settle(Source::History, now, &mut told.callbacks) {
+            self.put_ended(call);
+        } else {
+            self.put_live(call);
+        }
+        Some(told)
     }
 
     /// Live calls, oldest first.
@@ -144,9 +261,14 @@ impl Calls {
     }
 
     /// The live legs that have been silent since `moment`, by this computer's clock.
-    pub fn silent_since(&self, moment: Millis) -> Vec<String> {
+    pub fn silent_since(&self, moment: Millis, now: Millis) -> Vec<String> {
+        let silent = self.live_legs().filter(|leg| leg.heard_at <= moment || leg.heard_at > now);
+        silent.map(|leg| leg.uuid.clone()).collect()
+    }
+
+    fn live_legs(&self) -> impl Iterator<Item = &Leg> {
         let legs = self.live.iter().flat_map(|call| call.legs.iter().chain(&call.entity));
-        legs.filter(|leg| leg.end_at.is_none() && leg.heard_at <= moment).map(|leg| leg.uuid.clone()).collect()
+        legs.filter(|leg| leg.end_at.is_none())
     }
 
     /// Whether a leg is known.
@@ -154,33 +276,24 @@ impl Calls {
         self.live.iter().chain(&self.ended).any(|call| call.knows(uuid))
     }
 
-    /// When the oldest live leg of these began: from there the history is to be read.
-    pub fn earliest(&self, uuids: &[String]) -> Option<Millis> {
-        let legs = self.live.iter().flat_map(|call| call.legs.iter().chain(&call.entity));
-        legs.filter(|leg| uuids.contains(&leg.uuid)).map(|leg| leg.dial_at).min()
+    /// Whether a leg is known, and not only its call.
+    pub fn knows_leg(&self, uuid: &str) -> bool {
+        self.live.iter().chain(&self.ended).any(|call| call.has_leg(uuid))
     }
 
-    /// The hangup of a live leg that the socket missed, as the history tells it.
-    pub fn missed_hangup(&self, uuid: &str, bridge_at: Option<Millis>, end_at: Millis) -> Option<CallEvent> {
-        let call = self.live.iter().find(|call| call.knows(uuid))?;
-        let leg = call.legs.iter().chain(&call.entity).find(|leg| leg.uuid == uuid && leg.end_at.is_none())?;
-        Some(CallEvent {
-            kind: EventKind::Hangup,
-            uuid: uuid.to_owned(),
-            parent_uuid: leg.distributed.then(|| call.id.clone()),
-            direction: match call.direction {
-                Direction::Inbound => LegDirection::Incoming,
-                Direction::Outbound => LegDirection::Outgoing,
-                Direction::Internal => LegDirection::Internal,
-            },
-            leg: None,
-            leg2: None,
-            client: Contact::default(),
-            dial_at: Some(leg.dial_at),
-            bridge_at,
-            server_time: Some(end_at),
-            line: None,
-        })
+    /// Whether this leg, or the call's stay with a group or scenario, is known to go on.
+    pub fn is_live(&self, uuid: &str) -> bool {
+        self.live_legs().any(|leg| leg.uuid == uuid)
+    }
+
+    /// Since when a live leg has been silent, by this computer's clock.
+    pub fn heard_at(&self, uuid: &str) -> Option<Millis> {
+        self.live_legs().find(|leg| leg.uuid == uuid).map(|leg| leg.heard_at)
+    }
+
+    /// When the oldest live leg of these began: from there the history is to be read.
+    pub fn earliest(&self, uuids: &[String]) -> Option<Millis> {
+        self.live_legs().filter(|leg| uuids.contains(&leg.uuid)).map(|leg| leg.dial_at).min()
     }
 
     /// `externalId`: the call that knows the leg or its parent; else `parentUuid ?? uuid`.
@@ -220,8 +333,14 @@ impl Call {
             started_at: fields.millis("startedAt")?,
             entity: fields.object("entity").and_then(Leg::read),
             legs: fields.objects("legs").filter_map(Leg::read).collect(),
-            told: fields.flag("told")?,
+            // Up to 0.2 there was only yes or no.
+            telling: match fields.flag("told") {
+                Some(true) => Telling::Live,
+                Some(false) => Telling::Nothing,
+                None => Telling::read(&fields.text("telling")?)?,
+            },
             registered: fields.texts("registered"),
+            recorded: fields.objects("recorded").filter_map(Recorded::read).collect(),
             last_at: fields.millis("lastAt")?,
             closed_at: fields.millis("closedAt"),
             ended_at: fields.millis("endedAt"),
@@ -248,8 +367,14 @@ impl Call {
             started_at,
             entity: None,
             legs: Vec::new(),
-            told: settings.kontur.is_some() && tells(event, settings),
+            // What is heard of live becomes so with its first event.
+            telling: if settings.kontur.is_some() && tells(event, settings) {
+                Telling::Afterwards
+            } else {
+                Telling::Nothing
+            },
             registered: Vec::new(),
+            recorded: Vec::new(),
             last_at: started_at,
             closed_at: None,
             ended_at: None,
@@ -283,6 +408,14 @@ impl Call {
         }
     }
 
+    /// A call that is heard of while it goes on is told live from its start; what had been over before stays untold.
+    fn begin(&mut self, source: Source, tell: &mut Vec<Callback>) {
+        if source == Source::Live && self.telling == Telling::Afterwards && self.registered.is_empty() {
+            self.telling = Telling::Live;
+            tell.push(Callback::CallStarted(self.boundary(self.started_at)));
+        }
+    }
+
     /// Brings the event's leg up to what the event asserts.
     fn step(&mut self, event: &CallEvent, settings: &Settings, now: Millis, tell: &mut Vec<Callback>) {
         let heard = event.server_time.unwrap_or(now);
@@ -296,10 +429,9 @@ impl Call {
             return;
         }
         let place = self.legs.iter().position(|leg| leg.uuid == event.uuid).unwrap_or_else(|| {
-            let appeared = self.not_before_last(dial_at(event, now));
-            self.legs.push(Leg::new(event, settings, appeared, now));
+            self.legs.push(Leg::new(event, settings, dial_at(event, now), now));
             let place = self.legs.len() - 1;
-            self.tell_leg(place, EventType::Appeared, appeared, tell);
+            self.tell_leg(place, EventType::Appeared, dial_at(event, now), tell);
             place
         });
         let Some(leg) = self.legs.get_mut(place) else { return };
@@ -309,17 +441,15 @@ impl Call {
             return;
         }
         if let Some(at) = bridged.filter(|_| !answered) {
-            let at = self.not_before_last(at);
             self.tell_leg(place, EventType::Connected, at, tell);
         }
         if let Some(at) = ended {
-            let at = self.not_before_last(at);
             self.tell_leg(place, EventType::Disconnected, at, tell);
         }
     }
 
     /// Ends the call where nothing of it is left for this browser; true when it has ended.
-    fn settle(&mut self, now: Millis, tell: &mut Vec<Callback>) -> bool {
+    fn settle(&mut self, source: Source, now: Millis, tell: &mut Vec<Callback>) -> bool {
         if self.legs.iter().any(|leg| leg.end_at.is_none()) {
             return false;
         }
@@ -335,19 +465,48 @@ impl Call {
             None => Some(self.legs.iter().filter_map(Leg::item).collect()),
         };
         let ends = self.legs.iter().chain(&self.entity).filter_map(|leg| leg.end_at);
-        let ended_at = self.not_before_last(ends.max().unwrap_or(self.last_at));
+        let ended_at = ends.max().unwrap_or(self.last_at);
         self.ended_at = Some(ended_at);
-        self.closed_at = Some(now);
+        // What was over before it was heard of never was on a card.
+        self.closed_at = (source == Source::Live || self.telling == Telling::Live).then_some(now);
         // A call that a further leg brought back has been finished already; it is registered again only with a new talk in it.
         let is_first_end = self.registered.is_empty();
         let is_new = |leg: &Leg| leg.bridge_at.is_some() && !self.registered.contains(&leg.uuid);
         let is_worth_it = is_first_end || self.legs.iter().any(is_new);
-        if let Some(items) = items.filter(|_| self.told && is_worth_it) {
+        if let Some(items) = items.filter(|_| self.is_told() && is_worth_it) {
             self.registered = items.iter().map(|item| item.id.clone()).collect();
-            tell.extend(is_first_end.then(|| Callback::CallFinished(self.boundary(ended_at))));
+            if is_first_end && self.telling == Telling::Live {
+                let at = self.not_before_last(ended_at);
+                tell.push(Callback::CallFinished(self.boundary(at)));
+            }
             tell.push(self.register(items, !answered_here && self.entity.is_some()));
         }
         true
+    }
+
+    /// Whether it is this browser that tells the CRM.
+    pub fn is_told(&self) -> bool {
+        self.telling != Telling::Nothing
+    }
+
+    /// The leg that hanging up means: the agent's own that goes on.
+    pub fn leg_to_hang_up(&self) -> Option<&str> {
+        self.legs.iter().rev().find(|leg| leg.end_at.is_none()).map(|leg| leg.uuid.as_str())
+    }
+
+    /// Whether the recording of a leg is with the CRM, or on its way there.
+    pub fn has_recording(&self, leg: &str) -> bool {
+        self.recorded.iter().any(|recorded| recorded.leg == leg)
+    }
+
+    /// Whether the recording of any leg is with the CRM, or on its way there.
+    pub fn is_recorded(&self) -> bool {
+        !self.recorded.is_empty()
+    }
+
+    /// The recording of a leg is uploaded: a further registration of the call names it, too.
+    pub fn recorded(&mut self, leg: String, recording: Recording) {
+        self.recorded.push(Recorded { leg, recording });
     }
 
     /// Whether anybody at the company talked, as far as this browser knows.
@@ -363,30 +522,34 @@ impl Call {
         self.legs.iter().chain(&self.entity).any(|leg| leg.uuid == uuid)
     }
 
-    /// Times that would run backwards are clamped to the event before.
+    /// What is told of a call never runs backwards: a time before the last one told is clamped to that.
     fn not_before_last(&mut self, at: Millis) -> Millis {
         self.last_at = self.last_at.max(at);
         self.last_at
     }
 
+    /// Notes what happened to a leg, whose own times do not run backwards either, and tells it.
     fn tell_leg(&mut self, place: usize, kind: EventType, at: Millis, tell: &mut Vec<Callback>) {
         let Some(leg) = self.legs.get_mut(place) else { return };
+        let at = at.max(leg.bridge_at.unwrap_or(leg.dial_at));
         match kind {
             EventType::Appeared => leg.dial_at = at,
             EventType::Connected => leg.bridge_at = Some(at),
             EventType::Disconnected => leg.end_at = Some(at),
         }
-        if self.told && self.registered.is_empty() {
-            tell.push(Callback::CallEvent(LegEvent {
-                external_id: self.id.clone(),
-                external_call_item_id: leg.uuid.clone(),
-                realtime_call_item_id: leg.uuid.clone(),
-                timestamp: at,
-                kind,
-                from: leg.from.clone(),
-                to: leg.to.clone(),
-            }));
+        if self.telling != Telling::Live || !self.registered.is_empty() {
+            return;
         }
+        let (uuid, from, to) = (leg.uuid.clone(), leg.from.clone(), leg.to.clone());
+        tell.push(Callback::CallEvent(LegEvent {
+            external_id: self.id.clone(),
+            external_call_item_id: uuid.clone(),
+            realtime_call_item_id: uuid,
+            timestamp: self.not_before_last(at),
+            kind,
+            from,
+            to,
+        }));
     }
 
     fn boundary(&self, at: Millis) -> CallBoundary {
@@ -399,15 +562,28 @@ impl Call {
         }
     }
 
-    fn register(&self, items: Vec<Item>, shared: bool) -> Callback {
+    fn register(&self, mut items: Vec<Item>, shared: bool) -> Callback {
+        for item in &mut items {
+            let known = self.recorded.iter().filter(|recorded| recorded.leg == item.id);
+            item.recordings.extend(known.map(|recorded| recorded.recording.clone()));
+        }
+        let awaits_recordings = self.telling == Telling::Afterwards && items.iter().any(|item| item.answered);
         Callback::RegisterCall(RegisterCall {
             external_vats_phone: self.line.as_ref().and_then(digits),
             client_phone: self.client.number.as_ref().and_then(digits),
             items,
-            external_created_at: self.started_at,
+            external_created_at: self
+                .legs
+                .iter()
+                .map(|leg| leg.dial_at)
+                .min()
+                .unwrap_or(self.started_at)
+                .min(self.started_at),
             external_id: self.id.clone(),
             direction: self.direction,
-            shared,
+            // What was over before it was heard of, a life that could not store it may have told already.
+            shared: shared || self.telling == Telling::Afterwards,
+            awaits_recordings,
         })
     }
 }
@@ -453,6 +629,8 @@ impl Leg {
             id: self.uuid.clone(),
             from: self.from.clone(),
             to: self.to.clone(),
+            answered: self.bridge_at.is_some(),
+            recordings: Vec::new(),
             started_at: self.bridge_at.unwrap_or(self.dial_at),
             finished_at: self.end_at?,
         })

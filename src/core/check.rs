@@ -1,7 +1,7 @@
 //! «Проверить соединение»: each service tried with the saved settings, and what is wrong said in words.
 
 use crate::{
-    core::rest::RestError,
+    core::{io::HttpAnswer, rest::RestError},
     phonet::rest,
     problem::{Code, Problem},
     protocol::{CheckItem, CheckStep, LinkState, LinkView},
@@ -77,16 +77,17 @@ pub enum KeyVerdict {
 
 impl KeyVerdict {
     /// Reads the answer to the list of users, asked for within a fresh session.
-    pub fn read(result: &Result<String, RestError>, phonet: &Phonet) -> Self {
+    pub fn read(result: &Result<HttpAnswer, RestError>, phonet: &Phonet) -> Self {
         match result {
             Err(RestError::KeyRefused) => Self::WrongKey(Problem::about(Code::PhonetKeyRefused, &[&phonet.domain])),
             Err(RestError::Unreachable) => Self::NoAnswer(Problem::about(Code::PhonetUnreachable, &[&phonet.domain])),
             // The session was opened, so the key is right; some keys may not list the users.
             Err(RestError::Status(401 | 403)) => Self::Right,
+            Err(RestError::TooLarge) => Self::NoAnswer(Problem::about(Code::PhonetUnexpectedAnswer, &[&phonet.domain])),
             Err(RestError::Status(status)) => {
                 Self::NoAnswer(Problem::about(Code::PhonetStatus, &[&status.to_string()]))
             }
-            Ok(body) => match rest::users(body) {
+            Ok(answer) => match rest::users(answer.body.reveal()) {
                 None => Self::NoAnswer(Problem::about(Code::PhonetUnexpectedAnswer, &[&phonet.domain])),
                 Some(users) if users.iter().any(|user| user.is(&phonet.subscriber)) => Self::Right,
                 Some(_) => {

@@ -35,6 +35,9 @@ pub struct Dial {
     pub number: Private<String>,
     /// When it was asked for.
     pub asked_at: Millis,
+    /// The CRM's communication, where the CRM asked for the dial.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub communication: Option<String>,
     /// How far it is.
     #[serde(flatten)]
     pub state: DialState,
@@ -74,7 +77,8 @@ impl Dial {
             _ => DialState::Unknown,
         };
         let (key, number) = (fields.text("key")?, fields.private("number")?);
-        Some(Self { key, number, asked_at: fields.millis("askedAt")?, state })
+        let communication = fields.text("communication");
+        Some(Self { key, number, asked_at: fields.millis("askedAt")?, communication, state })
     }
 
     /// Whether its fate is open and no call is bound to it.
@@ -84,7 +88,7 @@ impl Dial {
 
     /// Whether it is recent enough to be shown after its end.
     pub fn is_recent(&self, now: Millis) -> bool {
-        self.asked_at + SHOWN > now
+        !(self.asked_at + SHOWN).has_come(now, SHOWN)
     }
 
     /// Whether the exchange has still to say `success` or `error`.
@@ -110,8 +114,8 @@ impl Dials {
     }
 
     /// A new dial, to be stored.
-    pub fn add(&mut self, key: String, number: Private<String>, now: Millis) {
-        self.dials.push_back(Dial { key, number, asked_at: now, state: DialState::Saving });
+    pub fn add(&mut self, key: String, number: Private<String>, communication: Option<String>, now: Millis) {
+        self.dials.push_back(Dial { key, number, asked_at: now, communication, state: DialState::Saving });
         while self.dials.len() > KEPT {
             self.dials.pop_front();
         }
@@ -126,30 +130,39 @@ impl Dials {
 
     /// The exchange said `success`; false when nobody had asked.
     pub fn accepted(&mut self) -> bool {
-        self.answer(DialState::Accepted)
+        self.sent().map(|dial| dial.state = DialState::Accepted).is_some()
     }
 
-    /// The exchange said `error`; false when nobody had asked.
-    pub fn refused(&mut self, problem: Problem) -> bool {
-        self.answer(DialState::Failed { problem })
+    /// The exchange said `error`: the dial that it refuses, if anybody had asked.
+    pub fn refused(&mut self, problem: Problem) -> Option<&Dial> {
+        let dial = self.sent()?;
+        dial.state = DialState::Failed { problem };
+        Some(dial)
     }
 
-    fn answer(&mut self, state: DialState) -> bool {
-        let sent = self.dials.iter_mut().find(|dial| dial.state == DialState::Sent);
-        sent.map(|dial| dial.state = state).is_some()
+    fn sent(&mut self) -> Option<&mut Dial> {
+        self.dials.iter_mut().find(|dial| dial.state == DialState::Sent)
     }
 
-    /// Binds the oldest open dial of this number to its call.
-    pub fn bind(&mut self, call: &str, same: impl Fn(&str) -> bool) {
-        if let Some(dial) = self.dials.iter_mut().find(|dial| dial.is_pending() && same(dial.number.reveal())) {
-            dial.state = DialState::Bound { call: call.to_owned() };
-        }
+    /// A call to a client appeared: the dial that waited for it, if one did, is bound to it.
+    pub fn bind(&mut self, call: &str, same: impl Fn(&str) -> bool) -> Option<&Dial> {
+        let dial = self.dials.iter_mut().find(|dial| dial.is_pending() && same(dial.number.reveal()))?;
+        dial.state = DialState::Bound { call: call.to_owned() };
+        Some(dial)
     }
 
     /// Gives up the dials that waited too long; true when there was one.
     pub fn expire(&mut self, now: Millis) -> bool {
-        let late = |dial: &&mut Dial| dial.is_pending() && dial.asked_at + PATIENCE <= now;
-        self.dials.iter_mut().filter(late).map(|dial| dial.state = DialState::Unknown).count() > 0
+        let mut changed = false;
+        for dial in self.dials.iter_mut().filter(|dial| dial.is_pending()) {
+            // The clock may have been set back.
+            dial.asked_at = dial.asked_at.min(now);
+            if dial.asked_at + PATIENCE <= now {
+                dial.state = DialState::Unknown;
+                changed = true;
+            }
+        }
+        changed
     }
 
     /// The dials, oldest first.

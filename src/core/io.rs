@@ -68,6 +68,15 @@ pub enum Input {
         /// As in `Input::Started`.
         forbidden: Vec<String>,
     },
+    /// A newer version of the extension waits to be started.
+    UpdateAvailable,
+    /// Kontur's system call CALL: a user of the CRM asks to dial, and the CRM has its communication already.
+    SystemCall {
+        /// `communicationId`; the same one never dials twice.
+        communication: String,
+        /// `clientPhone`.
+        number: Private<String>,
+    },
 }
 
 /// An answer over HTTP, whatever its status.
@@ -75,11 +84,27 @@ pub enum Input {
 pub struct HttpAnswer {
     /// The status.
     pub status: u16,
-    /// The `Retry-After` header, if any.
-    pub retry_after: Option<String>,
-    /// The body as text, cut at 1 MiB.
+    /// How long the `Retry-After` header asks to wait, if there is one.
+    pub retry_after: Option<Millis>,
+    /// The service's clock, from the `Date` header.
+    pub date: Option<Millis>,
+    /// The body as text, cut at 1 MiB; empty where it is kept as a file.
     pub body: Private<String>,
+    /// The body as a file, where [`HttpRequest::keep`] asked for it and the status is a success.
+    pub file: Option<FileInfo>,
 }
+
+/// A file that the shell keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileInfo {
+    /// The `Content-Type` as it came; empty where there was none.
+    pub content_type: String,
+    /// In bytes.
+    pub length: u64,
+}
+
+/// The most bytes of a file that is kept: what Kontur's API Files takes.
+pub const LARGEST_FILE: u64 = 100 * 1024 * 1024;
 
 /// Why no answer came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +113,8 @@ pub enum HttpFailure {
     Network,
     /// The answer took longer than the request's timeout.
     Timeout,
+    /// The file is larger than [`LARGEST_FILE`].
+    TooLarge,
 }
 
 /// A request over HTTP.
@@ -99,12 +126,31 @@ pub struct HttpRequest {
     pub url: String,
     /// Further headers; their values may be secret.
     pub headers: Vec<(&'static str, Private<String>)>,
-    /// The body, sent as `application/json`.
-    pub json: Option<Private<String>>,
+    /// What is sent.
+    pub body: Body,
+    /// Whether the body of a success is a file: kept under the exchange's id until `Output::DropFile`, and told by
+    /// [`HttpAnswer::file`].
+    pub keep: bool,
     /// Whether the browser may send and store cookies: only for the exchange, whose REST sessions are cookies.
     pub cookies: bool,
-    /// Milliseconds to wait for the whole answer; under 25 s, or Chrome may stop the worker.
+    /// Milliseconds to wait for the whole answer; where it is a file, for its head and then for each further piece.
     pub timeout: u32,
+}
+
+/// What a request sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing.
+    Empty,
+    /// A text, as `application/json`.
+    Json(Private<String>),
+    /// A file kept of an earlier exchange, as the part `file` of `multipart/form-data`.
+    File {
+        /// The id of that exchange.
+        kept: u32,
+        /// The name to give it.
+        name: String,
+    },
 }
 
 /// The methods we use.
@@ -145,6 +191,11 @@ pub enum Output {
         /// The request.
         request: HttpRequest,
     },
+    /// Forget a file that was kept.
+    DropFile {
+        /// The id of its exchange.
+        id: u32,
+    },
     /// Store a batch in one strictly durable transaction, in the order of the batches; then `Persisted`.
     Persist {
         /// The batch's number.
@@ -171,8 +222,8 @@ pub enum Output {
     Origins(Vec<String>),
     /// Wake the core at this moment; replaces the moment said before.
     WakeAt(Option<Millis>),
-    /// A line for the developer's console; holds nobody's data.
-    Log(String),
+    /// Start the newer version of the extension: nothing is going on that it would break off.
+    Reload,
 }
 
 /// One write of a batch.
@@ -196,6 +247,18 @@ pub enum Write {
     },
     /// Delete a row of the outbox.
     DeleteRow {
+        /// Its key.
+        id: u32,
+    },
+    /// Insert a line of the log.
+    PutLine {
+        /// Its key: lines are read back in this order.
+        id: u32,
+        /// Its JSON.
+        json: String,
+    },
+    /// Delete a line of the log.
+    DeleteLine {
         /// Its key.
         id: u32,
     },
@@ -227,6 +290,8 @@ pub struct Snapshot {
     pub state: Option<Private<String>>,
     /// The rows of the outbox in the order of their keys.
     pub rows: Vec<Private<String>>,
+    /// The lines of the log in the order of their keys.
+    pub lines: Vec<String>,
     /// The memory-only part.
     pub session: Session,
     /// Whether the database could not be opened.

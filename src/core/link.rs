@@ -14,8 +14,11 @@ const BACKOFF: Backoff = Backoff { base: Millis(500), cap: Millis::secs(30) };
 const HEALTHY: Millis = Millis::secs(10);
 /// How long a handshake may take.
 const HANDSHAKE: Millis = Millis::secs(15);
-/// How long a socket may be silent: while a call is live, and otherwise.
-const SILENCE: (Millis, Millis) = (Millis::mins(1), Millis::mins(3));
+/// How long a socket may be silent before the exchange is asked over REST: with the time that an answer may take, what is shown is
+/// true within half a minute. A browser cannot send a ping.
+const SILENCE: Millis = Millis::secs(20);
+/// The longest wait of all.
+const LONGEST: Millis = REFUSED;
 /// When a refused key is tried again by itself.
 const REFUSED: Millis = Millis::mins(5);
 /// After this many handshakes that failed the key is asked about, for a browser does not say why they fail.
@@ -128,40 +131,40 @@ impl Link {
     }
 
     /// What is due now.
-    pub fn step(&mut self, call_is_live: bool, now: Millis, rng: &mut Rng) -> Option<Step> {
+    pub fn step(&mut self, now: Millis, rng: &mut Rng) -> Option<Step> {
         match self.state {
             State::Waiting { .. } if self.suspicious => {
                 self.suspicious = false;
                 Some(Step::AskKey)
             }
-            State::Waiting { until } | State::Refused { until } if until <= now => {
+            State::Waiting { until } | State::Refused { until } if until.has_come(now, LONGEST) => {
                 self.epoch = self.epoch.wrapping_add(1);
                 self.state = State::Opening { deadline: now + HANDSHAKE };
                 Some(Step::Open(self.epoch))
             }
-            State::Opening { deadline } if deadline <= now => {
+            State::Opening { deadline } if deadline.has_come(now, LONGEST) => {
                 let epoch = self.epoch;
                 self.lost(now, rng);
                 self.suspicious = self.unopened >= SUSPICIOUS;
                 Some(Step::Close(epoch))
             }
-            State::Open { .. } if self.silent_at(call_is_live) <= now => Some(Step::AskCalls { in_doubt: true }),
+            State::Open { .. } if self.silent_at().has_come(now, LONGEST) => Some(Step::AskCalls { in_doubt: true }),
             _ => None,
         }
     }
 
     /// When something here is due by itself.
-    pub fn next_wake(&self, call_is_live: bool) -> Option<Millis> {
+    pub fn next_wake(&self) -> Option<Millis> {
         match self.state {
             State::Off | State::Forbidden => None,
             State::Waiting { until } | State::Refused { until } => Some(until),
             State::Opening { deadline } => Some(deadline),
-            State::Open { .. } => Some(self.silent_at(call_is_live)),
+            State::Open { .. } => Some(self.silent_at()),
         }
     }
 
-    fn silent_at(&self, call_is_live: bool) -> Millis {
-        self.heard_at + if call_is_live { SILENCE.0 } else { SILENCE.1 }
+    fn silent_at(&self) -> Millis {
+        self.heard_at + SILENCE
     }
 
     /// Whether frames of this epoch count.
@@ -203,22 +206,25 @@ impl Link {
     }
 
     /// The socket is not to be trusted any more: another one takes its place at once.
-    pub fn replace(&mut self, now: Millis) -> Option<Step> {
+    pub fn replace(&mut self, problem: Problem, now: Millis) -> Option<Step> {
         matches!(self.state, State::Open { .. }).then(|| {
-            self.problem = Some(Problem::new(Code::PhonetSilent));
+            self.problem = Some(problem);
             self.since = Some(now);
             self.state = State::Waiting { until: now };
             Step::Close(self.epoch)
         })
     }
 
-    /// REST has told why the handshakes fail: the key or the subscriber is refused.
+    /// REST has told that the key or the subscriber is refused: why the handshakes fail, or, where the key was good before, that it
+    /// has been revoked.
     pub fn refused(&mut self, problem: Problem, now: Millis) -> Option<Step> {
-        let close = matches!(self.state, State::Opening { .. }).then_some(Step::Close(self.epoch));
-        if matches!(self.state, State::Waiting { .. } | State::Opening { .. }) {
-            self.problem = Some(problem);
-            self.state = State::Refused { until: now + REFUSED };
+        if !matches!(self.state, State::Waiting { .. } | State::Opening { .. } | State::Open { .. }) {
+            return None;
         }
+        let close = matches!(self.state, State::Opening { .. } | State::Open { .. }).then_some(Step::Close(self.epoch));
+        self.problem = Some(problem);
+        self.since = Some(now);
+        self.state = State::Refused { until: now + REFUSED };
         close
     }
 

@@ -8,7 +8,10 @@ mod check;
 mod dials;
 pub mod io;
 mod link;
+mod log;
 mod outbox;
+mod recordings;
+mod recovery;
 mod rest;
 mod views;
 

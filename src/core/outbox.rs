@@ -1,6 +1,6 @@
 //! What the CRM is to be told: stored first, then sent in the order of each call, deleted when the CRM has said so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use serde::Serialize;
@@ -14,7 +14,8 @@ use crate::{
     json::{self, Fields},
     kontur::{
         answer::{Refusal, is_json},
-        telephony::{Callback, Method, Started, with_communication},
+        files::Recording,
+        telephony::{Callback, Method, Started, with_communication, with_recording},
     },
     private::Private,
     problem::{Code, Problem},
@@ -22,11 +23,13 @@ use crate::{
 
 const BACKOFF: Backoff = Backoff { base: Millis(500), cap: Millis::mins(5) };
 /// How long a request is tried.
-const PATIENCE: Millis = Millis::mins(7 * 24 * 60);
+const PATIENCE: Millis = Millis::hours(7 * 24);
 /// How long the queue rests when the CRM asks to slow down and does not say for how long.
 const PAUSE: Millis = Millis::secs(30);
 /// The longest rest the CRM may ask for.
-const LONGEST_PAUSE: Millis = Millis::mins(60);
+pub const LONGEST_PAUSE: Millis = Millis::mins(60);
+/// How long a call that was found in the history waits for its recordings, to be registered with them.
+const RECORDINGS: Millis = Millis::mins(1);
 /// How many requests may be under way at a time.
 const PARALLEL: usize = 6;
 
@@ -42,9 +45,9 @@ pub struct Row {
     method: Method,
     /// What is told: the body's JSON, but for the communication's id.
     body: Private<String>,
-    /// Whether other browsers tell the very same.
+    /// Whether the CRM may have it from somebody else.
     shared: bool,
-    /// When it was written.
+    /// When it was written, by this computer's clock.
     created_at: Millis,
     /// Why the CRM refused it; a person decides what becomes of it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,6 +126,8 @@ impl Outbox {
     /// Adds what the CRM is to be told of a call, and returns its key; nothing is sent before it is stored.
     pub fn add(&mut self, call: &str, callback: &Callback, now: Millis) -> u32 {
         let id = self.next_id();
+        let waits = matches!(callback, Callback::RegisterCall(body) if body.awaits_recordings);
+        let not_before = waits.then(|| now + RECORDINGS);
         self.rows.push(Row {
             id,
             call: call.to_owned(),
@@ -131,9 +136,27 @@ impl Outbox {
             shared: callback.is_shared(),
             created_at: now,
             set_aside: None,
-            life: Life { stored: Stored::With(None), ..Life::default() },
+            life: Life { stored: Stored::With(None), not_before, ..Life::default() },
         });
         id
+    }
+
+    /// Names a recording in the call's registration, if the CRM cannot have seen that yet; the key of the row to be stored anew.
+    pub fn name_recording(&mut self, call: &str, item: &str, recording: &Recording) -> Option<u32> {
+        let rows = self.rows.iter_mut().filter(|row| row.call == call && row.method == Method::RegisterCall);
+        let mut unseen = rows.filter(|row| !row.life.in_flight && !row.life.maybe_sent && row.set_aside.is_none());
+        unseen.find_map(|row| {
+            row.body = with_recording(&row.body, item, recording)?;
+            row.life.stored = Stored::With(None);
+            Some(row.id)
+        })
+    }
+
+    /// Nothing more is to be named in the call's registration: it need not wait any longer.
+    pub fn release(&mut self, call: &str) {
+        for row in self.rows.iter_mut().filter(|row| row.call == call && row.life.failures == 0) {
+            row.life.not_before = None;
+        }
     }
 
     /// All rows, to be stored anew after the database failed.
@@ -170,12 +193,23 @@ impl Outbox {
 
     /// The rows that may be sent now: of each call the first that nobody set aside, and not too many at a time.
     pub fn due(&self, now: Millis) -> Vec<u32> {
-        if self.paused_until.is_some_and(|until| until > now) {
+        if self.is_paused(now) {
             return Vec::new();
         }
         let under_way = self.rows.iter().filter(|row| row.life.in_flight).count();
-        let due = self.heads().filter(|row| row.is_ready() && row.life.not_before.is_none_or(|at| at <= now));
+        let has_come = |at: Millis| at.has_come(now, LONGEST_PAUSE);
+        let due = self.heads().filter(|row| row.is_ready() && row.life.not_before.is_none_or(has_come));
         due.map(|row| row.id).take(PARALLEL.saturating_sub(under_way)).collect()
+    }
+
+    /// Whether the whole queue rests.
+    pub fn is_paused(&self, now: Millis) -> bool {
+        self.paused_until.is_some_and(|until| !until.has_come(now, LONGEST_PAUSE))
+    }
+
+    /// Whether the queue rests because the CRM asked to slow down.
+    pub fn is_asked_to_rest(&self, now: Millis) -> bool {
+        self.is_paused(now) && self.paused_for.as_ref().is_some_and(|problem| problem.code == Code::KonturTooMany)
     }
 
     fn heads(&self) -> impl Iterator<Item = &Row> {
@@ -224,13 +258,12 @@ impl Outbox {
                 Verdict::Kept
             }
             (429, _) => {
-                let wait = retry_after(answer).unwrap_or(PAUSE).min(LONGEST_PAUSE);
-                self.pause(now + wait, Problem::new(Code::KonturTooMany));
+                self.slow_down(answer.retry_after, now);
                 Verdict::Kept
             }
             (408 | 425 | 500..=599, _) => {
                 let problem = Problem::about(Code::KonturStatus, &[&answer.status.to_string()]);
-                self.again(id, problem, retry_after(answer), now, rng)
+                self.again(id, problem, answer.retry_after, now, rng)
             }
             // The CRM has the same call already: the answer to an earlier try was lost, or another browser was first.
             (409, Method::RegisterCall) if repeated && Refusal::parse(body).words() == "Error" => {
@@ -276,6 +309,11 @@ impl Outbox {
         self.paused_for = Some(problem);
     }
 
+    /// The CRM asks to slow down: for this long, or it does not say.
+    pub fn slow_down(&mut self, wait: Option<Millis>, now: Millis) {
+        self.pause(now + wait.unwrap_or(PAUSE).min(LONGEST_PAUSE), Problem::new(Code::KonturTooMany));
+    }
+
     /// What failed is tried at once: the network is back. A rest that the CRM asked for goes on.
     pub fn hurry(&mut self) {
         for row in &mut self.rows {
@@ -290,10 +328,10 @@ impl Outbox {
         self.hurry();
     }
 
-    /// A person has the refused rows of a call sent once more; their keys.
-    pub fn retry(&mut self, call: &str) -> Vec<u32> {
+    /// A person has the refused rows sent once more, of one call or of all; their keys.
+    pub fn retry(&mut self, call: Option<&str>) -> Vec<u32> {
         let mut changed = Vec::new();
-        for row in self.rows.iter_mut().filter(|row| row.call == call) {
+        for row in self.rows.iter_mut().filter(|row| call.is_none_or(|call| row.call == call)) {
             row.life.not_before = None;
             if row.set_aside.take().is_some() {
                 changed.push(row.id);
@@ -315,24 +353,31 @@ impl Outbox {
 
     /// Why nothing goes out at present, if anything is the matter with the CRM.
     pub fn problem(&self, now: Millis) -> Option<&Problem> {
-        let paused = self.paused_until.is_some_and(|until| until > now);
-        self.paused_for.as_ref().filter(|_| paused).or_else(|| self.heads().find_map(|row| row.life.problem.as_ref()))
+        self.paused_for
+            .as_ref()
+            .filter(|_| self.is_paused(now))
+            .or_else(|| self.heads().find_map(|row| row.life.problem.as_ref()))
     }
 
-    /// What is not delivered of a call: why it was refused, or why it waits.
-    pub fn of_call(&self, call: &str) -> Option<Undelivered<'_>> {
-        let mut rows = self.rows.iter().filter(|row| row.call == call).peekable();
-        rows.peek()?;
-        let rows: Vec<_> = rows.collect();
-        Some(match rows.iter().find_map(|row| row.set_aside.as_ref()) {
-            Some(problem) => Undelivered::Refused(problem),
-            None => Undelivered::Waiting(rows.iter().find_map(|row| row.life.problem.as_ref())),
-        })
+    /// What is not delivered of each call: why it was refused, or why it waits.
+    pub fn by_call(&self) -> BTreeMap<&str, Undelivered<'_>> {
+        let mut calls = BTreeMap::new();
+        for row in &self.rows {
+            let waiting = || Undelivered::Waiting(row.life.problem.as_ref());
+            let state = calls.entry(row.call.as_str()).or_insert_with(waiting);
+            match (&row.set_aside, &state) {
+                (_, Undelivered::Refused(_)) => {}
+                (Some(problem), _) => *state = Undelivered::Refused(problem),
+                (None, Undelivered::Waiting(None)) => *state = waiting(),
+                (None, Undelivered::Waiting(Some(_))) => {}
+            }
+        }
+        calls
     }
 
     /// When something here is due by itself.
     pub fn next_wake(&self, now: Millis) -> Option<Millis> {
-        if self.paused_until.is_some_and(|until| until > now) {
+        if self.is_paused(now) {
             return self.paused_until;
         }
         self.heads().filter(|row| row.is_ready()).filter_map(|row| row.life.not_before).min()
@@ -364,12 +409,12 @@ impl Row {
         })
     }
 
+    /// What it tells, by the method's name.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
     fn is_ready(&self) -> bool {
         self.life.stored == Stored::Yes && !self.life.in_flight
     }
-}
-
-/// `Retry-After` in seconds; a date is not worth a calendar here.
-fn retry_after(answer: &HttpAnswer) -> Option<Millis> {
-    answer.retry_after.as_ref()?.trim().parse().ok().filter(|seconds| *seconds >= 0).map(Millis::secs)
 }

@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 
 use crate::{
-    core::io::{HttpAnswer, HttpFailure, HttpRequest, Method},
+    core::io::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
     phonet::rest::{AUTHORIZE, authorize_body},
     settings::Phonet,
 };
 
-/// How long the exchange may take to answer.
-const TIMEOUT: u32 = 15_000;
+/// How long the exchange may take to answer: together with the silence before it, what is shown must be true within half a minute.
+const TIMEOUT: u32 = 8_000;
+/// How long a recording may take to begin to come, and then from each piece to the next.
+const FILE_TIMEOUT: u32 = 20_000;
 
 /// The questions that wait, and the one that is being asked.
 #[derive(Debug)]
@@ -18,12 +20,17 @@ pub struct Rest<Q> {
     current: Option<Current<Q>>,
 }
 
+/// A question and how it is asked.
 #[derive(Debug)]
-struct Task<Q> {
-    question: Q,
-    path: String,
+pub struct Task<Q> {
+    /// Handed back with the answer.
+    pub question: Q,
+    /// What to GET, at the exchange's own address.
+    pub path: String,
     /// Whether the key itself is in question, so that an open session must not answer for it.
-    fresh_session: bool,
+    pub fresh_session: bool,
+    /// Whether the answer is a file, to be kept.
+    pub keep: bool,
 }
 
 #[derive(Debug)]
@@ -52,6 +59,8 @@ pub enum RestError {
     Unreachable,
     /// The exchange answers with another status than it should.
     Status(u16),
+    /// The file is too large.
+    TooLarge,
 }
 
 impl<Q> Default for Rest<Q> {
@@ -62,14 +71,25 @@ impl<Q> Default for Rest<Q> {
 
 impl<Q> Rest<Q> {
     /// Asks, after all that was asked before.
-    pub fn ask(&mut self, question: Q, path: String, fresh_session: bool) {
-        self.waiting.push_back(Task { question, path, fresh_session });
+    pub fn ask(&mut self, question: Q, path: String) {
+        self.waiting.push_back(Task { question, path, fresh_session: false, keep: false });
+    }
+
+    /// Asks, before all that waits.
+    pub fn ask_first(&mut self, task: Task<Q>) {
+        self.waiting.push_front(task);
     }
 
     /// Whether such a question waits or is being asked.
     pub fn is_asking(&self, is: impl Fn(&Q) -> bool) -> bool {
         let current = self.current.as_ref().map(|current| &current.task);
         self.waiting.iter().chain(current).any(|task| is(&task.question))
+    }
+
+    /// Takes back a question that waits.
+    pub fn withdraw(&mut self, is: impl Fn(&Q) -> bool) -> Option<Q> {
+        let place = self.waiting.iter().position(|task| is(&task.question))?;
+        self.waiting.remove(place).map(|task| task.question)
     }
 
     /// Gives up every question: the settings have changed.
@@ -84,7 +104,7 @@ impl<Q> Rest<Q> {
         }
         let task = self.waiting.pop_front()?;
         let stage = if task.fresh_session { Stage::Authorizing } else { Stage::Trying };
-        let request = request(stage, &task.path, phonet);
+        let request = request(stage, &task, phonet);
         self.current = Some(Current { http, task, stage });
         Some(request)
     }
@@ -98,26 +118,23 @@ impl<Q> Rest<Q> {
         phonet: &Phonet,
     ) -> Option<Progress<Q>> {
         let current = self.current.take_if(|current| current.http == http)?;
-        let stage = match (result, current.stage) {
-            (Err(_), _) => return Some(Progress::Done(current.task.question, Err(RestError::Unreachable))),
-            // A session that has run out shows as 401, 403 or a redirect to a login page.
-            (Ok(answer), Stage::Trying) if matches!(answer.status, 300..=399 | 401 | 403) => Stage::Authorizing,
-            (Ok(answer), Stage::Authorizing) => match answer.status {
-                200..=299 => Stage::Authorized,
-                300..=399 | 401 | 403 => {
-                    return Some(Progress::Done(current.task.question, Err(RestError::KeyRefused)));
-                }
-                status => return Some(Progress::Done(current.task.question, Err(RestError::Status(status)))),
+        let step = match result {
+            Err(HttpFailure::TooLarge) => Err(Err(RestError::TooLarge)),
+            Err(HttpFailure::Network | HttpFailure::Timeout) => Err(Err(RestError::Unreachable)),
+            Ok(answer) => match (answer.status, current.stage) {
+                // A session that has run out shows as 401, 403 or a redirect to a login page.
+                (300..=399 | 401 | 403, Stage::Trying) => Ok(Stage::Authorizing),
+                (200..=299, Stage::Authorizing) => Ok(Stage::Authorized),
+                (401 | 403, Stage::Authorizing) => Err(Err(RestError::KeyRefused)),
+                (200..=299, _) => Err(Ok(answer.clone())),
+                (status, _) => Err(Err(RestError::Status(status))),
             },
-            (Ok(answer), _) => {
-                let result = match answer.status {
-                    200..=299 => Ok(answer.body.reveal().clone()),
-                    status => Err(RestError::Status(status)),
-                };
-                return Some(Progress::Done(current.task.question, result));
-            }
         };
-        let request = request(stage, &current.task.path, phonet);
+        let stage = match step {
+            Ok(stage) => stage,
+            Err(result) => return Some(Progress::Done(current.task.question, result)),
+        };
+        let request = request(stage, &current.task, phonet);
         self.current = Some(Current { http: next_http, task: current.task, stage });
         Some(Progress::Next(request))
     }
@@ -127,18 +144,24 @@ impl<Q> Rest<Q> {
 pub enum Progress<Q> {
     /// A further request, under the id that was offered.
     Next(HttpRequest),
-    /// The answer's body, or why there is none.
-    Done(Q, Result<String, RestError>),
+    /// The answer, or why there is none.
+    Done(Q, Result<HttpAnswer, RestError>),
 }
 
-fn request(stage: Stage, path: &str, phonet: &Phonet) -> HttpRequest {
+fn request<Q>(stage: Stage, task: &Task<Q>, phonet: &Phonet) -> HttpRequest {
     let authorizing = stage == Stage::Authorizing;
+    let keep = task.keep && !authorizing;
     HttpRequest {
         method: if authorizing { Method::Post } else { Method::Get },
-        url: format!("{}{}", phonet.address, if authorizing { AUTHORIZE } else { path }),
+        url: format!("{}{}", phonet.address, if authorizing { AUTHORIZE } else { &task.path }),
         headers: Vec::new(),
-        json: authorizing.then(|| authorize_body(&phonet.domain, phonet.api_key.reveal())),
+        body: if authorizing {
+            Body::Json(authorize_body(&phonet.domain, phonet.api_key.reveal()))
+        } else {
+            Body::Empty
+        },
+        keep,
         cookies: true,
-        timeout: TIMEOUT,
+        timeout: if keep { FILE_TIMEOUT } else { TIMEOUT },
     }
 }

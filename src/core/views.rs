@@ -1,11 +1,14 @@
 //! What the CRM's pages and the popup show, made anew from the state each time.
 
+use std::collections::BTreeMap;
+
 use crate::{
     Millis,
     core::{
         calls::{Call, Calls},
         dials::{Dial, DialState, Dials, unknown},
-        outbox::{Outbox, Undelivered},
+        outbox::Undelivered,
+        recordings::{Pending, Recordings},
     },
     private::Private,
     protocol::{
@@ -13,12 +16,15 @@ use crate::{
         Direction, LinkView, PageView,
     },
     settings::Settings,
+    url,
 };
 
 /// How long an ended call stays on the card.
 const LINGER: Millis = Millis::mins(1);
 /// How many ended calls the popup lists.
-pub const RECENT: usize = 20;
+const RECENT: usize = 20;
+/// How many of the older ones it lists because something of them is not delivered.
+const UNDELIVERED: usize = 100;
 
 /// All that the views are made of.
 pub struct Seen<'a> {
@@ -26,8 +32,10 @@ pub struct Seen<'a> {
     pub calls: &'a Calls,
     /// The dials.
     pub dials: &'a Dials,
-    /// What is not delivered.
-    pub outbox: &'a Outbox,
+    /// What is not delivered, by call.
+    pub undelivered: BTreeMap<&'a str, Undelivered<'a>>,
+    /// The recordings.
+    pub recordings: &'a Recordings,
     /// The settings.
     pub settings: &'a Settings,
     /// Now.
@@ -37,11 +45,22 @@ pub struct Seen<'a> {
 impl Seen<'_> {
     /// What a CRM page shows.
     pub fn page(&self, link: LinkView) -> PageView {
-        let lingering = self.calls.ended().filter(|call| leaves_at(call).is_some_and(|at| at > self.now));
+        let lingering = self.calls.ended().filter(|call| self.lingers(call));
         let mut calls: Vec<_> = lingering.map(|call| self.call(call)).collect();
         calls.reverse();
         calls.extend(self.calls.live().map(|call| self.call(call)));
         PageView { link, dials: self.dials(), calls }
+    }
+
+    /// The ended calls for the popup, newest first: the last ones, and older ones with something that is not delivered.
+    pub fn recent(&self) -> Vec<CallView> {
+        let is_open = |call: &Call| {
+            self.undelivered.contains_key(call.id.as_str())
+                || matches!(self.recordings.of_call(&call.id), Some(Pending::Refused(_)))
+        };
+        let recent = self.calls.ended().take(RECENT);
+        let older = self.calls.ended().skip(RECENT).filter(|call| is_open(call)).take(UNDELIVERED);
+        recent.chain(older).map(|call| self.call(call)).collect()
     }
 
     /// The dials that are live or recent, oldest first.
@@ -52,7 +71,11 @@ impl Seen<'_> {
 
     /// When an ended call leaves the card.
     pub fn next_wake(&self) -> Option<Millis> {
-        self.calls.ended().filter_map(leaves_at).filter(|at| *at > self.now).min()
+        self.calls.ended().filter(|call| self.lingers(call)).filter_map(leaves_at).min()
+    }
+
+    fn lingers(&self, call: &Call) -> bool {
+        leaves_at(call).is_some_and(|at| !at.has_come(self.now, LINGER))
     }
 
     /// One dial.
@@ -70,7 +93,11 @@ impl Seen<'_> {
                 (phase, None)
             }
         };
-        DialView { key: dial.key.clone(), number: dial.number.clone(), phase, problem }
+        let call = match &dial.state {
+            DialState::Bound { call } => Some(call.clone()),
+            _ => None,
+        };
+        DialView { key: dial.key.clone(), number: dial.number.clone(), phase, call, problem }
     }
 
     /// One call.
@@ -86,7 +113,9 @@ impl Seen<'_> {
             answered_at: call.answered_at(),
             ended_at: call.ended_at,
             links: self.links(call),
+            can_hang_up: call.leg_to_hang_up().is_some(),
             delivery: self.delivery(call),
+            recording: self.recording(call),
         }
     }
 
@@ -110,30 +139,41 @@ impl Seen<'_> {
             (CardKind::Company, &kontur.cards.company, &call.links.company_ids),
             (CardKind::Deal, &kontur.cards.deal, &call.links.deal_ids),
         ];
-        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let links = cards.into_iter().filter_map(|(card, template, ids)| Some((card, template.as_ref()?, ids)));
         links
             .flat_map(|(card, template, ids)| ids.iter().map(move |id| (card, template, id)))
             .map(|(card, template, id)| CardLink {
                 card,
-                url: template.replace("{ws}", &encode(&kontur.workspace)).replace("{id}", &encode(id)),
+                url: template.replace("{ws}", &url::segment(&kontur.workspace)).replace("{id}", &url::segment(id)),
             })
             .collect()
     }
 
     fn delivery(&self, call: &Call) -> DeliveryView {
         let is_live = phase_of(call) != CallPhase::Ended;
-        match self.outbox.of_call(&call.id) {
+        match self.undelivered.get(call.id.as_str()) {
             Some(Undelivered::Refused(problem)) => {
-                DeliveryView { state: DeliveryState::Failed, problem: Some(problem.clone()) }
+                DeliveryView { state: DeliveryState::Failed, problem: Some((*problem).clone()) }
             }
             // While a call is live, what is just being sent is no news; what cannot be sent is.
             Some(Undelivered::Waiting(problem)) if !is_live || problem.is_some() => {
-                DeliveryView { state: DeliveryState::Waiting, problem: problem.cloned() }
+                DeliveryView { state: DeliveryState::Waiting, problem: (*problem).cloned() }
             }
-            None if call.told && !is_live => DeliveryView { state: DeliveryState::Delivered, problem: None },
+            None if call.is_told() && !is_live => DeliveryView { state: DeliveryState::Delivered, problem: None },
             _ => DeliveryView::default(),
         }
+    }
+
+    fn recording(&self, call: &Call) -> DeliveryView {
+        let state = match self.recordings.of_call(&call.id) {
+            Some(Pending::Refused(problem)) => {
+                return DeliveryView { state: DeliveryState::Failed, problem: Some(problem.clone()) };
+            }
+            Some(Pending::Waiting) => DeliveryState::Waiting,
+            None if call.is_recorded() => DeliveryState::Delivered,
+            None => DeliveryState::None,
+        };
+        DeliveryView { state, problem: None }
     }
 }
 

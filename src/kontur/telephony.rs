@@ -3,6 +3,7 @@
 use crate::{
     Millis,
     json::{self, Fields},
+    kontur::{files::Recording, workspace_path},
     private::Private,
     protocol::Direction,
     timestamp::rfc3339,
@@ -18,6 +19,10 @@ pub enum Callback {
     CallEvent(CallEvent),
     /// A call is over.
     CallFinished(CallBoundary),
+    /// A call that the CRM asked for did not come about.
+    CallFailed(CallFailed),
+    /// The recording of a call that the CRM has already.
+    CallRecording(CallRecording),
     /// A call for the history, answered or missed.
     RegisterCall(RegisterCall),
 }
@@ -29,11 +34,13 @@ impl Callback {
             Self::CallStarted(_) => Method::CallStarted,
             Self::CallEvent(_) => Method::CallEvent,
             Self::CallFinished(_) => Method::CallFinished,
+            Self::CallFailed(_) => Method::CallFailed,
+            Self::CallRecording(_) => Method::CallRecording,
             Self::RegisterCall(_) => Method::RegisterCall,
         }
     }
 
-    /// Whether other browsers send the very same.
+    /// Whether the CRM may have it from somebody else.
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::RegisterCall(RegisterCall { shared: true, .. }))
     }
@@ -44,6 +51,8 @@ impl Callback {
             Self::CallStarted(body) => serde_json::to_string(body),
             Self::CallEvent(body) => serde_json::to_string(body),
             Self::CallFinished(body) => serde_json::to_string(body),
+            Self::CallFailed(body) => serde_json::to_string(body),
+            Self::CallRecording(body) => serde_json::to_string(body),
             Self::RegisterCall(body) => serde_json::to_string(body),
         };
         // These types hold nothing that JSON cannot write.
@@ -57,6 +66,14 @@ pub fn with_communication(body: &Private<String>, id: &str) -> Private<String> {
     Private::new(body.reveal().replacen('{', &format!(r#"{{"communicationId":{id},"#), 1))
 }
 
+/// The same body of `register-call` with the recording of one of its items named; `None` where it has no such item.
+pub fn with_recording(body: &Private<String>, item: &str, recording: &Recording) -> Option<Private<String>> {
+    let item = format!(r#"{{"id":{},"#, serde_json::to_string(item).ok()?);
+    let recording = serde_json::to_string(recording).ok()?;
+    let (before, after) = body.reveal().split_once(&item)?;
+    Some(Private::new(format!(r#"{before}{item}"recordings":[{recording}],{after}"#)))
+}
+
 /// The telephony's methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -67,6 +84,10 @@ pub enum Method {
     CallEvent,
     /// «Сообщение о завершении звонка».
     CallFinished,
+    /// «Сообщение о неудачной попытке позвонить».
+    CallFailed,
+    /// «Сообщение о появлении записи разговора».
+    CallRecording,
     /// «Регистрация завершенных звонков».
     RegisterCall,
 }
@@ -74,24 +95,32 @@ pub enum Method {
 impl Method {
     /// Reads it as it is stored.
     pub fn read(name: &str) -> Option<Self> {
-        [Self::CallStarted, Self::CallEvent, Self::CallFinished, Self::RegisterCall]
-            .into_iter()
-            .find(|method| method.name() == name)
+        let all = [
+            Self::CallStarted,
+            Self::CallEvent,
+            Self::CallFinished,
+            Self::CallFailed,
+            Self::CallRecording,
+            Self::RegisterCall,
+        ];
+        all.into_iter().find(|method| method.name() == name)
     }
 
-    fn name(self) -> &'static str {
+    /// Its name in the path, and as it is stored.
+    pub fn name(self) -> &'static str {
         match self {
             Self::CallStarted => "call-started",
             Self::CallEvent => "call-event",
             Self::CallFinished => "call-finished",
+            Self::CallFailed => "call-failed",
+            Self::CallRecording => "call-recording",
             Self::RegisterCall => "register-call",
         }
     }
 
     /// Its path in a workspace.
     pub fn path(self, workspace: &str) -> String {
-        let workspace: String = form_urlencoded::byte_serialize(workspace.as_bytes()).collect();
-        format!("/api/v1/{workspace}/communications/callbacks/telephony/{}", self.name())
+        format!("{}/communications/callbacks/telephony/{}", workspace_path(workspace), self.name())
     }
 }
 
@@ -189,6 +218,28 @@ impl Party {
     }
 }
 
+/// «Сообщение о неудачной попытке позвонить». Its sample in the documentation is that of another method.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallFailed {
+    /// The communication of the system call CALL.
+    pub communication_id: String,
+}
+
+/// «Сообщение о появлении записи разговора».
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallRecording {
+    /// The whole call.
+    pub external_id: String,
+    /// The leg.
+    pub external_call_item_id: String,
+    /// The leg, at the moment of the event; the same for us.
+    pub realtime_call_item_id: String,
+    /// The file that was uploaded.
+    pub recording_file_id: String,
+}
+
 /// «Регистрация завершенных звонков».
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -208,9 +259,12 @@ pub struct RegisterCall {
     pub external_id: String,
     /// Which way the call went.
     pub direction: Direction,
-    /// Whether other agents' browsers send the very same, so that "already there" is no refusal. Not sent.
+    /// Whether the CRM may have it from somebody else, so that "already there" is no refusal. Not sent.
     #[serde(skip)]
     pub shared: bool,
+    /// Whether it may wait a moment for its recordings. Not sent.
+    #[serde(skip)]
+    pub awaits_recordings: bool,
 }
 
 /// One leg of a registered call.
@@ -223,6 +277,12 @@ pub struct Item {
     pub from: Party,
     /// Who was called.
     pub to: Party,
+    /// Whether somebody talked, so that there may be a recording. Not sent.
+    #[serde(skip)]
+    pub answered: bool,
+    /// Its recording, where it is uploaded already.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<Recording>,
     /// When it was answered, or began to ring where nobody answered.
     #[serde(serialize_with = "rfc3339")]
     pub started_at: Millis,
@@ -354,6 +414,8 @@ mod tests {
                 id: "143...68e".into(),
                 from: Party::client(),
                 to: Party::user(Some("ae9...53d")),
+                answered: true,
+                recordings: Vec::new(),
                 started_at: at("2022-03-18T07:27:54.6911428+00:00"),
                 finished_at: at("2022-03-18T07:27:59.0622478+00:00"),
             }],
@@ -361,6 +423,7 @@ mod tests {
             external_id: "262...280".into(),
             direction: Direction::Inbound,
             shared: false,
+            awaits_recordings: false,
         });
         assert_eq!(
             body(&callback, "4358...68e"),

@@ -102,13 +102,17 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "call.dial" => Some(Self::Dial),
-            "call.bridge" => Some(Self::Bridge),
-            "call.hangup" => Some(Self::Hangup),
-            _ => None,
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dial => "call.dial",
+            Self::Bridge => "call.bridge",
+            Self::Hangup => "call.hangup",
         }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Dial, Self::Bridge, Self::Hangup].into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -213,6 +217,20 @@ impl CallEvent {
             server_time: lenient::moment(fields, "serverTime"),
             line: lenient::private(fields, "trunkNum").filter(|_| !internal),
         })
+    }
+
+    /// Reads who talked to whom from a record of the history, told as a hangup without its times.
+    pub(super) fn from_history(fields: Fields<'_>) -> Option<Self> {
+        let mut hangup = Self::from_fields(EventKind::Hangup, fields).ok()?;
+        if hangup.direction != LegDirection::Internal {
+            let (number, name) = (lenient::private(fields, "otherLegNum"), lenient::private(fields, "otherLegName"));
+            hangup.client = Contact { number, name, company: None };
+            // Seen as `o=380…;` as well as bare.
+            let line = lenient::text(fields, "trunk").unwrap_or_default();
+            let line: String = line.chars().filter(char::is_ascii_digit).collect();
+            hangup.line = (!line.is_empty()).then(|| Private::new(line));
+        }
+        Some(hangup)
     }
 
     /// Reads a row of `/rest/calls/active/v3`: like an event, with `lastEvent` for `event`.

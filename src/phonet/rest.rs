@@ -8,6 +8,7 @@ use crate::{
     Millis,
     json::{self, Fields},
     private::Private,
+    url,
 };
 
 /// `POST`: opens a session.
@@ -16,6 +17,7 @@ pub const AUTHORIZE: &str = "/rest/security/authorize";
 pub const USERS: &str = "/rest/users";
 /// `GET`: the calls that are going on.
 pub const ACTIVE_CALLS: &str = "/rest/calls/active/v3";
+const ACTIVE: &str = "/rest/calls/active";
 
 /// The body of [`AUTHORIZE`].
 pub fn authorize_body(domain: &str, api_key: &str) -> Private<String> {
@@ -29,12 +31,51 @@ struct Credentials<'a> {
     api_key: &'a str,
 }
 
+/// `GET`: hangs up this leg; the answer is empty.
+pub fn hang_up_path(uuid: &str) -> String {
+    format!("{ACTIVE}/{}/hangup", url::segment(uuid))
+}
+
+/// `GET`: the recording of this leg, where the history names no other place.
+pub fn audio_path(uuid: &str) -> String {
+    format!("/rest/public/calls/{}/audio", url::segment(uuid))
+}
+
 /// The most records that one page of the history may have.
 pub const HISTORY_PAGE: u32 = 50;
 
-/// `GET`: a page of the company's history, `from` to `to`.
-pub fn history_path(from: Millis, to: Millis, offset: u32) -> String {
-    format!("/rest/calls/company.api?timeFrom={}&timeTo={}&limit={HISTORY_PAGE}&offset={offset}", from.0, to.0)
+/// The lists of the history. What each holds is documented nowhere: a record may stand in several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HistoryList {
+    /// The employees' calls.
+    Users,
+    /// The company's calls.
+    Company,
+    /// The company's missed calls.
+    Missed,
+}
+
+impl HistoryList {
+    /// Its name in the path, and as it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Company => "company",
+            Self::Missed => "missed",
+        }
+    }
+
+    /// Reads it as it is stored.
+    pub fn read(name: &str) -> Option<Self> {
+        [Self::Users, Self::Company, Self::Missed].into_iter().find(|list| list.name() == name)
+    }
+
+    /// `GET`: a page of the list, `from` to `to`.
+    pub fn path(self, from: Millis, to: Millis, offset: u32) -> String {
+        let (list, from, to) = (self.name(), from.0, to.0);
+        format!("/rest/calls/{list}.api?timeFrom={from}&timeTo={to}&limit={HISTORY_PAGE}&offset={offset}")
+    }
 }
 
 /// An employee.
@@ -69,32 +110,38 @@ pub fn active_calls(body: &str) -> Option<Vec<CallEvent>> {
 /// One leg of the history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryRecord {
-    /// The leg.
-    pub uuid: String,
-    /// When it ended; the history counts in whole seconds.
-    pub end_at: Millis,
-    /// When it was answered: absent where nobody talked.
-    pub bridge_at: Option<Millis>,
+    /// All that happened, told as its end. The history counts in whole seconds.
+    pub hangup: CallEvent,
+    /// `audioRecUrl`: where its recording is.
+    pub audio: Option<Private<String>>,
 }
 
-/// Reads a page of the history; `None` when it is no list. Rows without a name or an end are left out.
-pub fn history(body: &str) -> Option<Vec<HistoryRecord>> {
-    Some(json::parse(body)?.as_array()?.iter().filter_map(HistoryRecord::read).collect())
+/// Reads a page of the history: the legs, and how many rows there were; `None` when it is no list. Rows that are no legs are left
+/// out.
+pub fn history(body: &str) -> Option<(Vec<HistoryRecord>, usize)> {
+    let rows = json::parse(body)?;
+    let rows = rows.as_array()?;
+    Some((rows.iter().filter_map(HistoryRecord::read).collect(), rows.len()))
 }
 
 impl HistoryRecord {
     fn read(row: &Value) -> Option<Self> {
         let fields = Fields::of(row)?;
         let end_at = lenient::moment(fields, "endAt")?;
-        let talked = lenient::integer(fields, "billSecs").filter(|&seconds| seconds >= 0).unwrap_or(0);
+        let seconds = |key| lenient::integer(fields, key).filter(|seconds| (0..=MAX_SECONDS).contains(seconds));
+        let talked = seconds("billSecs").unwrap_or(0);
+        let lasted = seconds("duration").unwrap_or(0).max(talked);
         let answered = lenient::integer(fields, "disposition") == Some(0);
-        Some(Self {
-            uuid: lenient::text(fields, "uuid")?,
-            end_at,
-            bridge_at: answered.then(|| end_at - Millis::secs(talked)),
-        })
+        let mut hangup = CallEvent::from_history(fields)?;
+        hangup.dial_at = Some(end_at - Millis::secs(lasted));
+        hangup.bridge_at = answered.then(|| end_at - Millis::secs(talked));
+        hangup.server_time = Some(end_at);
+        Some(Self { hangup, audio: lenient::private(fields, "audioRecUrl") })
     }
 }
+
+/// No call lasts longer than a month.
+const MAX_SECONDS: i64 = 31 * 24 * 60 * 60;
 
 #[cfg(test)]
 mod tests {
@@ -106,11 +153,19 @@ mod tests {
         assert_eq!(calls.len(), 1);
         assert_eq!(active_calls("<html>"), None);
         assert_eq!(users(r#"[{"id":1,"ext":1,"email":"a@b.c"}]"#).unwrap()[0].ext.as_deref(), Some("1"));
-        let records = history(
-            r#"[{"uuid":"a","endAt":1473973210000,"billSecs":4,"disposition":0},{"uuid":"b","endAt":1473973210,"disposition":1}]"#,
+        let (records, rows) = history(
+            r#"[{"uuid":"a","lgDirection":4,"endAt":1473973210000,"billSecs":4,"duration":9,"disposition":0,"otherLegNum":"+7916",
+            "trunk":"o=380671234567;","audioRecUrl":"https://demo.phonet.com.ua/a.mp3 ","leg":{"ext":"001"}},
+            {"uuid":"b","lgDirection":"2","endAt":1473973210,"disposition":1},{"uuid":"c","endAt":1},null]"#,
         )
         .unwrap();
-        assert_eq!(records[0].bridge_at, Some(Millis(1_473_973_206_000)));
-        assert_eq!((records[1].end_at, records[1].bridge_at), (Millis(1_473_973_210_000), None));
+        assert_eq!(rows, 4);
+        let [answered, missed] = &*records else { panic!("{records:?}") };
+        assert_eq!(answered.hangup.dial_at, Some(Millis(1_473_973_201_000)));
+        assert_eq!(answered.hangup.bridge_at, Some(Millis(1_473_973_206_000)));
+        assert_eq!(answered.hangup.client.number.as_ref().unwrap().reveal(), "+7916");
+        assert_eq!(answered.hangup.line.as_ref().unwrap().reveal(), "380671234567");
+        assert_eq!(answered.audio.as_ref().unwrap().reveal(), "https://demo.phonet.com.ua/a.mp3");
+        assert_eq!((missed.hangup.server_time, missed.hangup.bridge_at), (Some(Millis(1_473_973_210_000)), None));
     }
 }

@@ -11,10 +11,6 @@ extern "C" {
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     fn fill_with_random(bytes: &mut [u8]);
 
-    /// Writes a line to the developer's console.
-    #[wasm_bindgen(js_namespace = console)]
-    pub fn log(line: &str);
-
     #[wasm_bindgen(js_namespace = console)]
     fn error(line: &str);
 }
@@ -45,7 +41,7 @@ pub fn report_panics() {
     }));
 }
 
-/// Whether the core broke down. Then nothing is to keep this worker alive: the alarm starts a sound one from what is stored.
+/// Whether the core broke down. Then nothing is to keep this worker alive.
 pub fn panicked() -> bool {
     PANICKED.get()
 }

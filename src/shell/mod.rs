@@ -10,7 +10,7 @@ pub mod timers;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     rc::{Rc, Weak},
 };
 
@@ -22,12 +22,13 @@ use wasm_bindgen_futures::spawn_local;
 use crate::{
     core::{
         Bridge,
-        io::{Input, Output, Session, Snapshot},
+        io::{Input, LARGEST_FILE, Output, Session, Snapshot},
     },
     problem::{Code, Problem},
     protocol::{MAX_PAGE_REQUEST, Message, Request, Sender},
     settings::Settings,
 };
+use http::Http;
 use platform::Platform;
 use socket::Socket;
 use store::{Store, Stored};
@@ -55,11 +56,12 @@ struct Inner {
     /// Brings an input in from outside.
     report: Rc<dyn Fn(Input)>,
     platform: Platform,
+    http: Rc<Http>,
     store: Rc<Store>,
     timers: Rc<Timers>,
     socket: RefCell<Option<Socket>>,
     /// The `resolve` of each request that waits for its answer.
-    asks: RefCell<HashMap<u32, Function>>,
+    asks: RefCell<Vec<(u32, Function)>>,
     last_ask: Cell<u32>,
     origins: RefCell<Vec<String>>,
 }
@@ -70,10 +72,10 @@ impl Shell {
         let session = recall(&platform).await;
         let (store, stored) = Store::open(database).await;
         let storage_failed = stored.is_err();
-        let Stored { settings, state, rows } = stored.unwrap_or_default();
+        let Stored { settings, state, rows, lines } = stored.unwrap_or_default();
         let settings = Settings::load(settings.as_ref().map(|json| json.reveal().as_str()));
         let origins = settings.origins();
-        let snapshot = Snapshot { state, rows, session, storage_failed };
+        let snapshot = Snapshot { state, rows, lines, session, storage_failed };
 
         let inner = Rc::new_cyclic(|me: &Weak<Inner>| {
             let me = me.clone();
@@ -92,6 +94,7 @@ impl Shell {
                 }),
                 report,
                 platform,
+                http: Rc::new(Http::new(LARGEST_FILE)),
                 store,
                 socket: RefCell::default(),
                 asks: RefCell::default(),
@@ -108,7 +111,8 @@ impl Shell {
 #[wasm_bindgen]
 impl Shell {
     /// Answers a request of a content script (`sender` is `"page"`) or of one of the extension's pages (`"extension"`).
-    /// The promise always resolves to a `Message`; what is no request, or too large for a page, is refused.
+    /// The promise always resolves, to a `Message`, or to `undefined` when the core broke down; what is no request, or too large
+    /// for a page, is refused.
     pub fn ask(&self, request: &JsValue, sender: &str) -> Promise {
         let sender = if sender == "extension" { Sender::Extension } else { Sender::Page };
         match decode(request, sender) {
@@ -127,6 +131,12 @@ impl Shell {
         self.0.handle(Input::Online(online));
     }
 
+    /// A newer version of the extension waits to be started.
+    #[wasm_bindgen(js_name = updateAvailable)]
+    pub fn update_available(&self) {
+        self.0.handle(Input::UpdateAvailable);
+    }
+
     /// The user granted or withdrew access to hosts.
     #[wasm_bindgen(js_name = permissionsChanged)]
     pub fn permissions_changed(&self) {
@@ -137,8 +147,11 @@ impl Shell {
 impl Inner {
     /// Gives the core an input, at once or, while it is at work, in its turn; and performs what it says.
     fn handle(self: &Rc<Self>, input: Input) {
+        if browser::panicked() {
+            return self.rest();
+        }
         self.inputs.borrow_mut().push_back(input);
-        if browser::panicked() || self.busy.replace(true) {
+        if self.busy.replace(true) {
             return;
         }
         while let Some(input) = self.next_input() {
@@ -148,6 +161,16 @@ impl Inner {
             }
         }
         self.busy.set(false);
+    }
+
+    /// The core broke down. Whoever waits is answered with nothing; idle from now on, the worker is stopped by the browser, and
+    /// then the alarm starts a sound one from what is stored.
+    fn rest(&self) {
+        self.socket.take();
+        for (_, resolve) in self.asks.take() {
+            let _ = resolve.call0(&JsValue::UNDEFINED);
+        }
+        self.platform.rest();
     }
 
     fn next_input(&self) -> Option<Input> {
@@ -176,20 +199,22 @@ impl Inner {
                 }
             }
             Output::Http { id, request } => {
-                let report = Rc::clone(&self.report);
+                let (http, report) = (Rc::clone(&self.http), Rc::clone(&self.report));
                 spawn_local(async move {
-                    let result = http::send(request).await;
+                    let result = http.send(id, request).await;
                     report(Input::HttpDone { id, result });
                 });
             }
+            Output::DropFile { id } => self.http.drop_file(id),
             Output::Persist { batch, writes } => {
                 let report = Rc::clone(&self.report);
                 self.store.persist(writes, move |stored| report(Input::Persisted { batch, stored }));
             }
             Output::Remember(session) => self.platform.remember(&to_json(&session)),
             Output::Reply { ask, message } => {
-                let resolve = self.asks.borrow_mut().remove(&ask);
-                if let Some(resolve) = resolve {
+                let place = self.asks.borrow().iter().position(|(id, _)| *id == ask);
+                if let Some(place) = place {
+                    let (_, resolve) = self.asks.borrow_mut().swap_remove(place);
                     let _ = resolve.call1(&JsValue::UNDEFINED, &to_js(&message));
                 }
             }
@@ -201,7 +226,7 @@ impl Inner {
                 self.check_permissions();
             }
             Output::WakeAt(moment) => self.timers.wake_at(moment),
-            Output::Log(line) => browser::log(&format!("Trubka: {line}")),
+            Output::Reload => self.platform.reload(),
         }
     }
 
@@ -209,7 +234,7 @@ impl Inner {
         let ask = self.last_ask.get().wrapping_add(1);
         self.last_ask.set(ask);
         let answer = Promise::new(&mut |resolve, _| {
-            self.asks.borrow_mut().insert(ask, resolve);
+            self.asks.borrow_mut().push((ask, resolve));
         });
         self.handle(Input::Asked { ask, sender, request });
         answer

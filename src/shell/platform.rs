@@ -17,6 +17,10 @@ extern "C" {
     #[wasm_bindgen(method, js_name = keepAlive)]
     pub fn keep_alive(this: &Platform, on: bool);
 
+    /// Has the worker brought back so late that the browser stops it first, if nothing else happens.
+    #[wasm_bindgen(method)]
+    pub fn rest(this: &Platform);
+
     /// Sets the alarm that rings once, at this moment in epoch milliseconds or as soon after it as the browser allows; or clears it.
     #[wasm_bindgen(method, js_name = wakeAt)]
     pub fn wake_at(this: &Platform, moment: Option<f64>);
@@ -40,6 +44,10 @@ extern "C" {
     /// Which of these origins the user has not granted.
     #[wasm_bindgen(method, catch)]
     pub async fn forbidden(this: &Platform, origins: Vec<String>) -> Result<Array, JsValue>;
+
+    /// Starts the extension anew, in its newest version.
+    #[wasm_bindgen(method)]
+    pub fn reload(this: &Platform);
 
     /// Whether the browser believes to be online.
     #[wasm_bindgen(method, js_name = isOnline)]

@@ -1,28 +1,30 @@
-//! The database: two object stores of JSON texts, written in strictly durable transactions, one after another.
+//! The database: three object stores of JSON texts, written in strictly durable transactions, one after another.
 
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
-    future::IntoFuture,
     rc::Rc,
 };
 
-use idb::{Database, Error, ObjectStore, Transaction};
-use js_sys::{Array, Object, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
-use web_sys::{IdbDatabase, IdbTransaction};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{IdbDatabase, IdbFactory, IdbTransaction};
 
 use crate::{
     core::io::{DocumentName, Write},
     private::Private,
 };
 
-const VERSION: u32 = 1;
+/// 2 came with the log. An upgrade adds what is missing and leaves the rest as it is.
+const VERSION: u32 = 2;
 /// [`DocumentName::key`] → JSON.
 const DOCUMENTS: &str = "documents";
 /// The row's id → JSON.
 const OUTBOX: &str = "outbox";
+/// The line's id → JSON.
+const LOG: &str = "log";
+const STORES: [&str; 3] = [DOCUMENTS, OUTBOX, LOG];
 
 /// What the database held when it was opened.
 #[derive(Debug, Default)]
@@ -33,6 +35,8 @@ pub struct Stored {
     pub state: Option<Private<String>>,
     /// The rows of the outbox in the order of their keys.
     pub rows: Vec<Private<String>>,
+    /// The lines of the log in the order of their keys.
+    pub lines: Vec<String>,
 }
 
 /// The open database.
@@ -51,7 +55,7 @@ struct Batch {
 
 impl Store {
     /// Opens the database and reads it, with one more try when that fails. After an error every batch fails too.
-    pub async fn open(name: &str) -> (Rc<Self>, Result<Stored, Error>) {
+    pub async fn open(name: &str) -> (Rc<Self>, Result<Stored, JsValue>) {
         let opened = match open_and_load(name).await {
             Err(_) => open_and_load(name).await,
             opened => opened,
@@ -100,93 +104,125 @@ impl Store {
     }
 }
 
-async fn open_and_load(name: &str) -> Result<(IdbDatabase, Stored), Error> {
+async fn open_and_load(name: &str) -> Result<(IdbDatabase, Stored), JsValue> {
     let database = open(name).await?;
     let stored = load(&database).await?;
     Ok((database, stored))
 }
 
-async fn open(name: &str) -> Result<IdbDatabase, Error> {
-    let mut database = Database::builder(name)
-        .version(VERSION)
-        .add_object_store(ObjectStore::builder(DOCUMENTS))
-        .add_object_store(ObjectStore::builder(OUTBOX))
-        .build()
-        .await?;
-    // Its `versionchange` handler has to outlive the wrapper.
-    database.forget_callbacks();
-    Ok(database.into())
+async fn open(name: &str) -> Result<IdbDatabase, JsValue> {
+    let request = INDEXED_DB.with(|factory| factory.open_with_u32(name, VERSION))?;
+    let upgrade = Closure::<dyn FnMut() -> Result<(), JsValue>>::new({
+        let request = request.clone();
+        move || create_stores(request.result()?.unchecked_ref())
+    });
+    request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
+    settled(|resolve, reject| {
+        request.set_onsuccess(Some(resolve));
+        request.set_onerror(Some(reject));
+    })
+    .await?;
+    let database: IdbDatabase = request.result()?.unchecked_into();
+    // Whoever deletes it, as the user does who clears the data, need not wait for us.
+    let close: Function = Reflect::get(&database, &"close".into())?.unchecked_into();
+    database.set_onversionchange(Some(&close.bind0(&database)));
+    Ok(database)
 }
 
-/// Reads everything in one transaction: it ends as soon as anything but its own requests is awaited, so all are issued first.
-async fn load(database: &IdbDatabase) -> Result<Stored, Error> {
+fn create_stores(database: &IdbDatabase) -> Result<(), JsValue> {
+    let existing = database.object_store_names();
+    for name in STORES {
+        if !existing.contains(name) {
+            database.create_object_store(name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads everything in one transaction.
+async fn load(database: &IdbDatabase) -> Result<Stored, JsValue> {
     let transaction = begin(database, "readonly")?;
     let documents = transaction.object_store(DOCUMENTS)?;
-    let settings = documents.get(JsValue::from(DocumentName::Settings.key()))?.into_future();
-    let state = documents.get(JsValue::from(DocumentName::State.key()))?.into_future();
-    let rows = transaction.object_store(OUTBOX)?.get_all(None, None)?.into_future();
+    let settings = documents.get(&DocumentName::Settings.key().into())?;
+    let state = documents.get(&DocumentName::State.key().into())?;
+    let rows = transaction.object_store(OUTBOX)?.get_all()?;
+    let lines = transaction.object_store(LOG)?.get_all()?;
+    ended(&transaction).await?;
     Ok(Stored {
-        settings: settings.await?.and_then(text),
-        state: state.await?.and_then(text),
-        rows: rows.await?.into_iter().filter_map(text).collect(),
+        settings: text(&settings.result()?),
+        state: text(&state.result()?),
+        rows: Array::from(&rows.result()?).iter().filter_map(|row| text(&row)).collect(),
+        lines: Array::from(&lines.result()?).iter().filter_map(|line| line.as_string()).collect(),
     })
 }
 
-fn text(value: JsValue) -> Option<Private<String>> {
+fn text(value: &JsValue) -> Option<Private<String>> {
     value.as_string().map(Private::new)
 }
 
 /// Writes a batch, all of it or nothing.
-async fn write(database: &IdbDatabase, writes: &[Write]) -> Result<(), Error> {
+async fn write(database: &IdbDatabase, writes: &[Write]) -> Result<(), JsValue> {
     let transaction = begin(database, "readwrite")?;
     if let Err(error) = issue(&transaction, writes) {
         // What was issued before would be committed.
         transaction.abort()?;
         return Err(error);
     }
-    if transaction.await?.is_committed() { Ok(()) } else { Err(Error::DomExceptionNotFound) }
+    ended(&transaction).await
 }
 
-fn issue(transaction: &Transaction, writes: &[Write]) -> Result<(), Error> {
+fn issue(transaction: &IdbTransaction, writes: &[Write]) -> Result<(), JsValue> {
     let documents = transaction.object_store(DOCUMENTS)?;
     let outbox = transaction.object_store(OUTBOX)?;
+    let log = transaction.object_store(LOG)?;
     for write in writes {
         match write {
-            Write::Document { name, json } => {
-                documents.put(&json.reveal().into(), Some(&name.key().into()))?;
-            }
-            Write::ClearRows => {
-                outbox.clear()?;
-            }
-            Write::PutRow { id, json } => {
-                outbox.put(&json.reveal().into(), Some(&(*id).into()))?;
-            }
-            Write::DeleteRow { id } => {
-                outbox.delete(JsValue::from(*id))?;
-            }
-        }
+            Write::Document { name, json } => documents.put_with_key(&json.reveal().into(), &name.key().into())?,
+            Write::ClearRows => outbox.clear()?,
+            Write::PutRow { id, json } => outbox.put_with_key(&json.reveal().into(), &(*id).into())?,
+            Write::DeleteRow { id } => outbox.delete(&(*id).into())?,
+            Write::PutLine { id, json } => log.put_with_key(&json.into(), &(*id).into())?,
+            Write::DeleteLine { id } => log.delete(&(*id).into())?,
+        };
     }
     Ok(())
 }
 
-/// Opens a transaction over both object stores. idb cannot ask for durability, and web-sys can only as an unstable API.
-fn begin(database: &IdbDatabase, mode: &str) -> Result<Transaction, Error> {
-    let stores = Array::of2(&DOCUMENTS.into(), &OUTBOX.into());
+/// Waits until the transaction is committed.
+async fn ended(transaction: &IdbTransaction) -> Result<(), JsValue> {
+    settled(|resolve, reject| {
+        transaction.set_oncomplete(Some(resolve));
+        transaction.set_onabort(Some(reject));
+    })
+    .await
+}
+
+/// Waits for the event that was given the first handler, or fails with the one that was given the second.
+async fn settled(mut set_handlers: impl FnMut(&Function, &Function)) -> Result<(), JsValue> {
+    let settled = Promise::new(&mut |resolve, reject| set_handlers(&resolve, &reject));
+    JsFuture::from(settled).await.map(drop)
+}
+
+/// Opens a transaction over all object stores. web-sys can ask for durability only as an unstable API.
+fn begin(database: &IdbDatabase, mode: &str) -> Result<IdbTransaction, JsValue> {
     let options = Object::new();
-    Reflect::set(&options, &"durability".into(), &"strict".into()).map_err(Error::TransactionOpenFailed)?;
+    Reflect::set(&options, &"durability".into(), &"strict".into())?;
     let database: &DurableDatabase = database.unchecked_ref();
-    database.transaction(&stores, mode, &options).map(Transaction::from).map_err(Error::TransactionOpenFailed)
+    database.transaction(STORES.map(str::to_owned).to_vec(), mode, &options)
 }
 
 #[wasm_bindgen]
 extern "C" {
+    #[wasm_bindgen(thread_local_v2, js_name = indexedDB)]
+    static INDEXED_DB: IdbFactory;
+
     #[wasm_bindgen(js_name = IDBDatabase)]
     type DurableDatabase;
 
     #[wasm_bindgen(method, catch)]
     fn transaction(
         this: &DurableDatabase,
-        stores: &Array,
+        stores: Vec<String>,
         mode: &str,
         options: &Object,
     ) -> Result<IdbTransaction, JsValue>;

@@ -14,7 +14,10 @@ use crate::Millis;
 const LIFE: Millis = Millis::secs(25);
 
 /// Both browsers stop a background that has been idle for 30 s.
-const HEARTBEAT: u32 = 20_000;
+const HEARTBEAT: Millis = Millis::secs(20);
+
+/// A heartbeat that is off by more, by the computer's clock, tells that the clock was set or that the computer slept.
+const DRIFT: Millis = Millis::secs(5);
 
 /// The timers of one life of the worker.
 pub struct Timers {
@@ -23,6 +26,7 @@ pub struct Timers {
     due: Cell<Option<Millis>>,
     timeout: RefCell<Option<Timeout>>,
     heartbeat: RefCell<Option<Interval>>,
+    last_beat: Cell<Millis>,
 }
 
 impl Timers {
@@ -34,6 +38,7 @@ impl Timers {
             due: Cell::default(),
             timeout: RefCell::default(),
             heartbeat: RefCell::default(),
+            last_beat: Cell::new(browser::now()),
         })
     }
 
@@ -47,9 +52,10 @@ impl Timers {
     /// Keeps the worker alive and has it brought back when it dies, or lets it go.
     pub fn keep_alive(self: &Rc<Self>, on: bool) {
         self.platform.keep_alive(on);
+        self.last_beat.set(browser::now());
         let heartbeat = on.then(|| {
             let timers = Rc::downgrade(self);
-            Interval::new(HEARTBEAT, move || {
+            Interval::new(HEARTBEAT.0 as u32, move || {
                 if let Some(timers) = timers.upgrade() {
                     timers.beat();
                 }
@@ -58,11 +64,19 @@ impl Timers {
         self.heartbeat.replace(heartbeat);
     }
 
+    /// Timers count time as it passes; alarms and due moments go by the clock: where that was set, they are said anew.
     fn beat(self: &Rc<Self>) {
-        if !browser::panicked() {
-            self.platform.heartbeat();
-            self.arm();
+        if browser::panicked() {
+            return;
         }
+        self.platform.heartbeat();
+        let now = browser::now();
+        let drift = now - self.last_beat.replace(now) - HEARTBEAT;
+        if drift.0.abs() > DRIFT.0 {
+            self.platform.keep_alive(true);
+            (self.wake)();
+        }
+        self.arm();
     }
 
     /// Starts the timer if the moment is within the worker's life.

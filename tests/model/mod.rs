@@ -1,9 +1,13 @@
-//! A seeded model of the world around the core, in virtual time: the exchange, the CRM, the database and the network.
-//! Nothing here shares code with what it judges: frames and answers are written out as the documentation has them.
+//! A seeded model of the world around the core, in virtual time: the exchange, the CRM, the browser with its database and the
+//! network. Nothing here shares code with what it judges: frames and answers are written out as the documentation has them.
 
 #![allow(dead_code, reason = "each test binary uses its own part of the model")]
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod crm;
+pub mod day;
+pub mod exchange;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -11,49 +15,184 @@ use trubka::{
     Millis,
     core::{
         Bridge,
-        io::{DocumentName, HttpAnswer, HttpFailure, HttpRequest, Input, Output, Session, Snapshot, Write},
+        io::{
+            Body, DocumentName, FileInfo, HttpAnswer, HttpFailure, HttpRequest, Input, Output, Session, Snapshot, Write,
+        },
     },
     private::Private,
     protocol::{Message, PageView, Request, Sender, StatusView},
     settings::Settings,
 };
 
+pub use crm::Crm;
+pub use exchange::Exchange;
+#[allow(unused_imports, reason = "only scripted worlds write their own events")]
+pub use exchange::event;
+
+use exchange::{Leg, Step};
+
 pub const START: Millis = Millis(1_700_000_000_000);
 pub const ANNA: &str = "3f6a0c1e-0000-4000-8000-000000000001";
 pub const BORIS: &str = "3f6a0c1e-0000-4000-8000-000000000002";
+/// How often the shell gives a sign of life while a connection is wanted.
+const HEARTBEAT: Millis = Millis::secs(30);
+/// Parts of every key, number and name of the model: none of them may stand in a log.
+pub const SECRETS: [&str; 6] = ["t-key", "r-key", "access-", "791612345", "Пётр", "Анна"];
+const CRM_HOST: &str = "https://crm.kontur.ru";
 
-/// The settings of Anna, 001, who knows Boris, 002.
-pub fn settings() -> Settings {
-    let document = json!({
+/// The settings document of Anna, 001, who knows Boris, 002.
+pub fn document() -> Value {
+    json!({
         "version": 1,
         "phonet": { "domain": "demo.phonet.com.ua", "apiKey": "phonet-key", "subscriber": "001" },
         "kontur": { "workspace": "ws", "apiKey": "kontur-key", "userId": ANNA,
             "cards": { "contact": "https://crm.kontur.ru/app/{ws}/contacts/{id}" } },
         "directory": [{ "ext": "001", "userId": ANNA, "name": "Анна" }, { "ext": "002", "userId": BORIS, "name": "Борис" }]
-    });
+    })
+}
+
+/// The settings of [`document`].
+pub fn settings() -> Settings {
+    read(&document())
+}
+
+fn read(document: &Value) -> Settings {
     Settings::default().replaced_by(&document.to_string()).expect("the test's own settings are right")
 }
 
 /// Everything around one browser, and the browser's Trubka in it.
 pub struct World {
+    /// The time as it is. This computer's clock may be ahead of it.
     pub now: Millis,
-    pub bridge: Bridge,
+    pub ahead: Millis,
+    /// The worker, while it lives.
+    pub bridge: Option<Bridge>,
     pub crm: Crm,
     pub exchange: Exchange,
     pub store: Store,
     /// What the exchange was asked to dial.
     pub dialled: Vec<String>,
+    /// Whether a worker died that could not store what it knew.
+    pub has_lost: bool,
     pub replies: BTreeMap<u32, Message>,
     pub view: PageView,
     pub status: Option<StatusView>,
     pub settings: Settings,
-    rng: Rng,
-    due: BTreeMap<(Millis, u64), Input>,
-    sequence: u64,
-    wake_at: Option<Millis>,
-    asks: u32,
+    /// What the core must not do, and did.
+    pub violations: Vec<String>,
     /// The latest an answer may take, in milliseconds; every one takes something up to it.
     pub latency: i64,
+    /// Whether there is a network, and whether the browser believes so.
+    pub network: bool,
+    pub online: bool,
+    /// What it does not let us reach.
+    pub forbidden: Vec<String>,
+    /// What is wrong with a service for a while.
+    pub troubles: Vec<Trouble>,
+    /// What the core surely knows: it heard it, and no crash can take it away any more or none has.
+    pub facts: BTreeSet<Fact>,
+    /// How many requests were made to the services.
+    pub requests: u32,
+    /// How long the state document was at its longest.
+    pub largest_state: usize,
+    rng: Rng,
+    due: BTreeMap<(Millis, u64), Due>,
+    sequence: u64,
+    life: u32,
+    wake_at: Option<Millis>,
+    asks: u32,
+    keeps_alive: bool,
+    asleep_until: Option<Millis>,
+    /// After how many more outputs the worker dies, and how.
+    fuse: Option<(u32, Death)>,
+    /// Files that the shell keeps: what is recorded in each.
+    files: BTreeMap<u32, String>,
+    /// Callbacks under way.
+    callbacks: BTreeMap<u32, String>,
+    /// Facts, with the batch that makes each of them last.
+    unsaved: Vec<(u32, Fact)>,
+}
+
+/// Something that a worker knows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fact {
+    /// The socket told of a leg's step.
+    Heard(String, Step),
+    /// The CRM acknowledged this callback.
+    Acknowledged(String),
+}
+
+/// How a worker dies.
+#[derive(Clone, Copy, Debug)]
+pub struct Death {
+    /// Whether the whole browser ends, and with it the memory-only storage.
+    pub of_browser: bool,
+    /// How long nothing runs.
+    pub pause: Millis,
+}
+
+/// What is wrong with a service for a while.
+#[derive(Clone, Copy, Debug)]
+pub struct Trouble {
+    pub service: Service,
+    pub fault: Fault,
+    pub until: Millis,
+    /// How many of 100 requests it meets.
+    pub percent: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    Exchange,
+    Crm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Another answer, with `Retry-After` in seconds where it has one.
+    Status(u16, Option<i64>),
+    /// No answer, before anything was done.
+    Unreached(HttpFailure),
+    /// No answer, though all was done.
+    Lost(HttpFailure),
+    /// A page where JSON is expected, as a captive portal gives.
+    Html,
+    /// It takes this long, in milliseconds.
+    Slow(i64),
+}
+
+/// What a service answers.
+pub enum Reply {
+    Answer { status: u16, body: String, retry_after: Option<i64> },
+    File(String, FileInfo),
+    Network,
+    Timeout,
+}
+
+impl Reply {
+    pub fn status(status: u16, body: impl Into<String>) -> Self {
+        Self::Answer { status, body: body.into(), retry_after: None }
+    }
+
+    pub fn json(body: &Value) -> Self {
+        Self::status(200, body.to_string())
+    }
+}
+
+/// What is to happen.
+enum Due {
+    /// Something comes to the worker of this life.
+    Input(u32, Input),
+    /// A request reaches its service.
+    Arrival(u32, u32, HttpRequest),
+    /// A batch reaches the disk.
+    Commit(u32),
+    /// A sign of life.
+    Beat(u32),
+    /// A new worker starts.
+    Start,
+    /// A leg takes a step.
+    Leg(String, Step),
 }
 
 /// The database.
@@ -62,54 +201,23 @@ pub struct Store {
     pub settings: Option<Private<String>>,
     pub state: Option<Private<String>>,
     pub rows: BTreeMap<u32, Private<String>>,
+    pub lines: BTreeMap<u32, String>,
     pub session: Session,
     pub fails: bool,
+    /// Whether the worker that lives could not open it.
+    closed: bool,
+    batches: VecDeque<Batch>,
+    /// The last batch that was given, and the last one up to which nothing is missing.
+    given: u32,
+    complete: u32,
+    /// Whether a batch was lost, and none since has held everything.
+    lost: bool,
 }
 
-/// The exchange.
-#[derive(Default)]
-pub struct Exchange {
-    pub refuses_key: bool,
-    pub unreachable: bool,
-    /// Whether a handshake is never answered.
-    pub swallows: bool,
-    /// Whether REST refuses the key, though the socket takes it.
-    pub rest_refuses: bool,
-    /// Whether a click2call is answered.
-    pub silent: bool,
-    pub socket: Option<u32>,
-    pub opened: u32,
-    /// The active calls that REST tells of.
-    pub active: Vec<Value>,
-    /// The history that REST tells of.
-    pub history: Vec<Value>,
-    pub requests: Vec<String>,
-}
-
-/// The CRM: strict about the order within a call.
-#[derive(Default)]
-pub struct Crm {
-    pub calls: BTreeMap<String, Communication>,
-    /// What broke a rule.
-    pub violations: Vec<String>,
-    /// Answers to give instead, first to last: a status, or `0` for no answer at all, or `1` for an answer lost on its way.
-    pub faults: Vec<u16>,
-    /// A call of which every request fails.
-    pub fails_for: Option<String>,
-    pub exchanges: u32,
-    pub keys: BTreeSet<String>,
-    pub refuses_key: bool,
-    pub requests: Vec<(String, Value)>,
-}
-
-/// A communication in the CRM.
-#[derive(Default, Debug, Clone)]
-pub struct Communication {
-    pub started: Option<Value>,
-    pub events: Vec<Value>,
-    pub finished: Option<Value>,
-    pub registered: Option<Value>,
-    pub repeats: u32,
+struct Batch {
+    number: u32,
+    writes: Vec<Write>,
+    stored: bool,
 }
 
 impl World {
@@ -124,52 +232,202 @@ impl World {
     pub fn new(seed: u64, settings: Settings) -> Self {
         let mut world = Self {
             now: START,
-            bridge: Bridge::new(settings.clone(), Snapshot::default(), seed),
+            ahead: Millis(0),
+            bridge: None,
             crm: Crm::default(),
             exchange: Exchange::default(),
             store: Store::default(),
             dialled: Vec::new(),
+            has_lost: false,
             replies: BTreeMap::new(),
             view: PageView::default(),
             status: None,
             settings,
+            violations: Vec::new(),
+            latency: 200,
+            network: true,
+            online: true,
+            forbidden: Vec::new(),
+            troubles: Vec::new(),
+            facts: BTreeSet::new(),
+            requests: 0,
+            largest_state: 0,
             rng: Rng::with_seed(seed),
             due: BTreeMap::new(),
             sequence: 0,
+            life: 0,
             wake_at: None,
             asks: 0,
-            latency: 200,
+            keeps_alive: false,
+            asleep_until: None,
+            fuse: None,
+            files: BTreeMap::new(),
+            callbacks: BTreeMap::new(),
+            unsaved: Vec::new(),
         };
-        world.input(Input::Started { online: true, forbidden: Vec::new() });
+        world.start();
         world
     }
 
-    /// The worker dies here and now; a new one starts from what is stored. Answers under way find nobody.
-    pub fn crash(&mut self) {
-        let seed = self.rng.u64(..);
-        let snapshot = Snapshot {
-            state: self.store.state.clone(),
-            rows: self.store.rows.values().cloned().collect(),
-            session: self.store.session.clone(),
-            storage_failed: false,
+    // ── Life and death ───────────────────────────────────────────────────────────────────────────────────────────
+
+    /// The worker starts from what is stored.
+    fn start(&mut self) {
+        if self.bridge.is_some() {
+            return;
+        }
+        self.life += 1;
+        self.store.closed = self.store.fails;
+        self.store.lost = self.store.fails;
+        let session = self.store.session.clone();
+        let snapshot = if self.store.fails {
+            Snapshot { session, storage_failed: true, ..Snapshot::default() }
+        } else {
+            Snapshot {
+                state: self.store.state.clone(),
+                rows: self.store.rows.values().cloned().collect(),
+                lines: self.store.lines.values().cloned().collect(),
+                session,
+                storage_failed: false,
+            }
         };
-        self.due.clear();
-        self.exchange.socket = None;
+        self.bridge = Some(Bridge::new(self.settings.clone(), snapshot, self.rng.u64(..)));
+        self.input(Input::Started { online: self.online, forbidden: self.forbidden.clone() });
+    }
+
+    /// The worker dies here and now; a new one starts from what is stored, which is all it gave the database. Answers under way
+    /// find nobody.
+    pub fn crash(&mut self) {
+        while !self.store.batches.is_empty() {
+            self.commit();
+        }
+        self.die(Death { of_browser: false, pause: Millis(0) });
+        self.due.retain(|_, due| !matches!(due, Due::Start));
+        self.start();
+    }
+
+    /// The worker dies after so many more outputs, if it lives.
+    pub fn doom(&mut self, outputs: u32, death: Death) {
+        if self.bridge.is_some() && self.fuse.is_none() {
+            self.fuse = Some((outputs, death));
+        }
+    }
+
+    /// Whether the worker is about to die.
+    pub fn is_doomed(&self) -> bool {
+        self.fuse.is_some()
+    }
+
+    /// The worker dies. Of what it gave the database and has no answer to, any first part is stored; of what it sent, each
+    /// request was heard or never will be.
+    pub fn die(&mut self, death: Death) {
+        self.bridge = None;
+        self.fuse = None;
         self.wake_at = None;
-        self.bridge = Bridge::new(self.settings.clone(), snapshot, seed);
-        self.input(Input::Started { online: true, forbidden: Vec::new() });
+        self.keeps_alive = false;
+        for _ in 0..self.rng.usize(0..=self.store.batches.len()) {
+            self.commit();
+        }
+        if self.store.lost {
+            self.forgive_all();
+        }
+        self.store.batches.clear();
+        self.store.given = 0;
+        self.store.complete = 0;
+        self.unsaved.clear();
+        self.files.clear();
+        self.callbacks.clear();
+        self.exchange.socket = None;
+        let life = self.life;
+        let underway: Vec<_> = self.due.extract_if(.., |_, due| due.life() == Some(life)).collect();
+        for (_, due) in underway {
+            if let Due::Arrival(_, _, request) = due
+                && self.rng.bool()
+            {
+                self.serve(&request);
+            }
+        }
+        if death.of_browser {
+            self.store.session = Session::default();
+        }
+        self.at(self.now + death.pause, Due::Start);
+    }
+
+    /// What the database lost cannot be held against the core: neither the order of the calls so far nor a repetition.
+    fn forgive_all(&mut self) {
+        self.has_lost = true;
+        self.crm
+            .forgiven
+            .extend(self.exchange.legs.values().flat_map(|leg| [Some(leg.uuid.clone()), leg.parent.clone()]).flatten());
+        self.facts.clear();
+    }
+
+    /// The computer sleeps: its sockets die without a word.
+    pub fn sleep(&mut self, span: Millis) {
+        self.asleep_until = Some(self.now + span);
+        self.exchange.half_open = true;
+        if let Some(epoch) = self.exchange.socket.filter(|_| self.rng.bool()) {
+            self.at(self.now + span + Millis::secs(1), Due::Input(self.life, Input::SocketClosed { epoch }));
+        }
+    }
+
+    /// The socket is lost, and the browser knows it.
+    pub fn drop_socket(&mut self) {
+        if let Some(epoch) = self.exchange.socket.take() {
+            self.input(Input::SocketClosed { epoch });
+        }
     }
 
     /// Gives an input now and does all that follows at once.
     pub fn input(&mut self, input: Input) {
-        self.bridge.handle(self.now, input);
+        let Some(bridge) = &mut self.bridge else { return };
+        bridge.handle(self.now + self.ahead, input);
+        let life = self.life;
         let mut outputs = 0;
-        while let Some(output) = self.bridge.poll() {
+        while let Some(output) = self.bridge.as_mut().filter(|_| life == self.life).and_then(Bridge::poll) {
             self.perform(output);
             outputs += 1;
             assert!(outputs < 10_000, "the core does not come to rest");
+            if let Some((left, death)) = &mut self.fuse {
+                if *left == 0 {
+                    let death = *death;
+                    return self.die(death);
+                }
+                *left -= 1;
+            }
         }
     }
+
+    /// The core knows something from the input just given: for good once what it has given the database by now is stored.
+    fn know(&mut self, fact: Fact) {
+        if self.bridge.is_some() {
+            self.unsaved.push((self.store.given, fact));
+            self.save_facts();
+        }
+    }
+
+    fn save_facts(&mut self) {
+        let complete = self.store.complete;
+        if !self.store.lost {
+            self.facts.extend(self.unsaved.extract_if(.., |(batch, _)| *batch <= complete).map(|(_, fact)| fact));
+        }
+    }
+
+    /// Whether the core knows this, for good or as long as it lives.
+    pub fn knows(&self, fact: &Fact) -> bool {
+        self.facts.contains(fact) || self.unsaved.iter().any(|(_, known)| known == fact)
+    }
+
+    fn commit(&mut self) {
+        if let Some(batch) = self.store.batches.pop_front() {
+            self.store.commit(batch);
+            self.largest_state =
+                self.largest_state.max(self.store.state.as_ref().map_or(0, |state| state.reveal().len()));
+            self.save_facts();
+        }
+    }
+
+    // ── What people and the exchange do ──────────────────────────────────────────────────────────────────────────
 
     /// A frame of the exchange, if somebody listens.
     pub fn frame(&mut self, frame: &Value) {
@@ -179,6 +437,30 @@ impl World {
     pub fn raw_frame(&mut self, text: &str) {
         if let Some(epoch) = self.exchange.socket {
             self.input(Input::SocketFrame { epoch, text: text.into() });
+        }
+    }
+
+    /// Puts a leg into the exchange, which lives by itself from now on.
+    pub fn plan(&mut self, leg: Leg) {
+        self.at(leg.dial_at, Due::Leg(leg.uuid.clone(), Step::Dial));
+        leg.answer_at.into_iter().for_each(|at| self.at(at, Due::Leg(leg.uuid.clone(), Step::Bridge)));
+        self.at(leg.over_at, Due::Leg(leg.uuid.clone(), Step::Hangup));
+        self.exchange.legs.insert(leg.uuid.clone(), leg);
+    }
+
+    /// Tells the socket of steps, if it is there and works.
+    fn tell(&mut self, told: Vec<(String, Step, Value)>) {
+        let (life, epoch) = (self.life, self.exchange.socket);
+        let works = !self.exchange.half_open && !self.exchange.tells_nothing && self.asleep_until.is_none();
+        for (uuid, step, frame) in told {
+            let Some(epoch) = epoch.filter(|epoch| works && self.exchange.socket == Some(*epoch) && life == self.life)
+            else {
+                return;
+            };
+            self.input(Input::SocketFrame { epoch, text: frame.to_string().as_str().into() });
+            if life == self.life {
+                self.know(Fact::Heard(uuid, step));
+            }
         }
     }
 
@@ -198,76 +480,145 @@ impl World {
         }
     }
 
-    /// Lets time pass: everything that falls due meanwhile happens at its moment.
+    // ── Time ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Lets time pass.
     pub fn run_for(&mut self, span: Millis) {
-        let end = self.now + span;
-        for _ in 0..100_000 {
-            let next_input = self.due.keys().next().copied();
-            let next = next_input.map(|(at, _)| at).into_iter().chain(self.wake_at).min();
+        self.run_until(self.now + span);
+    }
+
+    /// Lets time pass: everything that falls due meanwhile happens at its moment.
+    pub fn run_until(&mut self, end: Millis) {
+        for _ in 0..1_000_000 {
+            let next_due = self.due.keys().next().copied();
+            let next = next_due.map(|(at, _)| at).into_iter().chain(self.wake_at).chain(self.asleep_until).min();
             let Some(at) = next.filter(|at| *at <= end) else {
-                self.now = end;
+                self.now = self.now.max(end);
                 return;
             };
             self.now = self.now.max(at);
-            match next_input.filter(|(due, _)| *due <= at) {
-                Some(place) => {
-                    let input = self.due.remove(&place).expect("just seen");
-                    self.input(input);
+            if self.asleep_until.is_some_and(|until| until <= self.now) {
+                self.asleep_until = None;
+            } else if let Some(place) = next_due.filter(|(due, _)| *due <= at) {
+                if let Some(due) = self.due.remove(&place) {
+                    self.happen(due);
                 }
-                None => {
-                    self.wake_at = None;
-                    self.input(Input::Wake);
-                    assert!(self.wake_at.is_none_or(|again| again > self.now), "woken for nothing, again and again");
-                }
+            } else if let Some(until) = self.asleep_until {
+                self.wake_at = Some(until + Millis(1));
+            } else {
+                self.wake_at = None;
+                self.input(Input::Wake);
+                let again = self.wake_at.is_some_and(|again| again <= self.now);
+                assert!(!again, "woken for nothing, again and again");
             }
         }
         panic!("too much happens");
     }
 
+    fn happen(&mut self, mut due: Due) {
+        if let Some(until) = self.asleep_until.filter(|_| due.needs_the_computer()) {
+            if let Due::Input(_, Input::HttpDone { result, .. }) = &mut due {
+                *result = Err(HttpFailure::Network);
+            }
+            return self.at(until, due);
+        }
+        match due {
+            Due::Input(life, input) if life == self.life => self.arrive(input),
+            Due::Arrival(life, id, request) if life == self.life => self.answer(id, request),
+            Due::Commit(life) if life == self.life => {
+                let Some((batch, stored)) = self.store.batches.front().map(|batch| (batch.number, batch.stored)) else {
+                    return;
+                };
+                self.commit();
+                self.input(Input::Persisted { batch, stored });
+            }
+            Due::Beat(life) if life == self.life && self.keeps_alive => {
+                self.at(self.now + HEARTBEAT, Due::Beat(life));
+                self.input(Input::Wake);
+            }
+            Due::Start => self.start(),
+            Due::Leg(uuid, step) => {
+                let told = self.exchange.step(self.now, &uuid, step);
+                self.tell(told);
+            }
+            _ => {}
+        }
+    }
+
+    fn arrive(&mut self, input: Input) {
+        let acknowledged = match &input {
+            Input::HttpDone { id, result } => {
+                let callback = self.callbacks.remove(id);
+                callback.filter(
+                    |_| matches!(result, Ok(answer) if answer.status == 200 && !answer.body.reveal().starts_with('<')),
+                )
+            }
+            Input::SocketOpened { epoch } => {
+                self.exchange.socket = Some(*epoch);
+                self.exchange.half_open = false;
+                None
+            }
+            Input::SocketClosed { epoch } => {
+                self.exchange.socket.take_if(|open| open == epoch);
+                None
+            }
+            _ => None,
+        };
+        let life = self.life;
+        self.input(input);
+        if let Some(callback) = acknowledged.filter(|_| life == self.life) {
+            self.know(Fact::Acknowledged(callback));
+        }
+    }
+
+    fn at(&mut self, at: Millis, due: Due) {
+        self.sequence += 1;
+        self.due.insert((at.max(self.now), self.sequence), due);
+    }
+
     fn later(&mut self, input: Input) {
         let at = self.now + Millis(self.rng.i64(1..=self.latency));
-        self.sequence += 1;
-        self.due.insert((at, self.sequence), input);
+        self.at(at, Due::Input(self.life, input));
     }
+
+    // ── The shell ────────────────────────────────────────────────────────────────────────────────────────────────
 
     fn perform(&mut self, output: Output) {
         match output {
             Output::OpenSocket { epoch, .. } => {
                 self.exchange.socket = None;
+                if self.forbidden.iter().any(|origin| origin == exchange::HOST) {
+                    self.violations.push("a socket to where it is forbidden".to_owned());
+                }
                 if self.exchange.swallows {
                     // Neither opened nor refused.
-                } else if self.exchange.refuses_key || self.exchange.unreachable {
+                } else if self.exchange.refuses_key || self.exchange.unreachable || !self.network {
                     self.later(Input::SocketClosed { epoch });
                 } else {
                     self.exchange.opened += 1;
-                    self.exchange.socket = Some(epoch);
-                    // Frames come only after the opening: it happens at once here.
-                    self.sequence += 1;
-                    self.due.insert((self.now, self.sequence), Input::SocketOpened { epoch });
+                    self.at(self.now, Due::Input(self.life, Input::SocketOpened { epoch }));
                 }
             }
             Output::CloseSocket { epoch } => {
                 self.exchange.socket.take_if(|open| *open == epoch);
+                self.due.retain(
+                    |_, due| !matches!(due, Due::Input(_, Input::SocketOpened { epoch: opened }) if *opened == epoch),
+                );
             }
-            Output::SendFrame { epoch, text } => {
-                assert_eq!(self.exchange.socket, Some(epoch), "a frame for a socket that is not open");
-                let frame: Value = serde_json::from_str(text.reveal()).expect("JSON");
-                assert_eq!(frame["action"], "call");
-                self.dialled.push(frame["to"].as_str().expect("a number").to_owned());
-                if !self.exchange.silent {
-                    self.later(Input::SocketFrame { epoch, text: r#"{"event":"success"}"#.into() });
+            Output::SendFrame { epoch, text } => self.click_to_call(epoch, text.reveal()),
+            Output::Http { id, request } => self.ask_service(id, request),
+            Output::DropFile { id } => {
+                if self.files.remove(&id).is_none() {
+                    self.violations.push("a file is forgotten that nobody keeps".to_owned());
                 }
-            }
-            Output::Http { id, request } => {
-                let result = self.answer(&request);
-                self.later(Input::HttpDone { id, result });
             }
             Output::Persist { batch, writes } => {
-                let stored = !self.store.fails;
-                if stored {
-                    writes.into_iter().for_each(|write| self.store.write(write));
-                }
-                self.later(Input::Persisted { batch, stored });
+                let stored = !self.store.fails && !self.store.closed;
+                self.store.given = batch;
+                self.store.batches.push_back(Batch { number: batch, writes, stored });
+                let last = self.due.iter().rev().find(|(_, due)| matches!(due, Due::Commit(_))).map(|((at, _), _)| *at);
+                let at = (self.now + Millis(self.rng.i64(1..=self.latency))).max(last.unwrap_or(self.now));
+                self.at(at, Due::Commit(self.life));
             }
             Output::Remember(session) => self.store.session = session,
             Output::Reply { ask, message } => {
@@ -275,23 +626,184 @@ impl World {
             }
             Output::View(view) => self.view = view,
             Output::Status(status) => self.status = Some(status),
-            Output::WakeAt(at) => self.wake_at = at,
-            Output::Log(line) => assert!(!line.contains("key") && !line.contains("7916"), "{line}"),
-            Output::KeepAlive(_) | Output::Origins(_) => {}
+            Output::WakeAt(at) => self.wake_at = at.map(|at| self.now + (at - self.now - self.ahead).max(Millis(0))),
+            Output::KeepAlive(on) => {
+                self.keeps_alive = on;
+                self.due.retain(|_, due| !matches!(due, Due::Beat(_)));
+                if on {
+                    self.at(self.now + HEARTBEAT, Due::Beat(self.life));
+                }
+            }
+            Output::Origins(_) => {}
+            Output::Reload => {
+                if !self.view.calls.iter().all(|call| call.ended_at.is_some()) || !self.callbacks.is_empty() {
+                    self.violations.push("started anew in the middle of something".to_owned());
+                }
+                self.die(Death { of_browser: false, pause: Millis::secs(1) });
+            }
         }
     }
 
-    fn answer(&mut self, request: &HttpRequest) -> Result<HttpAnswer, HttpFailure> {
-        if request.url.starts_with("https://crm.kontur.ru/") {
-            assert!(!request.cookies, "the user's own cookies must not go to the CRM");
-            return self.crm.answer(request);
+    fn click_to_call(&mut self, epoch: u32, frame: &str) {
+        assert_eq!(self.exchange.socket, Some(epoch), "a frame for a socket that is not open");
+        let frame: Value = serde_json::from_str(frame).expect("JSON");
+        assert_eq!(frame["action"], "call");
+        let number = frame["to"].as_str().expect("a number").to_owned();
+        if self.exchange.is_talking_to(&number) && !self.exchange.half_open {
+            let heard = |leg: &&Leg| leg.number.as_ref() == Some(&number) && leg.ended_at.is_none();
+            let known = self
+                .exchange
+                .legs
+                .values()
+                .filter(heard)
+                .any(|leg| self.knows(&Fact::Heard(leg.uuid.clone(), Step::Dial)));
+            if known {
+                self.violations.push("a number is dialled whose call goes on".to_owned());
+            }
         }
-        assert!(request.url.starts_with("https://demo.phonet.com.ua/rest/"), "{}", request.url);
-        self.exchange.answer(request)
+        self.dialled.push(number.clone());
+        if self.exchange.silent || self.exchange.half_open {
+            return;
+        }
+        let luck = if self.exchange.takes_clicks { self.rng.u8(0..10) } else { 1 };
+        let answer = if luck == 0 { r#"{"event":"error","message":"занято"}"# } else { r#"{"event":"success"}"# };
+        self.later(Input::SocketFrame { epoch, text: answer.into() });
+        if self.exchange.takes_clicks && luck > 1 {
+            let uuid = format!("click-{}", self.dialled.len());
+            let dial_at = self.now + Millis(self.rng.i64(500..5_000));
+            let leg = Leg::outgoing(uuid, number, dial_at, &mut self.rng);
+            self.plan(leg);
+        }
+    }
+
+    fn ask_service(&mut self, id: u32, request: HttpRequest) {
+        self.requests += 1;
+        let of_crm = request.url.starts_with(CRM_HOST);
+        assert!(!of_crm || !request.cookies, "the user's own cookies must not go to the CRM");
+        if self.forbidden.iter().any(|origin| request.url.starts_with(origin.as_str())) {
+            self.violations.push("a request to where it is forbidden".to_owned());
+        }
+        if let (true, Body::Json(body)) = (of_crm, &request.body) {
+            let mut body: Value = serde_json::from_str(body.reveal()).expect("JSON");
+            body.as_object_mut().expect("an object").remove("communicationId");
+            let callback = format!("{} {body}", request.url.trim_start_matches(CRM_HOST));
+            if self.knows(&Fact::Acknowledged(callback.clone())) {
+                self.violations.push(format!("sent again after its acknowledgement: {callback}"));
+            }
+            self.callbacks.insert(id, callback);
+        }
+        let at = self.now + Millis(self.rng.i64(1..=self.latency / 2));
+        self.at(at, Due::Arrival(self.life, id, request));
+    }
+
+    /// A request has reached its service, or the trouble on the way.
+    fn answer(&mut self, id: u32, request: HttpRequest) {
+        let service = if request.url.starts_with(CRM_HOST) { Service::Crm } else { Service::Exchange };
+        let now = self.now;
+        self.troubles.retain(|trouble| trouble.until > now);
+        let troubles = self.troubles.iter().filter(|trouble| trouble.service == service);
+        let fault =
+            troubles.filter(|trouble| self.rng.u8(0..100) < trouble.percent).map(|trouble| trouble.fault).next();
+        let mut takes = self.rng.i64(1..=self.latency / 2);
+        let reply = match fault {
+            Some(Fault::Status(status, retry_after)) => {
+                if service == Service::Crm && matches!(status, 400..=404 | 409) {
+                    self.forgive(&request);
+                }
+                Reply::Answer { status, body: r#"{"status":"fault","message":"Fault"}"#.to_owned(), retry_after }
+            }
+            Some(Fault::Unreached(failure)) => failed(failure),
+            Some(Fault::Lost(failure)) => {
+                self.serve(&request);
+                failed(failure)
+            }
+            Some(Fault::Html) => Reply::status(200, "<html>"),
+            Some(Fault::Slow(millis)) => {
+                takes = millis;
+                self.serve(&request)
+            }
+            None if !self.network => Reply::Network,
+            None => self.serve(&request),
+        };
+        let date = Some(Millis(self.now.0 / 1_000 * 1_000));
+        let result = match reply {
+            Reply::Answer { status, body, retry_after } => {
+                let retry_after = retry_after.map(Millis::secs);
+                let file = (request.keep && (200..300).contains(&status))
+                    .then(|| FileInfo { content_type: "text/html".to_owned(), length: body.len() as u64 });
+                if file.is_some() {
+                    self.files.insert(id, body.clone());
+                }
+                let body = if file.is_some() { String::new() } else { body };
+                Ok(HttpAnswer { status, retry_after, date, body: Private::new(body), file })
+            }
+            Reply::File(recorded, file) => {
+                self.files.insert(id, recorded);
+                Ok(HttpAnswer { status: 200, retry_after: None, date, body: Private::default(), file: Some(file) })
+            }
+            Reply::Network => Err(HttpFailure::Network),
+            Reply::Timeout => {
+                takes = i64::from(request.timeout);
+                Err(HttpFailure::Timeout)
+            }
+        };
+        self.at(self.now + Millis(takes), Due::Input(self.life, Input::HttpDone { id, result }));
+    }
+
+    fn serve(&mut self, request: &HttpRequest) -> Reply {
+        if request.url.starts_with(CRM_HOST) {
+            let file = match &request.body {
+                Body::File { kept, .. } => match self.files.get(kept) {
+                    Some(file) => Some(file.as_str()),
+                    None => return Reply::Network,
+                },
+                _ => None,
+            };
+            return self.crm.answer(self.now, request, file);
+        }
+        let (reply, told) = self.exchange.answer(self.now, request, &mut self.rng);
+        self.tell(told);
+        reply
+    }
+
+    /// What the CRM refused for no reason cannot come in order any more.
+    fn forgive(&mut self, request: &HttpRequest) {
+        if let Body::Json(body) = &request.body {
+            let body: Value = serde_json::from_str(body.reveal()).expect("JSON");
+            self.crm.forgiven.extend(body["externalId"].as_str().map(str::to_owned));
+        }
+    }
+}
+
+fn failed(failure: HttpFailure) -> Reply {
+    if failure == HttpFailure::Timeout { Reply::Timeout } else { Reply::Network }
+}
+
+impl Due {
+    /// Whose it is, if it ends with a worker.
+    fn life(&self) -> Option<u32> {
+        match self {
+            Self::Input(life, _) | Self::Arrival(life, _, _) | Self::Commit(life) | Self::Beat(life) => Some(*life),
+            Self::Start | Self::Leg(..) => None,
+        }
+    }
+
+    fn needs_the_computer(&self) -> bool {
+        !matches!(self, Self::Leg(..) | Self::Arrival(..))
     }
 }
 
 impl Store {
+    fn commit(&mut self, batch: Batch) {
+        if !batch.stored {
+            self.lost = true;
+            return;
+        }
+        self.lost &= !batch.writes.contains(&Write::ClearRows);
+        self.complete = batch.number;
+        batch.writes.into_iter().for_each(|write| self.write(write));
+    }
+
     fn write(&mut self, write: Write) {
         match write {
             Write::Document { name: DocumentName::Settings, json } => self.settings = Some(json),
@@ -303,175 +815,13 @@ impl Store {
             Write::DeleteRow { id } => {
                 self.rows.remove(&id);
             }
+            Write::PutLine { id, json } => {
+                assert!(!SECRETS.iter().any(|secret| json.contains(secret)), "{json}");
+                self.lines.insert(id, json);
+            }
+            Write::DeleteLine { id } => {
+                self.lines.remove(&id);
+            }
         }
     }
-}
-
-fn ok(status: u16, body: impl Into<String>) -> Result<HttpAnswer, HttpFailure> {
-    Ok(HttpAnswer { status, retry_after: None, body: Private::new(body.into()) })
-}
-
-impl Exchange {
-    fn answer(&mut self, request: &HttpRequest) -> Result<HttpAnswer, HttpFailure> {
-        let path = request.url.trim_start_matches("https://demo.phonet.com.ua");
-        self.requests.push(path.to_owned());
-        if self.unreachable {
-            return Err(HttpFailure::Network);
-        }
-        if path == "/rest/security/authorize" {
-            return if self.refuses_key || self.rest_refuses { ok(403, "") } else { ok(200, "{}") };
-        }
-        if self.refuses_key || self.rest_refuses {
-            return ok(403, "");
-        }
-        match path.split('?').next() {
-            Some("/rest/users") => ok(200, r#"[{"ext":"001","email":"anna@example.com"},{"ext":"002"}]"#),
-            Some("/rest/calls/active/v3") => ok(200, Value::Array(self.active.clone()).to_string()),
-            Some("/rest/calls/company.api") => ok(200, Value::Array(self.history.clone()).to_string()),
-            _ => ok(404, ""),
-        }
-    }
-}
-
-impl Crm {
-    fn answer(&mut self, request: &HttpRequest) -> Result<HttpAnswer, HttpFailure> {
-        let header = |name| {
-            let header = request.headers.iter().find(|(header, _)| *header == name);
-            header.map(|(_, value)| value.reveal().clone()).unwrap_or_default()
-        };
-        let path = request.url.trim_start_matches("https://crm.kontur.ru");
-        if path == "/api/v1/authorization/authorize-private-integration" {
-            assert_eq!(header("X-XCOM-Integration-ApiKey"), "kontur-key");
-            self.exchanges += 1;
-            if self.refuses_key {
-                return ok(401, r#""Unauthorized""#);
-            }
-            let key = format!("access-{}", self.exchanges);
-            self.keys.insert(key.clone());
-            return ok(200, json!({ "workspace": { "id": "1", "name": "ws" }, "accessKey": key }).to_string());
-        }
-        let fault = (!self.faults.is_empty()).then(|| self.faults.remove(0));
-        match fault {
-            Some(0) => return Err(HttpFailure::Network),
-            Some(409) => return ok(409, r#""Error""#),
-            Some(status) if status > 1 && status != 200 => {
-                return ok(status, r#"{"status":"fault","message":"Fault"}"#);
-            }
-            _ => {}
-        }
-        if !self.keys.contains(&header("X-XCOM-AccessKey")) {
-            return ok(401, r#""Unauthorized""#);
-        }
-        let is_failing =
-            |call: &String| request.json.as_ref().is_some_and(|body| body.reveal().contains(call.as_str()));
-        if self.fails_for.as_ref().is_some_and(is_failing) {
-            return ok(500, "");
-        }
-        let method = path.trim_start_matches("/api/v1/ws/communications/callbacks/telephony/");
-        let body =
-            request.json.as_ref().map(|body| serde_json::from_str(body.reveal()).expect("JSON")).unwrap_or_default();
-        self.requests.push((method.to_owned(), body));
-        let (method, body) = self.requests.last().cloned().expect("just pushed");
-        let (status, text) = self.take(&method, body);
-        // The CRM has done it, yet its answer is lost.
-        if fault == Some(1) { Err(HttpFailure::Timeout) } else { ok(status, text) }
-    }
-
-    fn take(&mut self, method: &str, body: Value) -> (u16, String) {
-        let id = body["externalId"].as_str().unwrap_or_default().to_owned();
-        let call = self.calls.entry(id.clone()).or_default();
-        let communication = format!("communication-of-{id}");
-        let mut broken = Vec::new();
-        if body["communicationId"].as_str().is_some_and(|named| named != communication) {
-            broken.push("names another communication");
-        }
-        let repeat = match method {
-            "call-started" => call.started.as_ref() == Some(&body),
-            "call-event" => call.events.contains(&body),
-            "call-finished" => call.finished.as_ref() == Some(&body),
-            "register-call" => call.registered.as_ref() == Some(&body),
-            _ => false,
-        };
-        if repeat {
-            call.repeats += 1;
-        }
-        let answer = match method {
-            "call-started" => {
-                if call.started.is_some() && !repeat {
-                    broken.push("started twice");
-                }
-                call.started = Some(body.clone());
-                (200, json!({ "id": communication, "links": { "contactIds": ["c1"] } }).to_string())
-            }
-            "call-event" => {
-                if call.started.is_none() {
-                    broken.push("an event before the start");
-                }
-                if call.finished.is_some() && !repeat {
-                    broken.push("an event after the end");
-                }
-                let leg = &body["realtimeCallItemId"];
-                let of_leg: Vec<_> = call.events.iter().filter(|event| event["realtimeCallItemId"] == *leg).collect();
-                let has = |kind: &str| of_leg.iter().any(|event| event["type"] == kind);
-                match body["type"].as_str() {
-                    _ if repeat => {}
-                    Some("appeared") if !of_leg.is_empty() => broken.push("appeared twice"),
-                    Some("connected") if !has("appeared") || has("connected") => broken.push("connected out of order"),
-                    Some("disconnected") if !has("appeared") => broken.push("disconnected out of order"),
-                    _ if has("disconnected") => broken.push("an event after disconnected"),
-                    _ => {}
-                }
-                let before = call.events.last().map_or("", |event| event["timestamp"].as_str().unwrap_or_default());
-                if !repeat && body["timestamp"].as_str().unwrap_or_default() < before {
-                    broken.push("time runs backwards");
-                }
-                if !repeat {
-                    call.events.push(body.clone());
-                }
-                (200, r#""OK""#.to_owned())
-            }
-            "call-finished" => {
-                if call.started.is_none() || (call.finished.is_some() && !repeat) {
-                    broken.push("finished out of order");
-                }
-                call.finished = Some(body.clone());
-                (200, r#""OK""#.to_owned())
-            }
-            "register-call" => {
-                if call.finished.is_none() {
-                    broken.push("registered before the end");
-                }
-                // A call that comes back after its end is registered anew, with a leg that was not in it.
-                let ids = |body: &Value| -> BTreeSet<String> {
-                    body["items"].as_array().into_iter().flatten().map(|item| item["id"].to_string()).collect()
-                };
-                if call.registered.as_ref().is_some_and(|old| ids(&body).is_subset(&ids(old))) {
-                    if !repeat {
-                        broken.push("registered with another body");
-                    }
-                    (409, r#""Error""#.to_owned())
-                } else {
-                    call.registered = Some(body.clone());
-                    (200, r#""OK""#.to_owned())
-                }
-            }
-            other => panic!("no such method: {other}"),
-        };
-        self.violations.extend(broken.into_iter().map(|what| format!("{id} {method}: {what}")));
-        answer
-    }
-}
-
-/// An event of the exchange, as the documentation has it; `more` overrides.
-pub fn event(name: &str, uuid: &str, direction: i64, at: Millis, more: &Value) -> Value {
-    let mut event = json!({
-        "event": name, "uuid": uuid, "parentUuid": null, "lgDirection": direction,
-        "leg": { "id": 29, "type": 1, "displayName": "Анна", "ext": "001" }, "leg2": null,
-        "otherLegs": [{ "id": "1", "name": "Пётр", "num": "+79161234567", "companyName": "Первый клиент", "priority": 1 }],
-        "dialAt": at.0, "bridgeAt": null, "serverTime": at.0.to_string(), "trunkNum": "74951234567", "trunkName": "М"
-    });
-    for (key, value) in more.as_object().into_iter().flatten() {
-        event[key] = value.clone();
-    }
-    event
 }

@@ -24,6 +24,9 @@ export class FakePlatform {
   keepAlive(on) {
     this.log.push(`keepAlive ${on}`);
   }
+  rest() {
+    this.log.push("rest");
+  }
   wakeAt(moment) {
     this.log.push(`wakeAt ${moment}`);
   }
@@ -44,6 +47,9 @@ export class FakePlatform {
   sendToExtension() {}
   async forbidden(origins) {
     return origins.filter((origin) => this.forbiddenOrigins.includes(origin));
+  }
+  reload() {
+    this.log.push("reload");
   }
   isOnline() {
     return true;
@@ -96,9 +102,53 @@ export async function createNewer(name) {
   (await settled(indexedDB.open(name, 99))).close();
 }
 
+/** A database of the first version, which had no log. */
+export async function createFirst(name) {
+  const request = indexedDB.open(name, 1);
+  request.onupgradeneeded = () => {
+    const documents = request.result.createObjectStore("documents");
+    documents.put("settings", "settings");
+    documents.put("state", "state");
+    const outbox = request.result.createObjectStore("outbox");
+    outbox.put("two", 2);
+    outbox.put("one", 1);
+  };
+  (await settled(request)).close();
+}
+
 /** Closes every connection to the database, as the browser does when the user clears the data. */
 export async function deleteDatabase(name) {
   await settled(indexedDB.deleteDatabase(name));
+}
+
+const MEGABYTE = 1024 * 1024;
+
+/** Nine megabytes in pieces of a half, each of another byte. After each piece so much time passes on the fake timers. */
+function recording(signal, pause = 0) {
+  let piece = 0;
+  const body = new ReadableStream({
+    start: (stream) => signal.addEventListener("abort", () => stream.error(signal.reason)),
+    pull(stream) {
+      if (++piece > 18) return stream.close();
+      stream.enqueue(new Uint8Array(MEGABYTE / 2).fill(piece));
+      if (pause) timers.pass(pause);
+    },
+  });
+  return new Response(body, { headers: { "Content-Type": "audio/mpeg" } });
+}
+
+/** The parts of a form as the server gets them; of a file, how many there are of each byte in a row. */
+async function partsOf(request) {
+  const parts = [];
+  for (const [field, file] of await request.formData()) {
+    const runs = [];
+    for (const byte of new Uint8Array(await file.arrayBuffer())) {
+      if (runs.at(-1)?.[0] === byte) runs.at(-1)[1]++;
+      else runs.push([byte, 1]);
+    }
+    parts.push([field, file.name, file.type, runs]);
+  }
+  return parts;
 }
 
 /** Answers every fetch in one way; `requests` holds what was asked. */
@@ -108,15 +158,27 @@ export function fakeFetch(answer) {
   const answers = {
     nothing: ({ signal }) => aborted(signal),
     stall: ({ signal }) => new Response(new ReadableStream({ pull: () => aborted(signal) })),
-    large: () => new Response("ж".repeat(1024 * 1024)),
-    tooMany: () => new Response("{}", { status: 429, headers: { "Retry-After": "7" } }),
+    large: () => new Response("ж".repeat(MEGABYTE)),
+    busy: ({ url }) => {
+      const { date, wait } = Object.fromEntries(new URL(url).searchParams);
+      const headers = { ...(date !== undefined && { Date: date }), ...(wait !== undefined && { "Retry-After": wait }) };
+      return new Response("{}", { status: 503, headers });
+    },
     redirect: () => Object.defineProperties(new Response(), { type: { value: "opaqueredirect" }, status: { value: 0 } }),
+    recording: ({ method, signal }) => (method === "POST" ? new Response("{}") : recording(signal)),
+    slowRecording: ({ signal }) => recording(signal, 60),
+    announced: ({ url, signal }) => {
+      const length = new URL(url).searchParams.get("length");
+      return new Response(new ReadableStream({ pull: () => aborted(signal) }), { headers: { "Content-Length": length } });
+    },
+    empty: () => new Response(null, { status: 204 }),
   };
-  patch(globalThis, "fetch", async (request) => {
+  patch(globalThis, "fetch", async (address, init) => {
+    const request = new Request(address, init);
     const { method, url, credentials, cache, redirect, referrerPolicy } = request;
     const headers = Object.fromEntries(request.headers);
-    const body = await request.clone().text();
-    requests.push(JSON.stringify({ method, url, credentials, cache, redirect, referrerPolicy, headers, body }));
+    const content = init.body instanceof FormData ? { parts: await partsOf(request.clone()) } : { body: await request.clone().text() };
+    requests.push(JSON.stringify({ method, url, credentials, cache, redirect, referrerPolicy, headers, ...content }));
     return answers[answer](request);
   });
   return requests;
@@ -162,14 +224,19 @@ export function fakeSockets() {
   return sockets;
 }
 
+/** The fake timers in force. */
+let timers;
+
 /** Timers that run only when told to. */
 export class FakeTimers {
   timeouts = new Map();
   intervals = new Map();
+  passed = 0;
   constructor() {
+    timers = this;
     let last = 0;
     const set = (timers) => (run, delay) => {
-      timers.set(++last, { run, delay });
+      timers.set(++last, { run, delay, due: this.passed + delay });
       return last;
     };
     patch(globalThis, "setTimeout", set(this.timeouts));
@@ -187,11 +254,28 @@ export class FakeTimers {
     this.timeouts.clear();
     for (const { run } of due) run();
   }
+  /** So many milliseconds pass: the timeouts of that time come due. */
+  pass(millis) {
+    this.passed += millis;
+    for (const [id, { run, due }] of [...this.timeouts]) {
+      if (due <= this.passed && this.timeouts.delete(id)) run();
+    }
+  }
 }
 
 /** Sets the clock that JavaScript reads. */
 export function setClock(moment) {
   patch(Date, "now", () => moment);
+}
+
+/** Whether the call throws. */
+export function fails(call) {
+  try {
+    call();
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 export function cyclic() {

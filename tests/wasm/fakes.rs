@@ -36,6 +36,8 @@ extern "C" {
     pub fn abort_once();
     #[wasm_bindgen(js_name = createNewer)]
     pub async fn create_newer(name: &str);
+    #[wasm_bindgen(js_name = createFirst)]
+    pub async fn create_first(name: &str);
     #[wasm_bindgen(js_name = deleteDatabase)]
     pub async fn delete_database(name: &str);
 
@@ -68,6 +70,7 @@ extern "C" {
 
     #[wasm_bindgen(js_name = setClock)]
     pub fn set_clock(moment: f64);
+    pub fn fails(call: &JsValue) -> bool;
     pub fn cyclic() -> JsValue;
     fn restore();
 }

@@ -155,6 +155,15 @@ async fn a_host_that_is_not_granted_is_not_reached_until_it_is() {
 }
 
 #[wasm_bindgen_test]
+async fn a_newer_version_is_started_at_once_where_nothing_goes_on() {
+    let platform = FakePlatform::new();
+    let shell = start("updates", &platform).await;
+    assert!(!platform.log().contains(&"reload".to_owned()));
+    shell.update_available();
+    assert!(platform.log().contains(&"reload".to_owned()));
+}
+
+#[wasm_bindgen_test]
 async fn a_database_that_cannot_be_read_is_told() {
     let name = "unreadable";
     delete_database(name).await;

@@ -7,10 +7,14 @@ use trubka::{
 };
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::fakes::{Inputs, Patched, abort_once, create_newer, delete_database, poison, spy_durability};
+use super::fakes::{Inputs, Patched, abort_once, create_first, create_newer, delete_database, poison, spy_durability};
 
 fn put(id: u32, json: &str) -> Write {
     Write::PutRow { id, json: Private::from(json) }
+}
+
+fn line(id: u32, json: &str) -> Write {
+    Write::PutLine { id, json: json.to_owned() }
 }
 
 fn document(name: DocumentName, json: &str) -> Write {
@@ -21,7 +25,8 @@ async fn fresh(name: &str) -> Rc<Store> {
     delete_database(name).await;
     let (store, stored) = Store::open(name).await;
     let stored = stored.unwrap();
-    assert!(stored.settings.is_none() && stored.state.is_none() && stored.rows.is_empty());
+    assert!(stored.settings.is_none() && stored.state.is_none());
+    assert!(stored.rows.is_empty() && stored.lines.is_empty());
     store
 }
 
@@ -53,18 +58,38 @@ async fn keeps_what_it_stored_in_the_order_of_the_batches() {
     let name = "keeps";
     let store = fresh(name).await;
     let batches = [
-        vec![put(10, "ten"), put(2, "old"), document(DocumentName::State, "old")],
+        vec![put(10, "ten"), put(2, "old"), line(10, "tenth"), line(2, "second"), document(DocumentName::State, "old")],
         vec![put(2, "two"), document(DocumentName::State, "state")],
         vec![put(3, "three"), document(DocumentName::Settings, "settings")],
+        vec![line(1, "first"), Write::DeleteLine { id: 2 }, Write::DeleteLine { id: 99 }],
         vec![Write::DeleteRow { id: 3 }, Write::DeleteRow { id: 99 }],
         vec![],
     ];
-    assert_eq!(persist(&store, batches).await, [(0, true), (1, true), (2, true), (3, true), (4, true)]);
+    assert_eq!(persist(&store, batches).await, (0..6).map(|batch| (batch, true)).collect::<Vec<_>>());
 
     let stored = reopened(name).await;
     assert_eq!(rows(&stored), ["two", "ten"]);
+    assert_eq!(stored.lines, ["first", "tenth"]);
     assert_eq!(stored.state, Some(Private::from("state")));
     assert_eq!(stored.settings, Some(Private::from("settings")));
+}
+
+#[wasm_bindgen_test]
+async fn a_database_of_the_first_version_keeps_what_it_holds_and_gets_a_log() {
+    let name = "first";
+    delete_database(name).await;
+    create_first(name).await;
+    let (store, stored) = Store::open(name).await;
+    let stored = stored.unwrap();
+    assert_eq!(stored.settings, Some(Private::from("settings")));
+    assert_eq!(stored.state, Some(Private::from("state")));
+    assert_eq!(rows(&stored), ["one", "two"]);
+    assert!(stored.lines.is_empty());
+
+    assert_eq!(persist(&store, [vec![put(3, "three"), line(1, "line")]]).await, [(0, true)]);
+    let stored = reopened(name).await;
+    assert_eq!(rows(&stored), ["one", "two", "three"]);
+    assert_eq!(stored.lines, ["line"]);
 }
 
 #[wasm_bindgen_test]

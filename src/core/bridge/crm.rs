@@ -1,20 +1,27 @@
-//! The bridge's side towards the CRM: the AccessKey and the deliveries.
+//! The bridge's side towards the CRM: the AccessKey, the deliveries and the recordings.
 
-use super::{Bridge, Delivery};
+use super::{Bridge, Delivery, Recording};
 use crate::{
     Millis,
     core::{
         access::{AccessError, TIMEOUT},
         backoff::Backoff,
-        io::{HttpAnswer, HttpFailure, HttpRequest, Method, Output, Write},
-        outbox::Verdict,
+        io::{Body, HttpAnswer, HttpFailure, HttpRequest, Method, Output, Write},
+        log,
+        outbox::{LONGEST_PAUSE, Verdict},
+        rest::RestError,
     },
-    kontur::ACCESS_KEY,
+    kontur::{
+        ACCESS_KEY, files,
+        telephony::{CallRecording, Callback},
+    },
     problem::{Code, Problem},
 };
 
 /// Between exchanges of keys that fail.
 const EXCHANGE: Backoff = Backoff { base: Millis::secs(1), cap: Millis::mins(5) };
+/// How long an upload may take: 100 MB on a line of 3 Mbit/s. The heartbeat keeps Chrome from stopping the worker meanwhile.
+const UPLOAD_TIMEOUT: u32 = 300_000;
 /// When a refused integration is tried again by itself.
 const REFUSED: Millis = Millis::mins(5);
 
@@ -27,7 +34,9 @@ impl Bridge {
         }
         let due = self.crm.outbox.due(now);
         let key = self.crm.access.key(&kontur, now).cloned();
-        let wanted = self.crm.renew || (key.is_none() && !due.is_empty() && self.crm.exchange_at <= now);
+        let may_exchange = self.crm.exchange_at.has_come(now, LONGEST_PAUSE);
+        let waits = !due.is_empty() || self.recordings.waits_for_key();
+        let wanted = self.crm.renew || (key.is_none() && waits && may_exchange);
         if wanted && !self.crm.access.is_exchanging() {
             self.crm.renew = false;
             let id = self.next_http();
@@ -44,7 +53,8 @@ impl Bridge {
                 method: Method::Post,
                 url: format!("{}{}", kontur.address, method.path(&kontur.workspace)),
                 headers: vec![(ACCESS_KEY, key.clone())],
-                json: Some(body),
+                body: Body::Json(body),
+                keep: false,
                 cookies: false,
                 timeout: TIMEOUT,
             };
@@ -57,6 +67,7 @@ impl Bridge {
     pub(super) fn delivery_answered(&mut self, id: u32, result: &Result<HttpAnswer, HttpFailure>, now: Millis) -> bool {
         let Some(place) = self.crm.deliveries.iter().position(|delivery| delivery.http == id) else { return false };
         let Delivery { row, key, .. } = self.crm.deliveries.swap_remove(place);
+        self.log_answer(row, result, now);
         let was_set_aside = |bridge: &Self| bridge.crm.outbox.get(row).is_some_and(|row| row.set_aside.is_some());
         match self.crm.outbox.answered(row, result, now, &mut self.rng) {
             Verdict::Delivered(started) => {
@@ -82,6 +93,7 @@ impl Bridge {
         let Some(result) = self.crm.access.exchanged(id, result, kontur, now) else { return false };
         let problem = match result {
             Ok(()) => {
+                self.log.add(now, "crm", "a fresh key");
                 self.crm.exchange_failures = 0;
                 self.crm.exchange_at = Millis(0);
                 // A queue that rests because its key was refused may go on with the new one.
@@ -90,9 +102,10 @@ impl Bridge {
                 }
                 None
             }
-            Err(AccessError::Later(problem)) => {
-                self.crm.exchange_failures += 1;
-                self.crm.exchange_at = now + EXCHANGE.wait(self.crm.exchange_failures, &mut self.rng);
+            Err(AccessError::Later(problem, at_least)) => {
+                self.crm.exchange_failures = self.crm.exchange_failures.saturating_add(1);
+                let wait = EXCHANGE.wait(self.crm.exchange_failures, &mut self.rng);
+                self.crm.exchange_at = now + wait.max(at_least.unwrap_or_default().min(LONGEST_PAUSE));
                 Some(problem)
             }
             Err(AccessError::Refused(problem)) => {
@@ -100,11 +113,115 @@ impl Bridge {
                 Some(problem)
             }
         };
+        if let Some(problem) = &problem {
+            self.log.add(now, "crm", problem.code.name());
+            // A recording that waits for the key would fill the memory.
+            self.drop_file();
+            self.recordings.put_off(now, &mut self.rng);
+        }
         for check in &mut self.checks {
             check.kontur(problem.clone());
         }
         self.crm.problem = problem;
         true
+    }
+
+    fn log_answer(&mut self, row: u32, result: &Result<HttpAnswer, HttpFailure>, now: Millis) {
+        let Some(row) = self.crm.outbox.get(row) else { return };
+        let answer = match result {
+            Ok(answer) => answer.status.to_string(),
+            Err(_) => "no answer".to_owned(),
+        };
+        let what = [row.method().name(), &log::id(&row.call), &answer].join(" ");
+        self.log.add(now, "crm", &what);
+    }
+
+    // ── Recordings ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Fetches the next recording that is due, and uploads one that is fetched.
+    pub(super) fn transfer(&mut self, now: Millis) {
+        let (Some(phonet), Some(kontur)) = (&self.settings.phonet, &self.settings.kontur) else { return };
+        if self.forbidden.contains(&phonet.address) || self.forbidden.contains(&kontur.address) {
+            return;
+        }
+        // A recording is only fetched for a CRM that takes something at present.
+        if self.crm.problem.is_none()
+            && !self.crm.outbox.is_paused(now)
+            && let Some(task) = self.recordings.next(now, Recording)
+        {
+            self.files.ask_first(task);
+        }
+        let fetch = self.files.next(self.http.wrapping_add(1), phonet);
+        let key = self.crm.access.key(kontur, now).cloned();
+        let upload = key.zip(self.recordings.to_upload()).map(|(key, (kept, name))| HttpRequest {
+            method: Method::Post,
+            url: format!("{}{}", kontur.address, files::upload_path(&kontur.workspace)),
+            headers: vec![(ACCESS_KEY, key)],
+            body: Body::File { kept, name },
+            keep: false,
+            cookies: false,
+            timeout: UPLOAD_TIMEOUT,
+        });
+        if let Some(request) = fetch {
+            let id = self.next_http();
+            self.out.push_back(Output::Http { id, request });
+        }
+        if let Some(request) = upload {
+            let id = self.next_http();
+            self.recordings.uploading(id);
+            self.out.push_back(Output::Http { id, request });
+        }
+    }
+
+    /// The exchange answered with a recording, or with something else.
+    pub(super) fn recording_answered(&mut self, http: u32, result: &Result<HttpAnswer, RestError>, now: Millis) {
+        let is_kept = result.as_ref().is_ok_and(|answer| answer.file.is_some());
+        let is_recording = self.recordings.fetched(http, result, now, &mut self.rng);
+        self.log.add(now, "recording", if is_recording { "fetched" } else { "not there" });
+        if is_kept && !is_recording {
+            self.out.push_back(Output::DropFile { id: http });
+        }
+        self.storage.dirty = true;
+    }
+
+    /// The CRM answered an upload; false when this was none.
+    pub(super) fn upload_answered(&mut self, id: u32, result: &Result<HttpAnswer, HttpFailure>, now: Millis) -> bool {
+        if !self.recordings.is_uploading(id) {
+            return false;
+        }
+        self.drop_file();
+        match result.as_ref().map(|answer| (answer.status, answer.retry_after)) {
+            Ok((401, _)) => self.crm.access.forget_any(),
+            Ok((429, wait)) => self.crm.outbox.slow_down(wait, now),
+            _ => {}
+        }
+        let uploaded = self.recordings.uploaded(result, now, &mut self.rng);
+        self.log.add(now, "recording", if uploaded.is_some() { "uploaded" } else { "not uploaded" });
+        self.storage.dirty = true;
+        let Some((call, leg, recording)) = uploaded else { return true };
+        let file = recording.file_id.clone();
+        let row = self.crm.outbox.name_recording(&call, &leg, &recording).unwrap_or_else(|| {
+            let callback = Callback::CallRecording(CallRecording {
+                external_id: call.clone(),
+                external_call_item_id: leg.clone(),
+                realtime_call_item_id: leg.clone(),
+                recording_file_id: file,
+            });
+            self.crm.outbox.add(&call, &callback, now)
+        });
+        self.store_row(row);
+        self.crm.outbox.release(&call);
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.recorded(leg, recording);
+        }
+        true
+    }
+
+    /// Forgets the file that is kept for an upload.
+    pub(super) fn drop_file(&mut self) {
+        if let Some(id) = self.recordings.kept() {
+            self.out.push_back(Output::DropFile { id });
+        }
     }
 
     /// What keeps the CRM from being told, if anything does.

@@ -1,21 +1,34 @@
 //! The bridge's side towards the exchange: frames, questions over REST, and what was missed.
 
-use super::{Bridge, Question, Unsettled};
+use super::{Bridge, Question};
 use crate::{
     Millis,
-    core::{backoff::Backoff, check::KeyVerdict, io::Output, rest::RestError},
+    core::{
+        calls::{Source, Told},
+        check::KeyVerdict,
+        io::{HttpAnswer, Output},
+        log,
+        recovery::{GIVEN_UP, Page},
+        rest::{RestError, Task},
+    },
+    kontur::telephony::Callback,
     phone,
-    phonet::{CallEvent, Frame, LegDirection, rest},
+    phonet::{
+        CallEvent, EntityKind, Frame, LegDirection,
+        rest::{self, HistoryList, HistoryRecord},
+    },
     problem::{Code, Problem},
+    protocol::Message,
 };
-
-/// Between looks into the history for legs whose end the socket missed.
-const HISTORY: Backoff = Backoff { base: Millis::secs(5), cap: Millis::mins(5) };
 
 impl Bridge {
     pub(super) fn frame(&mut self, text: &str, now: Millis) {
         match Frame::parse(text) {
-            Ok(Frame::Call(event)) => self.call_event(&event, now),
+            Ok(Frame::Call(event)) => {
+                let what = [event.kind.name(), &log::id(&event.uuid)].join(" ");
+                self.log.add(now, "exchange", &what);
+                self.call_event(&event, now);
+            }
             Ok(Frame::Presence { ext, away }) => {
                 let own = self.settings.own_ext();
                 if ext.is_none() || own.is_none() || ext.as_deref() == own {
@@ -23,18 +36,24 @@ impl Bridge {
                     self.storage.dirty = true;
                 }
             }
-            Ok(Frame::Success) => self.storage.dirty |= self.dials.accepted(),
+            Ok(Frame::Success) => {
+                self.log.add(now, "exchange", "success");
+                self.storage.dirty |= self.dials.accepted();
+            }
             Ok(Frame::Error(words)) => {
+                self.log.add(now, "exchange", "error");
                 let problem = Problem::about(Code::DialRefused, &[&words]);
-                if self.dials.refused(problem.clone()) {
-                    self.storage.dirty = true;
-                } else {
-                    self.complain(problem, now);
+                match self.dials.refused(problem.clone()).map(|dial| dial.communication.clone()) {
+                    Some(communication) => self.call_failed(communication, now),
+                    None => self.complain(problem, now),
                 }
             }
-            Ok(Frame::Unknown(event)) => self.complain(Problem::about(Code::PhonetUnknownEvent, &[&event]), now),
+            Ok(Frame::Unknown(event)) => {
+                self.log.add(now, "exchange", "an event of an unknown kind");
+                self.complain(Problem::about(Code::PhonetUnknownEvent, &[&event]), now);
+            }
             Err(error) => {
-                self.out.push_back(Output::Log(format!("exchange: {error}")));
+                self.log.add(now, "exchange", &error.to_string());
                 self.complain(Problem::new(Code::PhonetBadFrame), now);
             }
         }
@@ -46,39 +65,101 @@ impl Bridge {
 
     fn call_event(&mut self, event: &CallEvent, now: Millis) {
         let is_new = !self.calls.knows(&event.uuid);
-        let (call, tell) = self.calls.apply(event, &self.settings, now);
-        for callback in tell {
-            let id = self.crm.outbox.add(&call, &callback, now);
-            self.store_row(id);
-        }
-        if let Some(number) =
-            event.client.number.as_ref().filter(|_| is_new && event.direction == LegDirection::Outgoing)
+        let told = self.calls.apply(&[event], Source::Live, &self.settings, now);
+        if let Some(call) = told.first().map(|told| told.call.clone())
+            && let Some(number) = &event.client.number
+            && is_new
+            && event.direction == LegDirection::Outgoing
         {
             let region = self.settings.region.0;
-            self.dials.bind(&call, |dialled| phone::same(dialled, number.reveal(), region));
+            let dial = self.dials.bind(&call, |dialled| phone::same(dialled, number.reveal(), region));
+            if let Some(communication) = dial.and_then(|dial| dial.communication.clone())
+                && let Some(call) = self.calls.get_mut(&call)
+            {
+                call.communication = Some(communication);
+            }
+        }
+        self.tell(told, now);
+    }
+
+    /// Puts into the outbox what the CRM is to be told, and looks for the recordings of what has ended.
+    fn tell(&mut self, told: Vec<Told>, now: Millis) {
+        let wants_recordings = self.settings.kontur.as_ref().is_some_and(|kontur| kontur.recordings);
+        for Told { call, callbacks } in told {
+            for callback in callbacks {
+                let id = self.crm.outbox.add(&call, &callback, now);
+                self.store_row(id);
+                if let Callback::RegisterCall(body) = &callback
+                    && wants_recordings
+                {
+                    let known = |leg: &str| self.calls.get(&call).is_some_and(|call| call.has_recording(leg));
+                    for item in body.items.iter().filter(|item| item.answered && !known(&item.id)) {
+                        self.recordings.add(&call, &item.id, !body.awaits_recordings, now);
+                    }
+                }
+            }
+            if !wants_recordings {
+                self.crm.outbox.release(&call);
+            }
         }
         self.storage.dirty = true;
     }
 
+    /// A dial that the CRM asked for did not come about.
+    pub(super) fn call_failed(&mut self, communication: Option<String>, now: Millis) {
+        self.storage.dirty = true;
+        if let Some(communication_id) = communication {
+            let callback = Callback::CallFailed(crate::kontur::telephony::CallFailed { communication_id });
+            let Callback::CallFailed(body) = &callback else { return };
+            let id = self.crm.outbox.add(&body.communication_id, &callback, now);
+            self.store_row(id);
+        }
+    }
+
+    // ── Questions over REST ──────────────────────────────────────────────────────────────────────────────────────
+
     pub(super) fn ask_key(&mut self) {
         if !self.rest.is_asking(|question| *question == Question::Key) {
-            self.rest.ask(Question::Key, rest::USERS.to_owned(), true);
+            let path = rest::USERS.to_owned();
+            self.rest.ask_first(Task { question: Question::Key, path, fresh_session: true, keep: false });
         }
     }
 
     /// Asks who the subscriber is, where the settings name an e-mail address and nothing else tells.
     pub(super) fn ask_own_ext(&mut self) {
-        if self.settings.phonet.is_some() && self.settings.own_ext().is_none() {
-            self.rest.ask(Question::OwnExt, rest::USERS.to_owned(), false);
+        if self.settings.phonet.is_some()
+            && self.settings.own_ext().is_none()
+            && !self.rest.is_asking(|question| *question == Question::OwnExt)
+        {
+            self.rest.ask(Question::OwnExt, rest::USERS.to_owned());
         }
     }
 
     /// Asks which calls go on. A socket in doubt is replaced when the answer contradicts it.
     pub(super) fn ask_calls(&mut self, in_doubt: bool, now: Millis) {
-        let Some(epoch) = self.link.open_epoch() else { return };
-        if !self.rest.is_asking(|question| matches!(question, Question::Calls { epoch: asked, .. } if *asked == epoch))
-        {
-            self.rest.ask(Question::Calls { asked_at: now, epoch, in_doubt }, rest::ACTIVE_CALLS.to_owned(), false);
+        let in_doubt = self.link.open_epoch().filter(|_| in_doubt);
+        let is_asked = |question: &Question| matches!(question, Question::Calls { in_doubt: asked, .. } if in_doubt.is_none() || *asked == in_doubt);
+        if !self.rest.is_asking(is_asked) {
+            let question = Question::Calls { asked_at: now, in_doubt };
+            let path = rest::ACTIVE_CALLS.to_owned();
+            self.rest.ask_first(Task { question, path, fresh_session: false, keep: false });
+        }
+    }
+
+    /// Hangs up the agent's own leg of a call; who asks hears of it when the exchange has answered.
+    pub(super) fn hang_up(&mut self, ask: u32, call: String, now: Millis) {
+        let leg = self.calls.get(&call).and_then(|call| call.leg_to_hang_up());
+        let reason = match (leg, &self.settings.phonet) {
+            (Some(_), Some(phonet)) => self.missing_permission(&phonet.address),
+            _ => Some(Problem::new(Code::HangUpOver)),
+        };
+        match leg.filter(|_| reason.is_none()).map(rest::hang_up_path) {
+            Some(path) => {
+                self.log.add(now, "hang up", &log::id(&call));
+                let question = Question::HangUp { ask, call };
+                self.rest.ask_first(Task { question, path, fresh_session: false, keep: false });
+            }
+            None => self.reply(ask, Message::HungUp { call, problem: reason }),
         }
     }
 
@@ -93,29 +174,51 @@ impl Bridge {
         }
     }
 
-    pub(super) fn exchange_answered(&mut self, question: Question, result: Result<String, RestError>, now: Millis) {
+    pub(super) fn exchange_answered(&mut self, question: Question, result: Result<HttpAnswer, RestError>, now: Millis) {
+        if let Ok(answer) = &result
+            && let Some(date) = answer.date
+        {
+            self.storage.dirty |= self.recovery.clock(date, now);
+        }
+        if matches!(result, Err(RestError::Unreachable)) {
+            // Whoever waits to ask the same exchange about a silent socket has the answer, too.
+            let epoch = self.link.open_epoch();
+            let asks = |question: &Question| matches!(question, Question::Calls { in_doubt, .. } if in_doubt.is_some() && *in_doubt == epoch);
+            if let Some(doubt) = self.rest.withdraw(asks) {
+                self.exchange_answered(doubt, Err(RestError::Unreachable), now);
+            }
+        }
         match question {
             Question::Key => self.key_answered(&result, now),
             Question::OwnExt => {
-                let users = result.ok().and_then(|body| rest::users(&body)).unwrap_or_default();
+                let users = result.ok().and_then(|answer| rest::users(answer.body.reveal())).unwrap_or_default();
                 self.settings.learn_own_ext(&users);
+                if self.settings.own_ext().is_none() {
+                    self.recovery.failed(now, &mut self.rng);
+                }
             }
-            // What was asked of an older socket says nothing of this one.
-            Question::Calls { epoch, .. } if self.link.open_epoch() != Some(epoch) => {}
-            Question::Calls { asked_at, in_doubt, .. } => self.calls_answered(asked_at, in_doubt, result, now),
-            Question::History { to, offset } => self.history_answered(to, offset, result, now),
+            Question::Calls { asked_at, in_doubt } => self.calls_answered(asked_at, in_doubt, result, now),
+            Question::History(page) => self.history_answered(page, result, now),
+            Question::HangUp { ask, call } => self.hung_up(ask, call, result),
         }
     }
 
-    fn key_answered(&mut self, result: &Result<String, RestError>, now: Millis) {
+    fn key_answered(&mut self, result: &Result<HttpAnswer, RestError>, now: Millis) {
         let Some(phonet) = &self.settings.phonet else { return };
         let verdict = KeyVerdict::read(result, phonet);
         for check in &mut self.checks {
             check.phonet(&verdict);
         }
+        let is_open = self.link.open_epoch().is_some();
         match verdict {
-            KeyVerdict::Right => self.link.explained(Problem::new(Code::PhonetConnectionLost)),
+            KeyVerdict::Right => {
+                self.rest_works = true;
+                self.link.explained(Problem::new(Code::PhonetConnectionLost));
+            }
             KeyVerdict::NoAnswer(problem) => self.link.explained(problem),
+            // An open socket is right against a REST that never answered this key.
+            KeyVerdict::WrongKey(_) if is_open && !self.rest_works => {}
+            KeyVerdict::WrongSubscriber(_) if is_open => {}
             KeyVerdict::WrongKey(problem) | KeyVerdict::WrongSubscriber(problem) => {
                 let step = self.link.refused(problem, now);
                 self.take_step(step, now);
@@ -123,83 +226,175 @@ impl Bridge {
         }
     }
 
-    fn calls_answered(&mut self, asked_at: Millis, in_doubt: bool, result: Result<String, RestError>, now: Millis) {
-        let active = match result.map(|body| rest::active_calls(&body)) {
+    fn hung_up(&mut self, ask: u32, call: String, result: Result<HttpAnswer, RestError>) {
+        let domain = self.settings.phonet.as_ref().map(|phonet| phonet.domain.clone()).unwrap_or_default();
+        let problem = match result {
+            Ok(_) => None,
+            Err(RestError::Status(404)) => Some(Problem::new(Code::HangUpOver)),
+            Err(RestError::Unreachable) => Some(Problem::about(Code::PhonetUnreachable, &[&domain])),
+            Err(RestError::KeyRefused) => Some(Problem::about(Code::PhonetKeyRefused, &[&domain])),
+            Err(RestError::Status(status)) => Some(Problem::about(Code::PhonetStatus, &[&status.to_string()])),
+            Err(RestError::TooLarge) => Some(Problem::about(Code::PhonetUnexpectedAnswer, &[&domain])),
+        };
+        self.reply(ask, Message::HungUp { call, problem });
+    }
+
+    // ── What was missed ──────────────────────────────────────────────────────────────────────────────────────────
+
+    fn calls_answered(
+        &mut self,
+        asked_at: Millis,
+        in_doubt: Option<u32>,
+        result: Result<HttpAnswer, RestError>,
+        now: Millis,
+    ) {
+        // What was asked of an older socket says nothing of this one.
+        let in_doubt = in_doubt.is_some() && self.link.open_epoch() == in_doubt;
+        let domain = self.settings.phonet.as_ref().map(|phonet| phonet.domain.clone()).unwrap_or_default();
+        let active = result.map(|answer| rest::active_calls(answer.body.reveal()));
+        let active = match active {
             Ok(Some(active)) => active,
-            // It is there and answers something: the socket has the benefit of the doubt. So has a new one.
-            Ok(None) | Err(RestError::Status(_) | RestError::KeyRefused) => return self.link.heard(now),
-            Err(RestError::Unreachable) if !in_doubt => return,
-            Err(RestError::Unreachable) => {
-                let step = self.link.replace(now);
-                return self.take_step(step, now);
+            failed => {
+                self.recovery.failed(now, &mut self.rng);
+                let doubt = match failed {
+                    Err(RestError::Unreachable) => Some(Problem::about(Code::PhonetUnreachable, &[&domain])),
+                    // The socket of an exchange whose REST never worked has the benefit of the doubt.
+                    _ if !self.rest_works => None,
+                    Err(RestError::KeyRefused) => {
+                        let step = self.link.refused(Problem::about(Code::PhonetKeyRefused, &[&domain]), now);
+                        return self.take_step(step, now);
+                    }
+                    // Somebody else answers in its place, such as a network that asks to log in first.
+                    Ok(_) | Err(RestError::Status(300..=399)) => {
+                        Some(Problem::about(Code::PhonetUnexpectedAnswer, &[&domain]))
+                    }
+                    Err(RestError::Status(_) | RestError::TooLarge) => None,
+                };
+                match doubt {
+                    _ if !in_doubt => {}
+                    Some(problem) => self.replace_socket(problem, now),
+                    None => self.link.heard(now),
+                }
+                return;
             }
         };
-        let mut gone = self.calls.silent_since(asked_at);
+        self.rest_works = true;
+        let mut gone = self.calls.silent_since(asked_at, now);
         gone.retain(|uuid| !active.iter().any(|event| event.uuid == *uuid));
         let unheard = |event: &CallEvent| !self.calls.knows(&event.uuid) && self.is_own(event);
-        let contradicted = !gone.is_empty() || active.iter().any(unheard);
+        // What is looked for already was the fault of an older socket.
+        let newly_gone = gone.iter().any(|uuid| !self.recovery.gone().contains(uuid));
+        let contradicted = newly_gone || active.iter().any(unheard);
         // What is known may have gone on while nobody listened, so both kinds are taken.
         for event in active {
             if self.calls.knows(&event.uuid) || self.is_own(&event) {
                 self.call_event(&event, now);
             }
         }
-        // The patience with legs that are looked for already goes on.
-        if self.unsettled.as_ref().is_none_or(|unsettled| unsettled.legs != gone) {
-            self.unsettled = (!gone.is_empty()).then_some(Unsettled { legs: gone, tries: 0, not_before: now });
-        }
         self.link.heard(now);
-        if in_doubt && contradicted {
-            let step = self.link.replace(now);
-            self.take_step(step, now);
+        if contradicted && in_doubt {
+            self.replace_socket(Problem::new(Code::PhonetSilent), now);
+        }
+        if newly_gone {
+            self.recovery.hurry();
+        }
+        if self.recovery.is_due(now) && self.settings.own_ext().is_some() {
+            let earliest = self.calls.earliest(&gone);
+            self.recovery.begin(gone, earliest, asked_at);
+            self.storage.dirty = true;
+            self.ask_history();
         }
     }
 
-    /// The active calls are the whole company's: only the agent's own concern this browser.
+    fn replace_socket(&mut self, problem: Problem, now: Millis) {
+        self.log.add(now, "connection", problem.code.name());
+        let step = self.link.replace(problem, now);
+        self.take_step(step, now);
+    }
+
+    /// The active calls and the history are the whole company's: only the agent's own concern this browser.
     fn is_own(&self, event: &CallEvent) -> bool {
         let own = self.settings.own_ext();
         let sides = [&event.leg, &event.leg2];
         own.is_some() && sides.into_iter().flatten().any(|side| side.ext.as_deref() == own)
     }
 
-    /// Looks for the ends of legs that were missed, with patience: the history may lag behind.
-    pub(super) fn settle_history(&mut self, now: Millis) {
-        let Some(unsettled) = self.unsettled.as_ref().filter(|unsettled| unsettled.not_before <= now) else { return };
-        if self.rest.is_asking(|question| matches!(question, Question::History { .. })) {
+    /// Looks for what was missed, when it is time; first for what goes on, then for what is over.
+    pub(super) fn recover(&mut self, now: Millis) {
+        if self.settings.phonet.is_none() || !self.recovery.is_due(now) {
             return;
         }
-        match self.calls.earliest(&unsettled.legs) {
-            None => self.unsettled = None,
-            Some(_) => self.ask_history(now, 0),
+        if self.settings.own_ext().is_none() {
+            return self.ask_own_ext();
+        }
+        if !self.rest.is_asking(|question| matches!(question, Question::History(_))) {
+            self.ask_calls(false, now);
         }
     }
 
-    fn ask_history(&mut self, to: Millis, offset: u32) {
-        let legs = self.unsettled.as_ref().map(|unsettled| unsettled.legs.as_slice()).unwrap_or_default();
-        if let Some(from) = self.calls.earliest(legs) {
-            let path = rest::history_path(from - Millis::mins(1), to + Millis::mins(1), offset);
-            self.rest.ask(Question::History { to, offset }, path, false);
+    fn ask_history(&mut self) {
+        if let Some(page) = self.recovery.page()
+            && !self.rest.is_asking(|question| matches!(question, Question::History(_)))
+        {
+            self.rest.ask(Question::History(page), page.list.path(page.from, page.to, page.offset));
         }
     }
 
-    fn history_answered(&mut self, to: Millis, offset: u32, result: Result<String, RestError>, now: Millis) {
-        let records = result.ok().and_then(|body| rest::history(&body));
-        let full = records.as_ref().is_some_and(|records| records.len() >= rest::HISTORY_PAGE as usize);
-        for record in records.into_iter().flatten() {
-            let wanted = self.unsettled.as_ref().is_some_and(|unsettled| unsettled.legs.contains(&record.uuid));
-            let hangup = wanted.then(|| self.calls.missed_hangup(&record.uuid, record.bridge_at, record.end_at));
-            if let Some(event) = hangup.flatten() {
-                self.call_event(&event, now);
+    fn history_answered(&mut self, page: Page, result: Result<HttpAnswer, RestError>, now: Millis) {
+        let Some((records, rows)) = result.ok().and_then(|answer| rest::history(answer.body.reveal())) else {
+            return self.recovery.failed(now, &mut self.rng);
+        };
+        let wanted: Vec<_> = records.iter().filter(|record| self.is_wanted(record, page.list)).collect();
+        let mut events: Vec<_> = wanted.iter().map(|record| &record.hangup).collect();
+        // The newest stands first.
+        events.reverse();
+        let told = self.calls.apply(&events, Source::History, &self.settings, now);
+        self.tell(told, now);
+        if let Some(phonet) = &self.settings.phonet {
+            for record in &wanted {
+                if let Some(url) = &record.audio {
+                    self.recordings.learn(&record.hangup.uuid, url, &phonet.address);
+                }
             }
         }
-        let Some(unsettled) = &mut self.unsettled else { return };
-        if self.calls.earliest(&unsettled.legs).is_none() {
-            self.unsettled = None;
-        } else if full {
-            self.ask_history(to, offset + rest::HISTORY_PAGE);
+        if self.recovery.turn(page, rows, self.history_lists()) {
+            self.walked(now);
         } else {
-            unsettled.tries += 1;
-            unsettled.not_before = now + Millis::secs(1) + HISTORY.wait(unsettled.tries, &mut self.rng);
+            self.ask_history();
         }
+    }
+
+    fn history_lists(&self) -> &'static [HistoryList] {
+        match &self.settings.kontur {
+            Some(kontur) if kontur.missed_calls => &[HistoryList::Users, HistoryList::Company, HistoryList::Missed],
+            _ => &[HistoryList::Users, HistoryList::Company],
+        }
+    }
+
+    /// Whether a leg of the history concerns this browser: it went on when it was heard of last; or it is one of the agent's own, or
+    /// a client's call that nobody answered where this workstation registers those, and it ended when nobody may have listened.
+    fn is_wanted(&self, record: &HistoryRecord, list: HistoryList) -> bool {
+        let hangup = &record.hangup;
+        let is_new = self.recovery.certain().is_some_and(|certain| hangup.server_time > Some(certain));
+        let is_entity = hangup.leg.as_ref().is_some_and(|leg| leg.kind != EntityKind::User);
+        let is_missed = list == HistoryList::Missed && is_entity && hangup.bridge_at.is_none();
+        self.calls.is_live(&hangup.uuid)
+            || (is_new && !self.calls.knows_leg(&hangup.uuid) && (self.is_own(hangup) || is_missed))
+            || (is_new && self.recordings.is_looked_for(&hangup.uuid))
+    }
+
+    /// The history is walked to its end: what is gone and was not in it is looked for again, and in the end given up.
+    fn walked(&mut self, now: Millis) {
+        let mut gone: Vec<_> = self.recovery.gone().to_vec();
+        gone.retain(|uuid| self.calls.is_live(uuid));
+        let is_late = |at: Millis| at + GIVEN_UP <= now;
+        let late = gone.extract_if(.., |uuid| self.calls.heard_at(uuid).is_some_and(is_late)).collect::<Vec<_>>();
+        for uuid in late {
+            self.log.add(now, "given up", &log::id(&uuid));
+            let told = self.calls.give_up(&uuid, now);
+            self.tell(told.into_iter().collect(), now);
+        }
+        self.recovery.rest(!gone.is_empty(), now, &mut self.rng);
+        self.storage.dirty = true;
     }
 }

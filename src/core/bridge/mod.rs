@@ -18,26 +18,30 @@ use crate::{
         dials::{DialState, Dials},
         io::{DocumentName, HttpAnswer, HttpFailure, Input, Output, Session, Snapshot, Write},
         link::{Link, Step},
+        log::Log,
         outbox::{Outbox, Row},
+        recordings::Recordings,
+        recovery::{Page, Recovery},
         rest::{Progress, Rest},
-        views::RECENT,
     },
     json::{self, Fields},
     phonet::connector,
     private::Private,
     problem::{Code, Problem},
-    protocol::StatusView,
+    protocol::{DialPhase, LinkState, StatusView},
     settings::Settings,
 };
 
-/// The version of the state document.
-const VERSION: u32 = 1;
+/// The version of the state document. 2 knows the history and the recordings; what it adds is absent from 1, and begins anew.
+const VERSION: u32 = 2;
 /// How long the exchange's last unreadable message is shown.
 const COMPLAINT: Millis = Millis::mins(10);
 /// The shell wakes the core every half minute while a connection is wanted: after a longer gap the computer slept.
 const SLEPT: Millis = Millis::secs(90);
 /// How soon a failed database is tried again.
 const RESAVE: Millis = Millis::secs(30);
+/// A clock that is set back by less than this is only being corrected.
+const CORRECTED: Millis = Millis::secs(5);
 
 /// The state machine. Feed it with [`Bridge::handle`], then drain [`Bridge::poll`].
 #[derive(Debug)]
@@ -45,15 +49,23 @@ pub struct Bridge {
     settings: Settings,
     link: Link,
     rest: Rest<Question>,
+    /// Whether REST has answered as it should since the settings are in force.
+    rest_works: bool,
+    /// A lane of its own for recordings: they take long.
+    files: Rest<Recording>,
+    recordings: Recordings,
+    recovery: Recovery,
     calls: Calls,
     dials: Dials,
     crm: Crm,
     away: Option<bool>,
-    unsettled: Option<Unsettled>,
     complaint: Option<(Problem, Millis)>,
     checks: Vec<Check>,
     forbidden: Vec<String>,
     storage: Storage,
+    log: Log,
+    /// Whether a newer version of the extension waits.
+    update_waits: bool,
     rng: Rng,
     http: u32,
     last_input: Option<Millis>,
@@ -91,24 +103,24 @@ enum Question {
     Key,
     /// Which internal number is behind the subscriber's e-mail address?
     OwnExt,
-    /// Which calls go on? Asked at this moment, while this socket was open, which may be in doubt.
-    Calls { asked_at: Millis, epoch: u32, in_doubt: bool },
-    /// What became of the legs that are gone? The page of the history, and its end.
-    History { to: Millis, offset: u32 },
+    /// Which calls go on? Asked at this moment, where a socket is in doubt because of this one.
+    Calls { asked_at: Millis, in_doubt: Option<u32> },
+    /// Which calls are over?
+    History(Page),
+    /// Hang up a leg of this call; somebody waits for the answer.
+    HangUp { ask: u32, call: String },
 }
 
-/// Legs that the exchange does not know as active any more, though their end was never heard.
+/// The recording under way is asked for.
 #[derive(Debug)]
-struct Unsettled {
-    legs: Vec<String>,
-    tries: u32,
-    not_before: Millis,
-}
+struct Recording;
 
 #[derive(Debug, Default)]
 struct Storage {
     /// The number of the last batch.
     batch: u32,
+    /// The number of the last batch that was reported on.
+    stored: u32,
     writes: Vec<Write>,
     dirty: bool,
     /// Whether a batch was lost, and none since has held everything.
@@ -130,6 +142,7 @@ struct Shown {
     keep_alive: Option<bool>,
     wake_at: Option<Option<Millis>>,
     session: Session,
+    link: Option<LinkState>,
 }
 
 /// The state document.
@@ -138,6 +151,8 @@ struct State<'a> {
     version: u32,
     calls: &'a Calls,
     dials: &'a Dials,
+    recordings: &'a Recordings,
+    recovery: &'a Recovery,
     away: Option<bool>,
 }
 
@@ -160,6 +175,10 @@ impl Bridge {
             settings,
             link: Link::new(true),
             rest: Rest::default(),
+            rest_works: false,
+            files: Rest::default(),
+            recordings: state.map(|state| Recordings::read(state.objects("recordings"))).unwrap_or_default(),
+            recovery: state.and_then(|state| state.object("recovery")).map(Recovery::read).unwrap_or_default(),
             calls: state.and_then(|state| state.object("calls")).map(Calls::read).unwrap_or_default(),
             dials: state.map(|state| Dials::read(state.objects("dials"))).unwrap_or_default(),
             crm: Crm {
@@ -173,11 +192,12 @@ impl Bridge {
             },
             shown: Shown { session: snapshot.session, ..Shown::default() },
             away: state.and_then(|state| state.flag("away")),
-            unsettled: None,
             complaint: None,
             checks: Vec::new(),
             forbidden: Vec::new(),
             storage: Storage { failed: snapshot.storage_failed, ..Storage::default() },
+            log: Log::restored(&snapshot.lines),
+            update_waits: false,
             rng: Rng::with_seed(seed),
             http: 0,
             last_input: None,
@@ -187,21 +207,27 @@ impl Bridge {
 
     /// Takes what happened at this moment. Then [`Bridge::poll`] is to be drained.
     pub fn handle(&mut self, now: Millis, input: Input) {
-        if self.last_input.is_some_and(|last| now - last > SLEPT) {
+        if let Some(last) = self.last_input
+            && (now - last > SLEPT || last - now > CORRECTED)
+        {
+            self.log.add(now, "clock", if now > last { "slept" } else { "set back" });
             let step = self.link.woke(now);
             self.take_step(step, now);
+            self.recovery.hurry();
         }
         self.last_input = Some(now);
         match input {
             Input::Started { online, forbidden } => {
+                self.log.add(now, "started", env!("CARGO_PKG_VERSION"));
                 self.link = Link::new(online);
                 self.forbidden = forbidden;
                 self.configure(now);
             }
             Input::SocketOpened { epoch } => {
+                self.log.add(now, "connection", "open");
                 let step = self.link.opened(epoch, now);
-                self.ask_own_ext();
                 self.take_step(step, now);
+                self.recovery.hurry();
             }
             Input::SocketFrame { epoch, text } => {
                 if self.link.is_current(epoch) {
@@ -210,6 +236,7 @@ impl Bridge {
                 }
             }
             Input::SocketClosed { epoch } => {
+                self.log.add(now, "connection", "closed");
                 let step = self.link.closed(epoch, now, &mut self.rng);
                 self.take_step(step, now);
             }
@@ -219,17 +246,28 @@ impl Bridge {
             // Said anew below, for the shell forgets a moment that has come.
             Input::Wake => self.shown.wake_at = None,
             Input::Online(online) => {
+                self.log.add(now, "network", if online { "online" } else { "offline" });
                 let step = self.link.online(online, now);
                 self.take_step(step, now);
                 if online {
                     self.crm.outbox.hurry();
                     self.crm.exchange_at = Millis(0);
+                    self.recovery.hurry();
                 }
             }
             Input::Permissions { forbidden } => {
                 if forbidden != self.forbidden {
+                    self.log.add(now, "permissions", if forbidden.is_empty() { "granted" } else { "missing" });
                     self.forbidden = forbidden;
                     self.configure(now);
+                }
+            }
+            Input::UpdateAvailable => self.update_waits = true,
+            Input::SystemCall { communication, number } => {
+                let dial = self.dial(communication.clone(), number, Some(communication.clone()), now);
+                // One that was taken tells its own end; a repeat of it changes nothing.
+                if dial.phase == DialPhase::Failed && self.dials.get(&communication).is_none() {
+                    self.call_failed(Some(communication), now);
                 }
             }
         }
@@ -244,11 +282,21 @@ impl Bridge {
     /// Starts everything anew with the settings in force.
     fn configure(&mut self, now: Millis) {
         self.rest.clear();
+        self.rest_works = false;
+        self.files.clear();
+        self.drop_file();
+        self.recordings.abandon();
         self.crm.access.abandon();
         self.crm.exchange_failures = 0;
         self.crm.exchange_at = Millis(0);
         self.crm.problem = None;
         self.crm.outbox.resume();
+        if let Some(phonet) = &self.settings.phonet {
+            self.recovery.configure(phonet.fingerprint(), now);
+        }
+        if self.settings.kontur.as_ref().is_none_or(|kontur| !kontur.recordings) {
+            self.storage.dirty |= self.recordings.discard_all();
+        }
         let phonet = self.settings.phonet.as_ref();
         let forbidden = phonet.and_then(|phonet| self.missing_permission(&phonet.address));
         let step = self.link.configure(phonet.is_some(), forbidden, now);
@@ -263,21 +311,34 @@ impl Bridge {
 
     /// Does everything that is due, stores what has changed, shows it, and says when to be woken.
     fn drive(&mut self, now: Millis) {
-        let live = self.calls.live().next().is_some();
         // A handshake that timed out is closed, asked about, and perhaps tried again, all at once.
         for _ in 0..3 {
-            let step = self.link.step(live, now, &mut self.rng);
+            let step = self.link.step(now, &mut self.rng);
             self.take_step(step, now);
         }
-        if self.dials.expire(now) {
-            self.storage.dirty = true;
-        }
-        self.settle_history(now);
+        self.storage.dirty |= self.dials.expire(now) || self.recordings.expire(now);
+        self.recover(now);
         self.ask_exchange();
         self.deliver(now);
+        self.transfer(now);
         self.finish_checks();
         self.persist(now);
         self.show(now);
+        self.update();
+    }
+
+    /// Starts the newer version when nothing would be broken off.
+    fn update(&mut self) {
+        let is_idle = self.calls.live().next().is_none()
+            && self.dials.iter().all(|dial| !dial.is_pending())
+            && self.crm.deliveries.is_empty()
+            && !self.recordings.is_busy()
+            && self.storage.stored == self.storage.batch
+            && !self.storage.failed;
+        if self.update_waits && is_idle {
+            self.update_waits = false;
+            self.out.push_back(Output::Reload);
+        }
     }
 
     fn take_step(&mut self, step: Option<Step>, now: Millis) {
@@ -301,18 +362,30 @@ impl Bridge {
     }
 
     fn http_done(&mut self, id: u32, result: &Result<HttpAnswer, HttpFailure>, now: Millis) {
-        if self.delivery_answered(id, result, now) || self.key_exchanged(id, result, now) {
+        if self.delivery_answered(id, result, now)
+            || self.key_exchanged(id, result, now)
+            || self.upload_answered(id, result, now)
+        {
             return;
         }
         let Some(phonet) = &self.settings.phonet else { return };
-        match self.rest.answered(id, result, self.http.wrapping_add(1), phonet) {
-            Some(Progress::Next(request)) => {
-                let id = self.next_http();
-                self.out.push_back(Output::Http { id, request });
-            }
-            Some(Progress::Done(question, result)) => self.exchange_answered(question, result, now),
-            None => {}
-        }
+        let next = self.http.wrapping_add(1);
+        let request = match self.rest.answered(id, result, next, phonet) {
+            Some(Progress::Next(request)) => request,
+            Some(Progress::Done(question, result)) => return self.exchange_answered(question, result, now),
+            None => match self.files.answered(id, result, next, phonet) {
+                Some(Progress::Next(request)) => request,
+                Some(Progress::Done(Recording, result)) => return self.recording_answered(id, &result, now),
+                // Nobody waits any more for what the settings before had asked.
+                None => {
+                    return self.out.extend(
+                        result.as_ref().ok().and_then(|answer| answer.file.as_ref()).map(|_| Output::DropFile { id }),
+                    );
+                }
+            },
+        };
+        let id = self.next_http();
+        self.out.push_back(Output::Http { id, request });
     }
 
     fn next_http(&mut self) -> u32 {
@@ -330,8 +403,8 @@ impl Bridge {
 
     /// Stores what has changed, in one batch. After a failure everything is stored anew.
     fn persist(&mut self, now: Millis) {
-        let resave = self.storage.resave_at.is_some_and(|at| at <= now);
-        if !self.storage.dirty && self.storage.writes.is_empty() && !resave {
+        let resave = self.storage.resave_at.is_some_and(|at| at.has_come(now, RESAVE));
+        if !self.storage.dirty && self.storage.writes.is_empty() && !resave && !self.log.is_due(now) {
             return;
         }
         if self.storage.failed {
@@ -344,10 +417,10 @@ impl Bridge {
             let json = self.settings.to_json();
             self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
         }
-        let state = State { version: VERSION, calls: &self.calls, dials: &self.dials, away: self.away };
-        if let Ok(json) = serde_json::to_string(&state) {
-            self.storage.writes.push(Write::Document { name: DocumentName::State, json: Private::new(json) });
+        if self.storage.dirty || self.storage.failed {
+            self.write_state();
         }
+        self.storage.writes.extend(self.log.take_writes());
         self.storage.batch += 1;
         self.storage.dirty = false;
         let batch = self.storage.batch;
@@ -356,9 +429,31 @@ impl Bridge {
         self.out.push_back(Output::Persist { batch, writes: std::mem::take(&mut self.storage.writes) });
     }
 
+    fn write_state(&mut self) {
+        let undelivered = self.crm.outbox.by_call();
+        let recordings = &self.recordings;
+        let is_needed = |call: &str| undelivered.contains_key(call) || recordings.of_call(call).is_some();
+        self.calls.forget(self.recovery.certain(), is_needed);
+        let state = State {
+            version: VERSION,
+            calls: &self.calls,
+            dials: &self.dials,
+            recordings: &self.recordings,
+            recovery: &self.recovery,
+            away: self.away,
+        };
+        if let Ok(json) = serde_json::to_string(&state) {
+            self.storage.writes.push(Write::Document { name: DocumentName::State, json: Private::new(json) });
+        }
+    }
+
     /// What waited for this batch may go out now. Where the database fails, the user is told and memory carries on.
     fn persisted(&mut self, batch: u32, stored: bool, now: Millis) {
+        self.storage.stored = batch;
         if !stored {
+            if !self.storage.failed {
+                self.log.add(now, "storage", "failed");
+            }
             self.storage.failed = true;
             self.storage.resaving = None;
             self.storage.resave_at = Some(now + RESAVE);
@@ -369,20 +464,25 @@ impl Bridge {
         self.crm.outbox.stored(batch);
         let keys: Vec<_> = self.storage.dials.extract_if(.., |(with, _)| *with <= batch).map(|(_, key)| key).collect();
         for key in keys {
-            self.send_dial(&key);
+            self.send_dial(&key, now);
         }
     }
 
-    fn send_dial(&mut self, key: &str) {
+    fn send_dial(&mut self, key: &str, now: Millis) {
         let Some(dial) = self.dials.get(key).filter(|dial| dial.state == DialState::Saving) else { return };
+        let communication = dial.communication.clone();
         let state = match self.link.open_epoch() {
             Some(epoch) => {
                 let text = connector::click2call(dial.number.reveal());
                 self.out.push_back(Output::SendFrame { epoch, text });
                 DialState::Sent
             }
-            None => DialState::Failed { problem: Problem::new(Code::DialOffline) },
+            None => {
+                self.call_failed(communication, now);
+                DialState::Failed { problem: Problem::new(Code::DialOffline) }
+            }
         };
+        self.log.add(now, "dial", if state == DialState::Sent { "sent" } else { "offline" });
         self.dials.set(key, state);
         self.storage.dirty = true;
     }
@@ -399,27 +499,25 @@ impl Bridge {
             exchange: self
                 .complaint
                 .as_ref()
-                .filter(|(_, at)| *at + COMPLAINT > now)
+                .filter(|(_, at)| !(*at + COMPLAINT).has_come(now, COMPLAINT))
                 .map(|(problem, _)| problem.clone()),
             away: self.away,
             current: self.calls.live().map(|call| seen.call(call)).collect(),
-            recent: self
-                .calls
-                .ended()
-                .enumerate()
-                // An older one that is not delivered yet must stay within reach.
-                .filter(|(place, call)| *place < RECENT || self.crm.outbox.of_call(&call.id).is_some())
-                .map(|(_, call)| seen.call(call))
-                .collect(),
+            recent: seen.recent(),
             dials: seen.dials(),
             waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
-            failed: u32::try_from(failed).unwrap_or(u32::MAX),
+            failed: u32::try_from(failed + self.recordings.failed()).unwrap_or(u32::MAX),
         }
     }
 
     /// Puts out what has changed for anybody outside, and the moment of the next wake.
     fn show(&mut self, now: Millis) {
-        let page = self.seen(now).page(self.link.view());
+        let link = self.link.view();
+        if self.shown.link.replace(link.state) != Some(link.state) {
+            let why = link.problem.as_ref().map_or("", |problem| problem.code.name());
+            self.log.add(now, "connection", &format!("{:?} {why}", link.state));
+        }
+        let page = self.seen(now).page(link);
         if has_changed(&mut self.shown.page, &page) {
             self.out.push_back(Output::View(page));
         }
@@ -443,18 +541,19 @@ impl Bridge {
     }
 
     fn next_wake(&self, now: Millis) -> Option<Millis> {
-        let live = self.calls.live().next().is_some();
         let exchange = (self.crm.outbox.counts().0 > 0).then_some(self.crm.exchange_at);
-        let history = self.unsettled.as_ref().map(|unsettled| unsettled.not_before);
+        let recovery = self.settings.phonet.as_ref().map(|_| self.recovery.due_at());
         let complaint = self.complaint.as_ref().map(|(_, at)| *at + COMPLAINT);
         [
-            self.link.next_wake(live),
+            self.link.next_wake(),
             self.dials.next_wake(now),
             self.crm.outbox.next_wake(now),
+            self.recordings.next_wake(),
             self.seen(now).next_wake(),
             self.storage.resave_at,
+            self.log.due_at(),
             exchange,
-            history,
+            recovery,
             complaint,
         ]
         .into_iter()

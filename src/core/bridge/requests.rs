@@ -22,7 +22,10 @@ const LARGEST_BATCH: usize = 1_000;
 
 impl Bridge {
     pub(super) fn asked(&mut self, ask: u32, sender: Sender, request: Request, now: Millis) {
-        let from_page = matches!(request, Request::Hello { .. } | Request::FindNumbers { .. } | Request::Dial { .. });
+        let from_page = matches!(
+            request,
+            Request::Hello { .. } | Request::FindNumbers { .. } | Request::Dial { .. } | Request::HangUp { .. }
+        );
         if sender == Sender::Page && !from_page {
             return self.reply(ask, Message::Refused { problem: Problem::new(Code::NotAllowed) });
         }
@@ -32,37 +35,51 @@ impl Bridge {
             }
             Request::Hello { .. } => Message::View(self.seen(now).page(self.link.view())),
             Request::FindNumbers { batch, items } => self.find_numbers(batch, items),
-            Request::Dial { key, number } => Message::Dial { dial: self.dial(key, number, now) },
+            Request::Dial { key, number } => Message::Dial { dial: self.dial(key, number, None, now) },
+            Request::HangUp { call } => return self.hang_up(ask, call, now),
             Request::GetStatus => Message::Status(self.status(now)),
             Request::Reconnect => {
                 self.link.reconnect(now);
                 Message::Status(self.status(now))
             }
-            Request::RetryDelivery { call } => {
-                for row in self.crm.outbox.retry(&call) {
-                    self.store_row(row);
-                }
-                Message::Status(self.status(now))
-            }
+            Request::RetryDelivery { call } => self.retry(Some(&call), now),
+            Request::RetryAll => self.retry(None, now),
             Request::DiscardDelivery { call } => {
                 let discarded = self.crm.outbox.discard(&call);
                 self.storage.writes.extend(discarded.into_iter().map(|id| Write::DeleteRow { id }));
+                self.storage.dirty |= self.recordings.discard(&call);
                 Message::Status(self.status(now))
             }
             Request::GetSettings => self.settings_message(),
             Request::SaveSettings { document } => match self.settings.replaced_by(&document) {
                 Ok(settings) => {
+                    self.log.add(now, "settings", "saved");
                     self.take_settings(settings, now);
                     self.settings_message()
                 }
                 Err(problems) => Message::Invalid { problems },
             },
             Request::CheckConnection => return self.check_connection(ask, now),
+            Request::ExportLog => Message::Log { text: self.log.text() },
         };
         self.reply(ask, message);
     }
 
-    fn reply(&mut self, ask: u32, message: Message) {
+    /// Sends once more what the CRM refused, of one call or of all; what only waits goes at once.
+    fn retry(&mut self, call: Option<&str>, now: Millis) -> Message {
+        for row in self.crm.outbox.retry(call) {
+            self.store_row(row);
+        }
+        self.storage.dirty |= self.recordings.retry(call, now);
+        // A rest that the CRM asked for goes on.
+        if call.is_none() && !self.crm.outbox.is_asked_to_rest(now) {
+            self.crm.outbox.resume();
+            self.crm.exchange_at = Millis(0);
+        }
+        Message::Status(self.status(now))
+    }
+
+    pub(super) fn reply(&mut self, ask: u32, message: Message) {
         self.out.push_back(Output::Reply { ask, message });
     }
 
@@ -91,7 +108,13 @@ impl Bridge {
     // ── Dialling ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// One click: the same click again changes nothing, and what keeps a dial from going out is said.
-    fn dial(&mut self, key: String, number: Private<String>, now: Millis) -> DialView {
+    pub(super) fn dial(
+        &mut self,
+        key: String,
+        number: Private<String>,
+        communication: Option<String>,
+        now: Millis,
+    ) -> DialView {
         if let Some(dial) = self.dials.get(&key) {
             return self.seen(now).dial(dial);
         }
@@ -99,6 +122,7 @@ impl Bridge {
             key: key.clone(),
             number,
             phase: DialPhase::Failed,
+            call: None,
             problem: Some(Problem::new(code)),
         };
         let Some(number) = E164::parse(number.reveal()).filter(|_| !key.is_empty() && key.len() <= LONGEST_KEY) else {
@@ -119,10 +143,11 @@ impl Bridge {
         if self.dials.in_flight().is_some() {
             return refused(number, Code::DialBusy);
         }
-        self.dials.add(key.clone(), number.clone(), now);
+        self.log.add(now, "dial", "asked");
+        self.dials.add(key.clone(), number.clone(), communication, now);
         self.storage.dirty = true;
         self.storage.unsaved_dial = Some(key.clone());
-        DialView { key, number, phase: DialPhase::Dialling, problem: None }
+        DialView { key, number, phase: DialPhase::Dialling, call: None, problem: None }
     }
 
     /// The dial of this number that is still going on.
@@ -196,6 +221,13 @@ impl Bridge {
 
     /// All that the views are made of.
     pub(super) fn seen(&self, now: Millis) -> Seen<'_> {
-        Seen { calls: &self.calls, dials: &self.dials, outbox: &self.crm.outbox, settings: &self.settings, now }
+        Seen {
+            calls: &self.calls,
+            dials: &self.dials,
+            undelivered: self.crm.outbox.by_call(),
+            recordings: &self.recordings,
+            settings: &self.settings,
+            now,
+        }
     }
 }

@@ -1,0 +1,356 @@
+//! Recordings: each talk's is fetched from the exchange, when it has made it, and handed to the CRM; one at a time.
+
+use fastrand::Rng;
+use serde::Serialize;
+
+use crate::{
+    Millis,
+    core::{
+        backoff::Backoff,
+        io::{HttpAnswer, HttpFailure},
+        rest::{RestError, Task},
+    },
+    json::Fields,
+    kontur::{
+        answer::Refusal,
+        files::{Recording, TOO_LARGE},
+    },
+    phonet::rest::audio_path,
+    private::Private,
+    problem::{Code, Problem},
+};
+
+/// The exchange needs a moment to make a recording: before that it is not asked for.
+const FIRST: Millis = Millis::secs(30);
+/// Between looks; on top of the shortest wait.
+const BACKOFF: Backoff = Backoff { base: Millis::secs(30), cap: Millis::mins(30) };
+const SHORTEST: Millis = Millis::secs(5);
+/// The longest wait between two looks.
+const LONGEST: Millis = Millis::mins(31);
+/// How long a recording is looked for.
+const PATIENCE: Millis = Millis::hours(24);
+
+/// The recordings that are not with the CRM yet.
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
+pub struct Recordings {
+    jobs: Vec<Job>,
+    #[serde(skip)]
+    transfer: Option<Transfer>,
+}
+
+/// One recording.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Job {
+    /// The call's `externalId`.
+    call: String,
+    /// The leg.
+    leg: String,
+    /// Since when it is looked for, by this computer's clock.
+    created_at: Millis,
+    /// Where it is at the exchange, if not where all are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<Private<String>>,
+    /// Whether the exchange says that it is on another host.
+    elsewhere: bool,
+    /// Why it cannot be had; a person decides what becomes of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_aside: Option<Problem>,
+    /// When it is to be tried next, by this computer's clock.
+    not_before: Millis,
+    tries: u32,
+}
+
+/// The recording under way, by its leg.
+#[derive(Debug)]
+struct Transfer {
+    leg: String,
+    stage: Stage,
+}
+
+/// How far it is.
+#[derive(Debug)]
+enum Stage {
+    Fetching,
+    /// The shell keeps it, to be uploaded by this name.
+    Fetched {
+        kept: u32,
+        name: String,
+    },
+    Uploading {
+        kept: u32,
+        http: u32,
+    },
+}
+
+/// How far a call's recordings are.
+#[derive(Debug)]
+pub enum Pending<'a> {
+    /// Looked for.
+    Waiting,
+    /// Not to be had.
+    Refused(&'a Problem),
+}
+
+impl Recordings {
+    /// Reads them as they were stored.
+    pub fn read<'a>(jobs: impl Iterator<Item = Fields<'a>>) -> Self {
+        Self { jobs: jobs.filter_map(Job::read).collect(), transfer: None }
+    }
+
+    /// A talk has ended: its recording is looked for; soon where it ended just now, at once where it was over long ago.
+    pub fn add(&mut self, call: &str, leg: &str, ended_just_now: bool, now: Millis) {
+        if !self.jobs.iter().any(|job| job.leg == leg) {
+            self.jobs.push(Job {
+                call: call.to_owned(),
+                leg: leg.to_owned(),
+                created_at: now,
+                path: None,
+                elsewhere: false,
+                set_aside: None,
+                not_before: if ended_just_now { now + FIRST } else { now },
+                tries: 0,
+            });
+        }
+    }
+
+    /// Whether the recording of a leg is looked for.
+    pub fn is_looked_for(&self, leg: &str) -> bool {
+        self.jobs.iter().any(|job| job.leg == leg)
+    }
+
+    /// The history says where the recording of a leg is. Only the exchange's own host is asked.
+    pub fn learn(&mut self, leg: &str, url: &Private<String>, address: &str) {
+        let Some(job) = self.jobs.iter_mut().find(|job| job.leg == leg) else { return };
+        let url = url.reveal();
+        let path = url.strip_prefix(address).unwrap_or(url);
+        if path.starts_with('/') && !path.starts_with("//") {
+            job.path = Some(Private::from(path));
+        } else {
+            job.elsewhere = true;
+        }
+    }
+
+    /// The next recording to fetch, if none is under way; `question` is what its answer is asked by.
+    pub fn next<Q>(&mut self, now: Millis, question: Q) -> Option<Task<Q>> {
+        if self.transfer.is_some() {
+            return None;
+        }
+        let job = self.jobs.iter().find(|job| job.set_aside.is_none() && job.not_before.has_come(now, LONGEST))?;
+        self.transfer = Some(Transfer { leg: job.leg.clone(), stage: Stage::Fetching });
+        let path = job.path.as_ref().map_or_else(|| audio_path(&job.leg), |path| path.reveal().clone());
+        Some(Task { question, path, fresh_session: false, keep: true })
+    }
+
+    /// The exchange answered the request of this id. True with a recording, which the shell keeps under that id; else it is looked for
+    /// again, or set aside.
+    pub fn fetched(&mut self, http: u32, result: &Result<HttpAnswer, RestError>, now: Millis, rng: &mut Rng) -> bool {
+        let file = result.as_ref().ok().and_then(|answer| answer.file.as_ref());
+        // While a recording is being made, some answer with an empty file, or with a page that says so.
+        let audio = file.filter(|file| file.length > 0).and_then(|file| extension(&file.content_type));
+        match (audio, &mut self.transfer) {
+            (Some(extension), Some(transfer)) => {
+                let name = format!("{}.{extension}", transfer.leg);
+                transfer.stage = Stage::Fetched { kept: http, name };
+                true
+            }
+            _ => {
+                let problem = matches!(result, Err(RestError::TooLarge)).then(|| Problem::new(Code::RecordingTooLarge));
+                self.over(problem, now, rng);
+                false
+            }
+        }
+    }
+
+    /// The file to upload now: where it is kept, and by which name.
+    pub fn to_upload(&self) -> Option<(u32, String)> {
+        match &self.transfer.as_ref()?.stage {
+            Stage::Fetched { kept, name } => Some((*kept, name.clone())),
+            Stage::Fetching | Stage::Uploading { .. } => None,
+        }
+    }
+
+    /// Whether a file waits to be uploaded.
+    pub fn waits_for_key(&self) -> bool {
+        self.to_upload().is_some()
+    }
+
+    /// Its upload starts under this id.
+    pub fn uploading(&mut self, http: u32) {
+        if let Some(transfer) = &mut self.transfer
+            && let Stage::Fetched { kept, .. } = transfer.stage
+        {
+            transfer.stage = Stage::Uploading { kept, http };
+        }
+    }
+
+    /// Whether this is the upload under way.
+    pub fn is_uploading(&self, id: u32) -> bool {
+        let stage = self.transfer.as_ref().map(|transfer| &transfer.stage);
+        stage.is_some_and(|stage| matches!(stage, Stage::Uploading { http, .. } if *http == id))
+    }
+
+    /// The file that the shell keeps.
+    pub fn kept(&self) -> Option<u32> {
+        match self.transfer.as_ref()?.stage {
+            Stage::Fetching => None,
+            Stage::Fetched { kept, .. } | Stage::Uploading { kept, .. } => Some(kept),
+        }
+    }
+
+    /// The CRM answered the upload: the call, the leg and the recording; or it is tried again, or set aside.
+    pub fn uploaded(
+        &mut self,
+        result: &Result<HttpAnswer, HttpFailure>,
+        now: Millis,
+        rng: &mut Rng,
+    ) -> Option<(String, String, Recording)> {
+        let answer = result.as_ref().ok();
+        let taken = answer.filter(|answer| (200..=299).contains(&answer.status));
+        let recording = taken.and_then(|answer| Recording::parse(answer.body.reveal()));
+        let Some(recording) = recording else {
+            self.over(answer.and_then(refusal), now, rng);
+            return None;
+        };
+        let leg = self.transfer.take()?.leg;
+        let place = self.jobs.iter().position(|job| job.leg == leg)?;
+        Some((self.jobs.remove(place).call, leg, recording))
+    }
+
+    /// The transfer came to nothing: set aside with a problem, or tried again.
+    fn over(&mut self, problem: Option<Problem>, now: Millis, rng: &mut Rng) {
+        let Some(leg) = self.transfer.take().map(|transfer| transfer.leg) else { return };
+        let Some(job) = self.jobs.iter_mut().find(|job| job.leg == leg) else { return };
+        job.tries = job.tries.saturating_add(1);
+        job.not_before = now + SHORTEST + BACKOFF.wait(job.tries, rng);
+        job.set_aside = problem;
+    }
+
+    /// A file that is fetched cannot be handed on at present: it is fetched again later.
+    pub fn put_off(&mut self, now: Millis, rng: &mut Rng) {
+        if self.kept().is_some() {
+            self.over(None, now, rng);
+        }
+    }
+
+    /// Gives up the transfer under way, to be started anew: the settings have changed.
+    pub fn abandon(&mut self) {
+        self.transfer = None;
+    }
+
+    /// Gives up what was looked for too long; true when there was any. Most often there was nothing recorded.
+    pub fn expire(&mut self, now: Millis) -> bool {
+        let transfer = self.transfer.as_ref().map(|transfer| transfer.leg.clone());
+        let mut changed = false;
+        let late = |job: &Job| job.set_aside.is_none() && job.created_at + PATIENCE <= now;
+        self.jobs.retain_mut(|job| {
+            // The clock may have been set back.
+            job.created_at = job.created_at.min(now);
+            let gives_up = late(job) && transfer.as_ref() != Some(&job.leg);
+            changed |= gives_up;
+            if gives_up && job.elsewhere {
+                job.set_aside = Some(Problem::new(Code::RecordingElsewhere));
+            }
+            !gives_up || job.elsewhere
+        });
+        changed
+    }
+
+    /// How far the recordings of a call are; nothing where none is looked for.
+    pub fn of_call(&self, call: &str) -> Option<Pending<'_>> {
+        let mut jobs = self.jobs.iter().filter(|job| job.call == call).peekable();
+        jobs.peek()?;
+        Some(jobs.find_map(|job| job.set_aside.as_ref()).map_or(Pending::Waiting, Pending::Refused))
+    }
+
+    /// How many were set aside.
+    pub fn failed(&self) -> usize {
+        self.jobs.iter().filter(|job| job.set_aside.is_some()).count()
+    }
+
+    /// A person has them tried once more, those of one call or all; true when something changed.
+    pub fn retry(&mut self, call: Option<&str>, now: Millis) -> bool {
+        let mut changed = false;
+        for job in self.jobs.iter_mut().filter(|job| call.is_none_or(|call| job.call == call)) {
+            changed = true;
+            // The patience starts anew only with what had been given up.
+            if job.set_aside.take().is_some() {
+                job.created_at = now;
+            }
+            job.not_before = now;
+        }
+        changed
+    }
+
+    /// A person gives up those of a call that were set aside; true when there were any.
+    pub fn discard(&mut self, call: &str) -> bool {
+        self.forget(|job| job.call == call && job.set_aside.is_some())
+    }
+
+    /// None is wanted any more.
+    pub fn discard_all(&mut self) -> bool {
+        self.forget(|_| true)
+    }
+
+    fn forget(&mut self, is: impl Fn(&Job) -> bool) -> bool {
+        let before = self.jobs.len();
+        self.jobs.retain(|job| !is(job));
+        before != self.jobs.len()
+    }
+
+    /// When something here is due by itself.
+    pub fn next_wake(&self) -> Option<Millis> {
+        let jobs = self.jobs.iter().filter(|job| job.set_aside.is_none());
+        // The end of the patience falls within the waits.
+        jobs.map(|job| job.not_before).min().filter(|_| self.transfer.is_none())
+    }
+
+    /// Whether a file is under way.
+    pub fn is_busy(&self) -> bool {
+        self.transfer.is_some()
+    }
+}
+
+impl Job {
+    fn read(fields: Fields<'_>) -> Option<Self> {
+        Some(Self {
+            call: fields.text("call")?,
+            leg: fields.text("leg")?,
+            created_at: fields.millis("createdAt")?,
+            path: fields.private("path"),
+            elsewhere: fields.flag("elsewhere").unwrap_or_default(),
+            set_aside: fields.object("setAside").and_then(Problem::read),
+            not_before: fields.millis("notBefore")?,
+            tries: fields.number("tries").unwrap_or_default(),
+        })
+    }
+}
+
+/// What a name of a file of this type ends in; `None` for what is no recording.
+fn extension(content_type: &str) -> Option<&'static str> {
+    let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    Some(match content_type.as_str() {
+        "audio/mpeg" | "audio/mp3" | "audio/x-mpeg" | "" | "application/octet-stream" => "mp3",
+        "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => "wav",
+        "audio/ogg" | "application/ogg" => "ogg",
+        "audio/mp4" | "audio/x-m4a" | "audio/aac" => "m4a",
+        other if other.starts_with("audio/") => "audio",
+        _ => return None,
+    })
+}
+
+/// Why the CRM refuses a file for good; nothing where it is worth to try again.
+fn refusal(answer: &HttpAnswer) -> Option<Problem> {
+    let refusal = Refusal::parse(answer.body.reveal());
+    match answer.status {
+        400..=499 if refusal.status == TOO_LARGE => Some(Problem::new(Code::RecordingTooLarge)),
+        413 => Some(Problem::new(Code::RecordingTooLarge)),
+        401 | 408 | 425 | 429 => None,
+        400..=499 => Some(match refusal.words().as_str() {
+            "" => Problem::about(Code::KonturStatus, &[&answer.status.to_string()]),
+            words => Problem::about(Code::KonturRefused, &[words]),
+        }),
+        _ => None,
+    }
+}
