@@ -3,13 +3,15 @@
 /** @typedef {{id: number, type: number, displayName: string, ext: string | null}} Party */
 /** @typedef {{uuid: string, parentUuid: string | null, direction: string, leg: Party, leg2: Party | null, number: string | null,
  *   client: string | null, state: string, dialAt: number, bridgeAt: number | null}} Call */
-/** @typedef {{sockets: {subscriber: string, ext: string, since: number}[], calls: Call[], away: string[], silence: boolean,
- *   faults: {service: string, status: number, count: number}[]}} State */
+/** @typedef {{sockets: {subscriber: string, ext: string, since: number, halfOpen: boolean}[], calls: Call[], away: string[], silence: boolean,
+ *   keyValid: boolean, recordings: {delay: number, bytes: number, missing: boolean},
+ *   faults: {service: string, path: string | null, kind: string, status?: number, millis?: number, count?: number, seconds?: number}[]}} State */
 /** @typedef {{type: string, userId?: string}} Side */
 /** @typedef {{id: string, externalId: string, direction: string, clientPhone: string | null, state: string,
  *   startedAt: string | null, finishedAt: string | null, externalCreatedAt: string | null,
  *   events: {realtimeCallItemId: string, timestamp: string, type: string, from: Side, to: Side}[],
- *   items: {id: string, from: Side, to: Side, startedAt: string, finishedAt: string}[]}} Communication */
+ *   items: {id: string, from: Side, to: Side, startedAt: string, finishedAt: string}[],
+ *   recordings: Record<string, string>}} Communication */
 /** @typedef {{seq: number, at: string, service: string, method: string, path: string, query: Record<string, string>,
  *   status: number, request: unknown, answer: unknown, violations: string[], repeat: boolean}} Entry */
 /** @typedef {{ok: boolean, problems: string[]}} Verdict */
@@ -23,7 +25,7 @@ const AGENTS = [
 const WORDS = {
   inbound: "входящий", outbound: "исходящий", internal: "внутренний",
   ringing: "звонит", talking: "разговор",
-  started: "идёт", finished: "завершён", registered: "записан",
+  started: "идёт", finished: "завершён", registered: "записан", failed: "не состоялся",
   appeared: "появился", connected: "ответили", disconnected: "положили трубку", paused: "пауза",
   kontur: "Контур.CRM", phonet: "Phonet",
 };
@@ -103,11 +105,13 @@ function fill(id, items, empty) {
 /** @param {State} state */
 function showAgents(state) {
   fill("agents", AGENTS.map(({ ext, name, email }) => {
-    const open = state.sockets.filter((socket) => socket.subscriber === ext || socket.subscriber === email).length;
+    const own = state.sockets.filter((socket) => socket.subscriber === ext || socket.subscriber === email);
+    const open = own.filter((socket) => !socket.halfOpen).length;
     const away = state.away.includes(ext);
     const link = open === 0 ? "нет связи" : open === 1 ? "на связи" : `на связи, браузеров: ${open}`;
     const toggle = button(away ? "Вернулся" : "Отошёл", () => post("/control/presence", { ext, away: !away }), `away-${ext}`);
     const status = element("div", { class: open === 0 ? "quiet" : "good" }, link);
+    if (open < own.length) status.append(element("span", { class: "note" }, `, полуоткрыто: ${own.length - open}`));
     if (away) status.append(element("span", { class: "note" }, ", нет на месте"));
     return element("li", { class: "line" },
       element("div", { class: "grow" }, element("strong", {}, ext), ` ${name}`, status), toggle);
@@ -142,9 +146,22 @@ function showCalls(state) {
 
 /** @param {State} state */
 function showFaults(state) {
-  byId("silence", HTMLElement).setAttribute("aria-pressed", String(state.silence));
-  fill("faults", state.faults.map(({ service, status, count }) =>
-    element("li", { class: "note" }, `${word(service)}: ${status}, ещё ${count}`)));
+  press(silence, state.silence);
+  press(revoked, !state.keyValid);
+  fill("faults", state.faults.map(({ service, path, kind, status, millis, count, seconds }) => {
+    const name = [...kinds.options].find((option) => option.value === kind)?.text ?? kind;
+    const detail = status ?? (millis === undefined ? "" : `${millis} мс`);
+    const left = seconds === undefined ? `ещё запросов: ${count}` : `ещё секунд: ${seconds}`;
+    return element("li", { class: "note" }, [`${word(service)} ${path ?? ""}`.trimEnd(), `${name} ${detail}`.trimEnd(), left].join(", "));
+  }));
+}
+
+/** @param {State} state */
+function showRecordings({ recordings: { delay: seconds, bytes: length, missing } }) {
+  press(unrecorded, missing);
+  for (const [input, value] of /** @type {const} */ ([[delay, seconds], [bytes, length]])) {
+    if (document.activeElement !== input) input.value = String(value);
+  }
 }
 
 /** @param {Side} side */
@@ -172,6 +189,7 @@ function communication(call) {
   return element("li", {}, element("div", { class: "line" },
     element("strong", {}, call.clientPhone ? `+${call.clientPhone}` : word(call.direction)),
     element("span", { class: call.state === "registered" ? "good" : "note" }, word(call.state)),
+    ...(Object.keys(call.recordings).length > 0 ? [element("span", { class: "note" }, "с записью")] : []),
     element("span", { class: "id quiet end" }, call.externalId)), steps);
 }
 
@@ -214,6 +232,7 @@ async function refresh() {
     showAgents(state);
     showCalls(state);
     showFaults(state);
+    showRecordings(state);
     showVerdict(verdict);
     fill("crm", crm.communications.toReversed().map(communication), "Пока ни одного");
   } finally {
@@ -243,17 +262,63 @@ incoming.addEventListener("submit", (event) => {
 byId("internal", HTMLElement).addEventListener("click", () => post("/control/internal", { from: "001", to: "002" }));
 
 const fault = byId("fault", HTMLFormElement);
+const kinds = /** @type {HTMLSelectElement} */ (fault.elements.namedItem("kind"));
+
+/** The details that belong to a kind of fault. */
+function details() {
+  return /** @type {HTMLElement[]} */ ([...fault.querySelectorAll("[data-kinds]")])
+    .map((label) => ({ label, shown: (label.dataset["kinds"] ?? "").split(" ").includes(kinds.value) }));
+}
+
+kinds.addEventListener("change", () => {
+  for (const { label, shown } of details()) label.hidden = !shown;
+});
+
 fault.addEventListener("submit", (event) => {
   event.preventDefault();
   const form = new FormData(fault);
+  const fields = details().filter(({ shown }) => shown)
+    .flatMap(({ label }) => [...label.querySelectorAll("select, input")])
+    .map((field) => field.getAttribute("name") ?? "");
+  const numbers = Object.fromEntries(fields.map((name) => [name, Number(form.get(name))]));
   post("/control/fault", {
-    service: form.get("service"), status: Number(form.get("status")), count: Number(form.get("count")),
+    service: form.get("service"), kind: form.get("kind"), ...numbers, [String(form.get("unit"))]: Number(form.get("amount")),
   });
 });
 
+/** @param {HTMLElement} button */
+function pressed(button) {
+  return button.getAttribute("aria-pressed") === "true";
+}
+
+/** @param {HTMLElement} button @param {boolean} on */
+function press(button, on) {
+  button.setAttribute("aria-pressed", String(on));
+}
+
 const silence = byId("silence", HTMLElement);
-silence.addEventListener("click", () =>
-  post("/control/silence", { on: silence.getAttribute("aria-pressed") !== "true" }));
+silence.addEventListener("click", () => post("/control/silence", { on: !pressed(silence) }));
+
+const revoked = byId("revoked", HTMLElement);
+revoked.addEventListener("click", () => post("/control/phonet-key", { valid: pressed(revoked) }));
+
+const recordings = byId("recordings", HTMLFormElement);
+const delay = /** @type {HTMLInputElement} */ (recordings.elements.namedItem("delay"));
+const bytes = /** @type {HTMLInputElement} */ (recordings.elements.namedItem("bytes"));
+const unrecorded = byId("unrecorded", HTMLElement);
+
+/** @param {boolean} missing */
+function record(missing) {
+  post("/control/recordings", { delay: delay.valueAsNumber, bytes: bytes.valueAsNumber, missing });
+}
+
+recordings.addEventListener("submit", (event) => {
+  event.preventDefault();
+  record(pressed(unrecorded));
+});
+unrecorded.addEventListener("click", () => {
+  if (recordings.reportValidity()) record(!pressed(unrecorded));
+});
 
 for (const one of document.querySelectorAll("[data-post]")) {
   one.addEventListener("click", () => post(one.getAttribute("data-post") ?? ""));

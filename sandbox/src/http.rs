@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+use crate::fault::Kind;
+
 /// A request read to its end.
 pub(crate) struct Heard {
     pub method: Method,
@@ -48,10 +50,13 @@ impl Heard {
         parts.next().as_deref() == Some("application/json") && parts.all(|part| part == "charset=utf-8")
     }
 
-    /// The body for the ledger: JSON where it is JSON, else its text.
+    /// The body for the ledger: JSON where it is JSON, the size of an upload, else its text.
     pub fn body_value(&self) -> Value {
         if self.body.is_empty() {
             return Value::Null;
+        }
+        if let Some(kind) = self.header("content-type").filter(|kind| kind.starts_with("multipart/")) {
+            return format!("<{kind}, {} bytes>", self.body.len()).into();
         }
         serde_json::from_slice(&self.body).unwrap_or_else(|_| String::from_utf8_lossy(&self.body).into())
     }
@@ -67,6 +72,8 @@ pub(crate) struct Answer {
     pub violations: Vec<String>,
     /// The same request had been accepted before.
     pub repeat: bool,
+    /// What goes wrong on its way.
+    pub fault: Option<Kind>,
 }
 
 #[derive(Debug)]
@@ -74,17 +81,30 @@ pub(crate) enum Content {
     Empty,
     Json(Box<Value>),
     Text(&'static str),
+    Html(&'static str),
+    /// A WAV file.
+    Audio(Bytes),
 }
 
 impl Content {
     pub fn json(value: impl Into<Value>) -> Self {
         Self::Json(Box::new(value.into()))
     }
+
+    fn into_parts(self) -> (Option<&'static str>, Bytes) {
+        match self {
+            Self::Empty => (None, Bytes::new()),
+            Self::Json(value) => (Some("application/json; charset=utf-8"), value.to_string().into()),
+            Self::Text(text) => (Some("text/plain; charset=utf-8"), Bytes::from_static(text.as_bytes())),
+            Self::Html(page) => (Some("text/html; charset=utf-8"), Bytes::from_static(page.as_bytes())),
+            Self::Audio(bytes) => (Some("audio/wav"), bytes),
+        }
+    }
 }
 
 impl Answer {
     pub fn new(status: StatusCode, body: Content) -> Self {
-        Self { status, headers: Vec::new(), body, violations: Vec::new(), repeat: false }
+        Self { status, headers: Vec::new(), body, violations: Vec::new(), repeat: false, fault: None }
     }
 
     pub fn json(status: StatusCode, body: Value) -> Self {
@@ -117,19 +137,15 @@ impl Answer {
         match &self.body {
             Content::Empty => Value::Null,
             Content::Json(value) => Value::clone(value),
-            Content::Text(text) => Value::from(*text),
+            Content::Text(text) | Content::Html(text) => Value::from(*text),
+            Content::Audio(bytes) => format!("<audio, {} bytes>", bytes.len()).into(),
         }
     }
-}
 
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let (kind, body) = match self.body {
-            Content::Empty => (None, Body::empty()),
-            Content::Json(value) => (Some("application/json; charset=utf-8"), Body::from(value.to_string())),
-            Content::Text(text) => (Some("text/plain; charset=utf-8"), Body::from(text)),
-        };
-        let mut response = Response::new(body);
+    /// The answer, its body sent in another way than whole.
+    pub fn with_body(self, send: impl FnOnce(Bytes) -> Body) -> Response {
+        let (kind, bytes) = self.body.into_parts();
+        let mut response = Response::new(send(bytes));
         *response.status_mut() = self.status;
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(kind) = kind {
@@ -137,5 +153,11 @@ impl IntoResponse for Answer {
         }
         response.headers_mut().extend(self.headers);
         response
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        self.with_body(Body::from)
     }
 }

@@ -1,11 +1,14 @@
 //! Everything the services were asked, what they answered, and what was wrong with it. Keys are masked.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::clock::rfc3339;
+use crate::fault::Kind;
 
 /// Where a request came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Service {
     Phonet,
     Kontur,
@@ -29,11 +32,14 @@ pub(crate) struct Entry {
     pub method: String,
     pub path: String,
     pub query: Vec<(String, String)>,
+    /// 0 where it was never answered.
     pub status: u16,
     pub request: Value,
     pub answer: Value,
     pub violations: Vec<String>,
     pub repeat: bool,
+    /// The fault it met.
+    pub fault: Option<Kind>,
 }
 
 impl Entry {
@@ -47,6 +53,7 @@ impl Entry {
             "seq": self.seq, "at": rfc3339(self.at), "service": self.service.name(), "method": self.method,
             "path": self.path, "query": query, "status": self.status, "request": mask(&self.request),
             "answer": mask(&self.answer), "violations": self.violations, "repeat": self.repeat,
+            "fault": self.fault,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Strict local stand-ins for Phonet and Kontur.CRM: they refuse whatever the vendors' documents do not allow, keep a
 //! ledger of every request, and say at the end whether the CRM holds what the exchange did.
 
+mod accept;
 mod clock;
 mod control;
 pub mod data;
@@ -11,6 +12,7 @@ mod ledger;
 mod pages;
 mod phonet;
 mod server;
+mod wire;
 mod world;
 
 use std::net::SocketAddr;
@@ -98,7 +100,7 @@ impl Sandbox {
     /// Whether the CRM holds exactly what the exchange did, as `GET /control/verdict` says it.
     #[must_use]
     pub fn verdict(&self) -> Value {
-        self.shared.read(control::verdict::verdict)
+        self.shared.read(|world| control::verdict::verdict(world, false))
     }
 
     /// Every request and what was answered, as `GET /control/ledger` says it.

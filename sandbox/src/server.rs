@@ -3,25 +3,29 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use futures_util::StreamExt;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
+use crate::accept::{Plain, Secure};
 use crate::data::{KONTUR_HOST, PHONET_DOMAIN};
 use crate::http::{Answer, Content, Heard};
+use crate::kontur::files;
 use crate::ledger::Service;
 use crate::phonet::connector;
+use crate::wire::Line;
 use crate::world::Shared;
-use crate::{Error, control, pages};
+use crate::{Error, control, fault, pages};
 
+/// No documented body but an upload is larger.
 const LARGEST_BODY: usize = 1024 * 1024;
 
 /// Everything a request needs to be answered.
@@ -54,7 +58,7 @@ fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
 }
 
 /// A certificate of our own for every name we answer to, made anew at each start.
-fn tls_config() -> Result<RustlsConfig, Error> {
+fn tls_config() -> Result<Arc<rustls::ServerConfig>, Error> {
     let names = [KONTUR_HOST, PHONET_DOMAIN, "localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
@@ -64,7 +68,7 @@ fn tls_config() -> Result<RustlsConfig, Error> {
         .with_no_client_auth()
         .with_single_cert(vec![cert.der().clone()], key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(RustlsConfig::from_config(Arc::new(config)))
+    Ok(Arc::new(config))
 }
 
 impl Server {
@@ -74,15 +78,20 @@ impl Server {
             ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{scheme}://{host}:{port}"))
         };
         let origins = [hosts(http.port(), "http"), hosts(tls.port(), "https")].concat().into();
+        let secured = Secure { shared: Arc::clone(&shared), config: tls_config()? };
         let app = App { shared, origins };
         let control = control::router(app.clone());
         let service = Router::new().fallback(dispatch).layer(Extension(control)).with_state(app).into_make_service();
         let handles = [Handle::new(), Handle::new()];
         let [plain_handle, secure_handle] = handles.clone();
-        let listen = |source| Error::Listen { address: http, source };
-        let plain = axum_server::from_tcp(plain).map_err(listen)?.handle(plain_handle).serve(service.clone());
-        let secure = axum_server::from_tcp_rustls(secure, tls_config()?)
+        let plain = axum_server::from_tcp(plain)
+            .map_err(|source| Error::Listen { address: http, source })?
+            .acceptor(Plain)
+            .handle(plain_handle)
+            .serve(service.clone());
+        let secure = axum_server::from_tcp(secure)
             .map_err(|source| Error::Listen { address: tls, source })?
+            .acceptor(secured)
             .handle(secure_handle)
             .serve(service);
         Ok(Self { http, tls, handles, tasks: [tokio::spawn(plain), tokio::spawn(secure)] })
@@ -119,37 +128,63 @@ fn host(request: &Request) -> Option<Host> {
     }
 }
 
-async fn dispatch(State(app): State<App>, Extension(control): Extension<Router>, request: Request) -> Response {
+async fn dispatch(
+    State(app): State<App>,
+    Extension(control): Extension<Router>,
+    Extension(line): Extension<Line>,
+    request: Request,
+) -> Response {
     let path = request.uri().path().to_owned();
     let under = |prefix: &str| path.starts_with(prefix);
     match host(&request) {
         None => Answer::new(StatusCode::MISDIRECTED_REQUEST, Content::Text("This sandbox has no such host."))
             .into_response(),
-        Some(Host::Kontur | Host::Loopback) if under("/api/v1/") => serve(app, Service::Kontur, request).await,
+        Some(Host::Kontur | Host::Loopback) if under("/api/v1/") => serve(app, line, Service::Kontur, request).await,
         Some(Host::Kontur | Host::Loopback) if under("/app/") => pages::crm(&path),
         Some(Host::Kontur) if path == "/" => pages::to_crm(),
-        Some(Host::Kontur) => serve(app, Service::Kontur, request).await,
+        Some(Host::Kontur) => serve(app, line, Service::Kontur, request).await,
         Some(Host::Loopback) if !under("/rest/") && !under("/live/") => control.oneshot(request).await.into_response(),
-        Some(Host::Phonet | Host::Loopback) => serve(app, Service::Phonet, request).await,
+        Some(Host::Phonet | Host::Loopback) => serve(app, line, Service::Phonet, request).await,
     }
 }
 
+/// The whole body; none where it is larger than `limit`. It is heard to its end all the same: a client that still speaks
+/// would not hear the answer.
+async fn hear_out(body: Body, limit: usize) -> Result<Option<Bytes>, axum::Error> {
+    let (mut stream, mut whole, mut size) = (body.into_data_stream(), Vec::new(), 0);
+    while let Some(piece) = stream.next().await {
+        let piece = piece?;
+        size += piece.len();
+        if size <= limit {
+            whole.extend_from_slice(&piece);
+        }
+    }
+    Ok((size <= limit).then(|| whole.into()))
+}
+
 /// Hears a request out and has its service answer it.
-async fn serve(app: App, service: Service, request: Request) -> Response {
+async fn serve(app: App, line: Line, service: Service, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let bytes = to_bytes(body, LARGEST_BODY).await;
+    let path = parts.uri.path().to_owned();
+    let limit =
+        if service == Service::Kontur && files::is_upload(&path) { files::LARGEST_UPLOAD } else { LARGEST_BODY };
+    let Ok(body) = hear_out(body, limit).await else {
+        // The client has gone in the middle of it: nobody is left to answer.
+        return fault::reset(&line).await;
+    };
+    let too_large = body.is_none();
     let heard = Heard {
         method: parts.method.clone(),
-        path: parts.uri.path().to_owned(),
+        path,
         query: form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
         headers: parts.headers.clone(),
-        body: bytes.as_ref().cloned().unwrap_or_default(),
+        body: body.unwrap_or_default(),
     };
-    if bytes.is_err() {
+    if too_large {
         return app.shared.too_large(service, &heard).into_response();
     }
     if service == Service::Phonet && heard.path == connector::PATH {
-        return connector::connect(app.shared, heard, &mut parts).await;
+        return connector::connect(app.shared, line, heard, &mut parts).await;
     }
-    app.shared.serve(service, &heard).into_response()
+    fault::deliver(app.shared.serve(service, &heard), &line).await
 }

@@ -6,12 +6,14 @@ use axum::http::StatusCode;
 use tokio::sync::watch;
 
 use crate::clock::now;
-use crate::fault::Faults;
-use crate::http::{Answer, Heard};
+use crate::fault::{Faults, Kind};
+use crate::http::{Answer, Content, Heard};
 use crate::kontur::Crm;
+use crate::kontur::files;
 use crate::ledger::{Entry, Ledger, Service};
 use crate::phonet::exchange::Exchange;
 use crate::phonet::rest;
+use crate::wire::{Line, Lines};
 
 #[derive(Default)]
 pub(crate) struct World {
@@ -19,23 +21,35 @@ pub(crate) struct World {
     pub crm: Crm,
     pub ledger: Ledger,
     pub faults: Faults,
+    pub lines: Lines,
     /// Grows with each reset, so that what was under way before it comes to nothing.
     pub generation: u64,
 }
 
 impl World {
-    /// Answers one request to a service: by a failure on demand, else by its judge.
+    /// Whether a service lets this connection in; it is known from then on.
+    pub fn admit(&mut self, service: Service, line: &Line) -> bool {
+        let admitted = !self.faults.refuses(service);
+        if admitted {
+            self.lines.add(service, line);
+        }
+        admitted
+    }
+
+    /// Answers one request to a service: as a fault wants it, else by its judge.
     pub fn answer(&mut self, service: Service, heard: &Heard) -> Answer {
-        if let Some(answer) = self.faults.take(service, heard) {
-            if service == Service::Kontur {
+        let fault = self.faults.take(service, &heard.path);
+        let mut answer = match (fault.and_then(|kind| kind.instead(service, &heard.path)), service) {
+            (Some(answer), Service::Kontur) => {
                 self.crm.lose(heard, answer.status);
+                answer
             }
-            return answer;
-        }
-        match service {
-            Service::Kontur => self.crm.judge(heard),
-            Service::Phonet => rest::judge(&mut self.exchange, heard),
-        }
+            (Some(answer), Service::Phonet) => answer,
+            (None, Service::Kontur) => self.crm.judge(heard),
+            (None, Service::Phonet) => rest::judge(&mut self.exchange, heard),
+        };
+        answer.fault = fault;
+        answer
     }
 
     fn record(&mut self, service: Service, heard: &Heard, answer: &Answer) {
@@ -46,11 +60,12 @@ impl World {
             method: heard.method.to_string(),
             path: heard.path.clone(),
             query: heard.query.clone(),
-            status: answer.status.as_u16(),
+            status: if answer.fault.is_some_and(Kind::loses_request) { 0 } else { answer.status.as_u16() },
             request: heard.body_value(),
             answer: answer.body_value(),
             violations: answer.violations.clone(),
             repeat: answer.repeat,
+            fault: answer.fault,
         });
     }
 
@@ -58,7 +73,8 @@ impl World {
     pub fn reset(&mut self) {
         let mut exchange = std::mem::take(&mut self.exchange);
         exchange.reset();
-        *self = Self { exchange, generation: self.generation + 1, ..Self::default() };
+        let lines = std::mem::take(&mut self.lines);
+        *self = Self { exchange, lines, generation: self.generation + 1, ..Self::default() };
     }
 }
 
@@ -106,8 +122,12 @@ impl Shared {
 
     /// A request too large to be read.
     pub fn too_large(&self, service: Service, heard: &Heard) -> Answer {
-        let answer = Answer::new(StatusCode::PAYLOAD_TOO_LARGE, crate::http::Content::Empty)
-            .violation("the body is larger than any documented one");
+        let answer = if service == Service::Kontur && files::is_upload(&heard.path) {
+            files::too_large()
+        } else {
+            Answer::new(StatusCode::PAYLOAD_TOO_LARGE, Content::Empty)
+                .violation("the body is larger than any documented one")
+        };
         self.record(service, heard, &answer);
         answer
     }

@@ -218,7 +218,13 @@ async fn a_body_that_cannot_be_read_is_named_field_by_field() {
         ("items.0.startedAt", json!(1), "System.DateTimeOffset"),
         ("items.0.finishedAt", Value::Null, "finishedAt field is required"),
         ("items.0.duration", json!(1), "Could not find member"),
-        ("items.0.recordings", json!([{ "fileId": "x" }]), "uploaded files"),
+        ("items.0.recordings", json!({}), "CallRecording[]"),
+        ("items.0.recordings", json!([{ "fileId": "x" }]), "fileName field is required"),
+        (
+            "items.0.recordings",
+            json!([{ "fileId": "x", "fileName": "x", "contentType": "audio/wav", "contentLength": "much" }]),
+            "System.Int64",
+        ),
         ("externalCreatedAt", Value::Null, "externalCreatedAt field is required"),
         ("startedAt", json!(T[0]), "Could not find member"),
     ] {
@@ -340,7 +346,7 @@ async fn requests_beside_the_documents_are_refused() {
     let broken = key(bench.http.post(url("call-started"))).header("content-type", "application/json");
     refused(broken.body("{"), 400, "no JSON").await;
     let key_too = key(bench.http.post(url("call-started"))).header("X-XCOM-Integration-ApiKey", "sandbox-kontur-key");
-    refused(key_too.json(&boundary(T[0])), 401, "sent with a callback").await;
+    refused(key_too.json(&boundary(T[0])), 401, "beside the AccessKey").await;
 
     let elsewhere = bench.url(&CALLBACKS.replace("sandbox", "elsewhere")) + "/call-started";
     let (status, answer) = bench.send(key(bench.http.post(elsewhere)).json(&boundary(T[0]))).await;

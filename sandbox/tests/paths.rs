@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Bench, Browser, CLIENT, Connection, Crm};
+use support::{Bench, Browser, CLIENT, Connection, Crm, Rest};
 
 /// Hears so many frames and tells the CRM of each.
 async fn follow(browser: &mut Browser, connection: &mut Connection, crm: &Crm<'_>, frames: usize) -> Vec<Value> {
@@ -182,4 +182,100 @@ async fn a_call_no_browser_could_hear_is_not_owed() {
     bench.control(&format!("calls/{}/answer", group["uuid"].as_str().unwrap()), json!({ "by": "002" })).await;
     bench.hang_up(group["uuid"].as_str().unwrap()).await;
     assert_clean(&bench);
+}
+
+/// The ended call to 001 as the history tells it, in the shape of a hangup.
+async fn from_history(bench: &Bench) -> Value {
+    let rest = Rest::authorize(bench).await;
+    let (_, page) = rest.get("/rest/calls/users.api?timeFrom=1700000000000&timeTo=9999999999999").await;
+    let record = &page[0];
+    let end = record["endAt"].as_i64().unwrap();
+    let before = |key: &str| end - record[key].as_i64().unwrap() * 1000;
+    json!({
+        "event": "call.hangup", "uuid": record["uuid"], "parentUuid": record["parentUuid"], "leg": record["leg"],
+        "lgDirection": record["lgDirection"], "otherLegs": [{ "num": record["otherLegNum"] }],
+        "trunkNum": record["trunk"], "dialAt": before("duration"), "serverTime": end,
+        "bridgeAt": if record["disposition"] == 0 { json!(before("billSecs")) } else { Value::Null },
+    })
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_heard_is_owed_and_registered_from_the_history() {
+    let bench = Bench::new().await;
+    let crm = bench.crm().await;
+    bench.connect("001").await.close();
+    let uuid = bench.incoming("001").await;
+    bench.answer(&uuid).await;
+    bench.hang_up(&uuid).await;
+    assert!(bench.problems()[0].contains("never registered"), "{:?}", bench.problems());
+    let refused = bench.get("/control/wait?what=delivered:calls&timeout=1").await;
+    assert_eq!(refused.0, 408);
+
+    let record = from_history(&bench).await;
+    let (callback, registration) = Browser::default().requests(&record).pop().unwrap();
+    crm.good(callback, registration).await;
+    bench.wait("delivered:calls").await;
+    assert_clean(&bench);
+}
+
+#[tokio::test]
+async fn a_time_is_the_sockets_or_the_historys_and_nothing_between() {
+    let bench = Bench::new().await;
+    let (mut anna, crm) = (bench.connect("001").await, bench.crm().await);
+    let uuid = bench.incoming("001").await;
+    bench.hang_up(&uuid).await;
+    let dial = anna.event("call.dial").await["dialAt"].as_i64().unwrap();
+    let record = from_history(&bench).await;
+    let told = record["dialAt"].as_i64().unwrap();
+    assert_eq!((record["serverTime"].as_i64().unwrap() - told) % 1000, 0, "whole seconds");
+    let mut wrong = record.clone();
+    wrong["dialAt"] = (dial.min(told) - 1).into();
+    let (callback, registration) = Browser::default().requests(&wrong).pop().unwrap();
+    crm.good(callback, registration).await;
+    let problems = bench.problems().join("\n");
+    for wrong in ["externalCreatedAt", "item startedAt"] {
+        assert!(problems.contains(wrong), "{wrong} is missing from {problems}");
+    }
+}
+
+#[tokio::test]
+async fn a_missed_group_call_is_owed_by_who_heard_its_end_and_lived() {
+    let bench = Bench::new().await;
+    let anna = bench.connect("001").await;
+    let missed = async || {
+        let uuid = bench.incoming("900").await;
+        bench.hang_up(&uuid).await;
+    };
+    missed().await;
+    assert_eq!(bench.problems().len(), 1);
+    anna.close();
+    while bench.get("/control/state").await.1["sockets"] != json!([]) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bench.problems(), Vec::<String>::new(), "it may have died before it read the end");
+    missed().await;
+    assert_eq!(bench.problems(), Vec::<String>::new(), "nobody heard it");
+}
+
+#[tokio::test]
+async fn a_group_call_answered_by_an_absent_browsers_agent_is_registered_alone() {
+    let bench = Bench::new().await;
+    let (mut anna, crm, mut browser) = (bench.connect("001").await, bench.crm().await, Browser::default());
+    let call = bench.control("incoming", json!({ "from": CLIENT, "to": "900" })).await;
+    let group = call["uuid"].as_str().unwrap();
+    bench.control(&format!("calls/{group}/answer"), json!({ "by": "002" })).await;
+    bench.hang_up(group).await;
+    let heard = follow(&mut browser, &mut anna, &crm, 5).await;
+    assert_eq!(heard[4]["uuid"], group);
+    assert_clean(&bench);
+
+    let record = from_history(&bench).await;
+    assert_eq!(record["uuid"], call["legs"]["002"]);
+    let (callback, registration) = Browser::default().requests(&record).pop().unwrap();
+    let mut own = registration.clone();
+    own["items"][0]["id"] = json!(group);
+    own["items"][0]["to"] = json!({ "type": "user" });
+    crm.bad(409, "before its call-finished", callback, own).await;
+    crm.good(callback, registration).await;
+    assert_eq!(bench.problems().len(), 1, "{:?}", bench.problems());
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Bench, CLIENT, Said};
+use support::{Bench, CLIENT, Connection, Rest};
 use tokio_tungstenite::tungstenite::Error as WsError;
 
 const GOOD: &str = "domain=demo.phonet.com.ua&apiKey=sandbox-phonet-key&subscriber=001";
@@ -95,7 +95,7 @@ async fn silence_accepts_one_click_and_tells_nothing() {
     assert!(bench.violations().is_empty());
     anna.send(json!({ "action": "call", "to": "78123854136" })).await;
     bench.wait("requests:3").await;
-    assert_eq!(bench.violations(), ["a click2call of this subscriber is still in flight"]);
+    assert_eq!(bench.violations(), ["a click2call on this socket is still in flight"]);
     let uuid = bench.incoming("001").await;
     bench.control("silence", json!({ "on": false })).await;
     bench.hang_up(&uuid).await;
@@ -174,32 +174,6 @@ async fn sockets_can_be_dropped_and_frames_put_in_by_hand() {
     assert_eq!(status, 400);
 }
 
-struct Rest<'a> {
-    bench: &'a Bench,
-    cookie: String,
-}
-
-impl<'a> Rest<'a> {
-    async fn authorize(bench: &'a Bench) -> Self {
-        let body = json!({ "domain": "demo.phonet.com.ua", "apiKey": "sandbox-phonet-key" });
-        let request = bench.http.post(bench.url("/rest/security/authorize")).json(&body);
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status(), 200);
-        let cookie = response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-        assert!(cookie.starts_with("JSESSIONID="));
-        Self { bench, cookie }
-    }
-
-    async fn get(&self, path: &str) -> Said {
-        self.bench.send(self.bench.http.get(self.bench.url(path)).header("cookie", &self.cookie)).await
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Said {
-        let request = self.bench.http.post(self.bench.url(path)).header("cookie", &self.cookie);
-        self.bench.send(request.json(&body)).await
-    }
-}
-
 #[tokio::test]
 async fn rest_needs_a_session_and_documented_requests() {
     let bench = Bench::new().await;
@@ -261,4 +235,105 @@ async fn rest_dials_lists_and_hangs_up() {
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["uuid"]), (1, &json!(missed)));
     let (_, paged) = rest.get(&format!("/rest/calls/users.api?{page}&limit=1&offset=1")).await;
     assert_eq!((paged.as_array().unwrap().len(), &paged[0]["uuid"]), (1, &json!(uuid)));
+}
+
+#[tokio::test]
+async fn a_half_open_socket_hears_nothing_and_says_nothing() {
+    let bench = Bench::new().await;
+    let mut old = bench.connect("001").await;
+    let boris = bench.connect("002").await;
+    let (_, opened) = bench.post("/control/half-open", json!({ "subscriber": "001" })).await;
+    assert_eq!(opened, json!({ "ok": true, "sockets": 1 }));
+    old.send(json!({ "action": "call", "to": "78123854136" })).await;
+    assert_eq!(bench.get("/control/wait?what=socket:001&timeout=1").await.0, 408, "it is deaf");
+    bench.wait("socket:002").await;
+
+    let mut new = bench.connect("001").await;
+    new.send(json!({ "action": "call", "to": CLIENT })).await;
+    new.event("success").await;
+    let uuid = new.event("call.dial").await["uuid"].clone();
+    assert!(old.is_quiet().await);
+    let (_, state) = bench.get("/control/state").await;
+    assert_eq!([0, 1, 2].map(|at| &state["sockets"][at]["halfOpen"]), [true, false, false]);
+    assert_eq!(bench.wait(&format!("dial:{CLIENT}")).await["uuid"], uuid);
+    assert_eq!(bench.get("/control/wait?what=dial:78123854136&timeout=1").await.0, 408, "the click was lost");
+    assert!(bench.problems().is_empty());
+
+    assert_eq!(bench.control("half-open", json!({})).await["sockets"], 3);
+    drop((old, new, boris));
+    while bench.get("/control/state").await.1["sockets"] != json!([]) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_key_opens_nothing_and_its_sockets_fall_silent() {
+    let bench = Bench::new().await;
+    let mut anna = bench.connect("001").await;
+    let rest = Rest::authorize(&bench).await;
+    bench.control("phonet-key", json!({ "valid": false })).await;
+    assert_eq!(rest.get("/rest/users").await.0, 403);
+    let authorize = async || {
+        let body = json!({ "domain": "demo.phonet.com.ua", "apiKey": "sandbox-phonet-key" });
+        bench.post("/rest/security/authorize", body).await.0
+    };
+    assert_eq!(authorize().await, 403);
+    assert!(matches!(bench.socket(GOOD).await, Err(WsError::Http(answer)) if answer.status() == 403));
+    let uuid = bench.incoming("001").await;
+    assert!(anna.is_quiet().await);
+    assert_eq!(bench.get("/control/state").await.1["keyValid"], false);
+
+    bench.control("phonet-key", json!({ "valid": true })).await;
+    assert_eq!(authorize().await, 200);
+    bench.hang_up(&uuid).await;
+    anna.event("call.hangup").await;
+    bench.control("phonet-key", json!({ "valid": false, "close": true })).await;
+    assert_eq!(anna.hear().await, None);
+    assert_eq!(bench.problems().len(), 1, "the unheard call is owed: {:?}", bench.problems());
+}
+
+#[tokio::test]
+async fn two_browsers_of_one_subscriber_are_both_served() {
+    let bench = Bench::new().await;
+    let mut browsers = [bench.connect("001").await, bench.connect("anna@example.com").await];
+    let numbers = [CLIENT, "78123854136"];
+    let mut uuids = Vec::new();
+    for (browser, number) in browsers.iter_mut().zip(numbers) {
+        browser.send(json!({ "action": "call", "to": number })).await;
+    }
+    for number in numbers {
+        uuids.push(bench.wait(&format!("dial:{number}")).await["uuid"].clone());
+    }
+    let dials = async |browser: &mut Connection| {
+        let mut heard = Vec::new();
+        while heard.len() < 2 {
+            let frame = browser.frame().await;
+            if frame["event"] == "call.dial" {
+                heard.push(frame["uuid"].clone());
+            }
+        }
+        heard.sort_by_key(Value::to_string);
+        heard
+    };
+    uuids.sort_by_key(Value::to_string);
+    for browser in &mut browsers {
+        assert_eq!(dials(browser).await, uuids);
+    }
+    assert!(bench.problems().is_empty());
+}
+
+#[tokio::test]
+async fn hanging_up_a_members_leg_declines_for_him_alone() {
+    let bench = Bench::new().await;
+    let rest = Rest::authorize(&bench).await;
+    let call = bench.control("incoming", json!({ "from": CLIENT, "to": "900" })).await;
+    let hang_up =
+        async |uuid: &Value| rest.get(&format!("/rest/calls/active/{}/hangup", uuid.as_str().unwrap())).await.0;
+    assert_eq!(hang_up(&call["legs"]["001"]).await, 200);
+    assert_eq!(hang_up(&call["legs"]["001"]).await, 404);
+    let (_, active) = rest.get("/rest/calls/active/v3").await;
+    let active: Vec<&Value> = active.as_array().unwrap().iter().map(|call| &call["uuid"]).collect();
+    assert_eq!(active, [&call["uuid"], &call["legs"]["002"]], "the others ring on");
+    assert_eq!(hang_up(&call["legs"]["002"]).await, 200);
+    assert_eq!(rest.get("/rest/calls/active/v3").await.1, json!([]), "nobody is left to ring");
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -18,19 +19,23 @@ use axum::{Json, Router};
 use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use self::verdict::verdict;
 use self::wait::Wait;
-use crate::fault::Fault;
+use crate::clock::now;
+use crate::fault::{Fault, Hold, Kind};
 use crate::http::Answer;
+use crate::kontur::files::LARGEST_FILE;
 use crate::ledger::{Entry, Service};
 use crate::pages;
 use crate::phonet::call::Quirk;
+use crate::phonet::recording::{self, Rules};
 use crate::server::App;
 use crate::world::{Shared, World};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The control API and page.
 pub(crate) fn router(app: App) -> Router {
@@ -42,7 +47,11 @@ pub(crate) fn router(app: App) -> Router {
         .route("/control/presence", post(presence))
         .route("/control/frame", post(frame))
         .route("/control/drop", post(drop_sockets))
+        .route("/control/half-open", post(half_open))
         .route("/control/silence", post(silence))
+        .route("/control/phonet-key", post(phonet_key))
+        .route("/control/recordings", post(recordings))
+        .route("/control/file-limit", post(file_limit))
         .route("/control/fault", post(fault))
         .route("/control/key-lifetime", post(key_lifetime))
         .route("/control/expire-keys", post(expire_keys))
@@ -50,7 +59,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/control/state", get(state))
         .route("/control/ledger", get(|state: Ctl| read(state, |world| world.ledger.to_json())))
         .route("/control/crm", get(|state: Ctl| read(state, |world| world.crm.book.to_json())))
-        .route("/control/verdict", get(|state: Ctl| read(state, verdict::verdict)))
+        .route("/control/verdict", get(judge))
         .route("/control/wait", get(wait_for))
         .route("/control/stream", get(stream_changes))
         .layer(from_fn_with_state(app.clone(), own_origin));
@@ -183,16 +192,23 @@ async fn frame(State(app): Ctl, body: Bytes) -> Outcome {
     }
 }
 
+/// One subscriber's sockets, or all.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Drop {
+struct Sockets {
     subscriber: Option<String>,
 }
 
 async fn drop_sockets(State(app): Ctl, body: Bytes) -> Outcome {
-    let Drop { subscriber } = parse(&body)?;
+    let Sockets { subscriber } = parse(&body)?;
     app.shared.change(|world| world.exchange.drop_sockets(subscriber.as_deref()));
     done()
+}
+
+async fn half_open(State(app): Ctl, body: Bytes) -> Outcome {
+    let Sockets { subscriber } = parse(&body)?;
+    let sockets = app.shared.change(|world| world.exchange.half_open(subscriber.as_deref()));
+    Ok(Json(json!({ "ok": true, "sockets": sockets })))
 }
 
 #[derive(Deserialize)]
@@ -208,27 +224,99 @@ async fn silence(State(app): Ctl, body: Bytes) -> Outcome {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
+struct KeyValidity {
+    valid: bool,
+    #[serde(default)]
+    close: bool,
+}
+
+async fn phonet_key(State(app): Ctl, body: Bytes) -> Outcome {
+    let KeyValidity { valid, close } = parse(&body)?;
+    app.shared.change(|world| {
+        world.exchange.revoke_key(!valid);
+        if close {
+            world.exchange.drop_sockets(None);
+        }
+    });
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordingRules {
+    /// Seconds.
+    delay: Option<u32>,
+    bytes: Option<usize>,
+    #[serde(default)]
+    missing: bool,
+}
+
+async fn recordings(State(app): Ctl, body: Bytes) -> Outcome {
+    let RecordingRules { delay, bytes, missing } = parse(&body)?;
+    let usual = Rules::default();
+    let rules = Rules {
+        delay: delay.map_or(usual.delay, |seconds| i64::from(seconds) * 1000),
+        bytes: bytes.unwrap_or(usual.bytes),
+        missing,
+    };
+    if !(recording::SMALLEST..=recording::LARGEST).contains(&rules.bytes) {
+        return Err(format!("`bytes` is {} to {}", recording::SMALLEST, recording::LARGEST).into());
+    }
+    app.shared.change(|world| world.exchange.recordings = rules);
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileLimit {
+    bytes: usize,
+}
+
+async fn file_limit(State(app): Ctl, body: Bytes) -> Outcome {
+    let FileLimit { bytes } = parse(&body)?;
+    if bytes > LARGEST_FILE {
+        return Err(format!("`bytes` is at most {LARGEST_FILE}").into());
+    }
+    app.shared.change(|world| world.crm.files.limit = bytes);
+    done()
+}
+
+#[derive(Deserialize)]
 struct FaultRequest {
-    service: String,
-    status: u16,
-    count: u32,
+    service: Service,
     path: Option<String>,
-    retry_after: Option<u32>,
+    /// Requests.
+    count: Option<u32>,
+    seconds: Option<u32>,
+    /// What is left is the kind with its fields.
+    #[serde(flatten)]
+    kind: Map<String, Value>,
 }
 
 async fn fault(State(app): Ctl, body: Bytes) -> Outcome {
-    let FaultRequest { service, status, count, path, retry_after } = parse(&body)?;
-    let service = match service.as_str() {
-        "phonet" => Service::Phonet,
-        "kontur" => Service::Kontur,
-        _ => return Err("`service` is phonet or kontur".to_owned().into()),
+    let FaultRequest { service, path, count, seconds, mut kind } = parse(&body)?;
+    let hold = match (count, seconds) {
+        (Some(0), None) => {
+            app.shared.change(|world| world.faults.clear(service, path.as_deref()));
+            return done();
+        }
+        (Some(count), None) => Hold::Count(count),
+        (None, Some(seconds)) => Hold::Until(now() + i64::from(seconds) * 1000),
+        _ => return Err("a fault has either `count` or `seconds`".to_owned().into()),
     };
-    let status = StatusCode::from_u16(status)
-        .ok()
-        .filter(|status| status.is_client_error() || status.is_server_error())
-        .ok_or_else(|| "`status` is 400 to 599".to_owned())?;
-    app.shared.change(|world| world.faults.set(Fault { service, status, count, path, retry_after }));
+    kind.entry("kind").or_insert_with(|| "status".into());
+    let kind: Kind = serde_json::from_value(kind.into()).map_err(|error| error.to_string())?;
+    let refuses = kind == Kind::Refuse {};
+    if refuses && path.is_some() {
+        return Err("a connection has no path".to_owned().into());
+    }
+    app.shared.change(|world| {
+        world.faults.set(Fault { service, path, kind, hold });
+        if refuses {
+            world.lines.reset(service);
+        }
+    });
     done()
 }
 
@@ -264,11 +352,24 @@ async fn state(state: Ctl) -> Json<Value> {
     read(state, |world| {
         let mut state = world.exchange.to_json();
         if let Value::Object(object) = &mut state {
+            object.insert("fileLimit".to_owned(), world.crm.files.limit.into());
             object.insert("faults".to_owned(), world.faults.to_json());
         }
         state
     })
     .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VerdictQuery {
+    #[serde(default)]
+    recordings: bool,
+}
+
+async fn judge(State(app): Ctl, query: Result<Query<VerdictQuery>, QueryRejection>) -> Outcome {
+    let Query(VerdictQuery { recordings }) = query.map_err(|error| error.body_text())?;
+    Ok(Json(app.shared.read(|world| verdict(world, recordings))))
 }
 
 #[derive(Deserialize)]
@@ -279,10 +380,7 @@ struct WaitQuery {
     timeout: Option<u64>,
 }
 
-async fn wait_for(
-    State(app): Ctl,
-    query: Result<Query<WaitQuery>, axum::extract::rejection::QueryRejection>,
-) -> Outcome {
+async fn wait_for(State(app): Ctl, query: Result<Query<WaitQuery>, QueryRejection>) -> Outcome {
     let Query(WaitQuery { what, timeout }) = query.map_err(|error| error.body_text())?;
     let what: Wait = what.parse()?;
     let timeout = timeout.map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(LONGEST_TIMEOUT);

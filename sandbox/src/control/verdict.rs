@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use crate::data::{Entity, TRUNK_NUMBER};
 use crate::kontur::body::{EventType, Party};
 use crate::kontur::book::{Communication, Registered};
+use crate::kontur::files::digest;
 use crate::phonet::call::{Call, Direction};
+use crate::phonet::recording::audio;
 use crate::world::World;
 
-/// History is told in whole seconds: what a browser did not hear live may be off by this much.
-const HISTORY_PRECISION: i64 = 1000;
-
-/// `{"ok", "problems"}`: every violation, and every ended call the CRM does not hold as it was. Live calls are no problem.
-pub(crate) fn verdict(world: &World) -> Value {
+/// `{"ok", "problems"}`: every violation, and every ended call the CRM does not hold as it was, with `recordings` also
+/// every conversation whose recording it lacks. Live calls are no problem.
+pub(crate) fn verdict(world: &World, recordings: bool) -> Value {
     let mut problems: Vec<String> = world
         .ledger
         .entries()
@@ -23,8 +23,11 @@ pub(crate) fn verdict(world: &World) -> Value {
             })
         })
         .collect();
-    for call in world.exchange.calls().iter().filter(|call| call.parent.is_none() && !call.live()) {
+    for call in ended(world) {
         judge_call(world, call, &mut problems);
+        if recordings && lacks_recording(world, call) {
+            problems.push(format!("{}: its recording is not in the CRM", call.uuid));
+        }
     }
     for communication in world.crm.book.iter() {
         let id = &communication.external_id;
@@ -35,30 +38,58 @@ pub(crate) fn verdict(world: &World) -> Value {
     json!({ "ok": problems.is_empty(), "problems": problems })
 }
 
+/// Whether the CRM has every ended call that is owed, with `recordings` also their recordings.
+pub(crate) fn delivered(world: &World, recordings: bool) -> bool {
+    ended(world).all(|call| {
+        let registered = || world.crm.book.get(&call.uuid).is_some_and(|known| known.registered.is_some());
+        (!call.owed() || registered()) && !(recordings && lacks_recording(world, call))
+    })
+}
+
+/// The ended calls, each as a whole.
+fn ended(world: &World) -> impl Iterator<Item = &Call> {
+    world.exchange.calls().iter().filter(|call| call.parent.is_none() && !call.live())
+}
+
+/// The conversation itself: the answered leg, or the call as a whole where nobody answered.
+fn talk<'a>(world: &'a World, call: &'a Call) -> &'a Call {
+    world.exchange.legs(&call.uuid).find(|leg| leg.bridge_at.is_some()).unwrap_or(call)
+}
+
+fn lacks_recording(world: &World, call: &Call) -> bool {
+    let talk = talk(world, call);
+    let held = || world.crm.book.get(&call.uuid).is_some_and(|known| known.recordings.contains_key(&talk.uuid));
+    call.owed() && talk.recording.is_some() && !held()
+}
+
+/// Whether a time was told as the exchange tells it, or, where that would run backwards, as the time `before` it.
+fn follows(told: i64, truths: &[i64], before: i64) -> bool {
+    truths.iter().any(|truth| told == before.max(*truth))
+}
+
 /// One ended call of the exchange against its communication.
 fn judge_call(world: &World, call: &Call, problems: &mut Vec<String>) {
     let id = &call.uuid;
     let mut problem = |text: String| problems.push(format!("{id}: {text}"));
     let Some(communication) = world.crm.book.get(id) else {
-        if call.owed {
+        if call.owed() {
             problem("ended, but was never registered in the CRM".to_owned());
         }
         return;
     };
-    if communication.started_at.is_some() && communication.finished_at.is_none() {
+    let talk = talk(world, call);
+    // Who only registers it from the history does not know that another member's browser began it.
+    let finishes = communication.registered.is_none() || !talk.end_heard_by.is_empty();
+    if call.owed() && finishes && communication.started_at.is_some() && communication.finished_at.is_none() {
         problem("ended, but its communication was never finished".to_owned());
     }
-    let (talk, tolerance) = talk(world, call);
-    let bounds = [
-        ("started", communication.started_at, Some(call.dial_at)),
-        ("finished", communication.finished_at, talk.end_at),
-    ];
-    for (what, told, truth) in bounds {
-        if let (Some(told), Some(truth)) = (told, truth.map(|at| call.told(at)))
-            && (told - truth).abs() > tolerance
-        {
-            problem(format!("call-{what} at {told}, the exchange says {truth}"));
-        }
+    let truths = dial_times(world, call);
+    if let Some(told) = communication.started_at.filter(|told| !truths.contains(told)) {
+        problem(format!("call-started at {told}, the exchange says {truths:?}"));
+    }
+    let truths = talk.end_times();
+    if let Some(told) = communication.finished_at.filter(|told| !truths.contains(told)) {
+        problem(format!("call-finished at {told}, the exchange says {truths:?}"));
     }
     for leg in communication.leg_ids() {
         let ended = |kind| matches!(kind, EventType::Disconnected | EventType::Finished);
@@ -67,18 +98,21 @@ fn judge_call(world: &World, call: &Call, problems: &mut Vec<String>) {
         }
         judge_events(world, communication, leg, &mut problem);
     }
+    for (leg, file) in &communication.recordings {
+        if !is_recording(world, leg, file) {
+            problem(format!("its leg {leg} has another recording than its own"));
+        }
+    }
     match &communication.registered {
-        None if call.owed => problem("ended, but was never registered in the CRM".to_owned()),
+        None if call.owed() => problem("ended, but was never registered in the CRM".to_owned()),
         None => {}
         Some(registered) => judge_registration(world, call, communication, registered, &mut problem),
     }
 }
 
-/// The conversation itself, and how exactly its times must be known: it is the answered leg, or the call as a whole
-/// where nobody answered.
-fn talk<'a>(world: &'a World, call: &'a Call) -> (&'a Call, i64) {
-    let talk = world.exchange.legs(&call.uuid).find(|leg| leg.bridge_at.is_some()).unwrap_or(call);
-    (talk, if call.heard && talk.heard { 0 } else { HISTORY_PRECISION })
+/// When the call began, as a client can know it: who hears only a member's leg of it knows only that.
+fn dial_times(world: &World, call: &Call) -> Vec<i64> {
+    [call].into_iter().chain(world.exchange.legs(&call.uuid)).flat_map(Call::dial_times).collect()
 }
 
 /// A leg's events against the exchange's times.
@@ -89,23 +123,28 @@ fn judge_events(world: &World, communication: &Communication, leg: &str, problem
         }
         return;
     };
-    let tolerance = if call.heard { 0 } else { HISTORY_PRECISION };
+    let mut before = communication.started_at.unwrap_or(i64::MIN);
     for event in communication.leg(leg) {
-        let true_time = match event.kind {
-            EventType::Appeared => Some(call.dial_at),
-            EventType::Connected => call.bridge_at,
-            EventType::Disconnected => call.end_at,
+        let truths = match event.kind {
+            EventType::Appeared => call.dial_times(),
+            EventType::Connected => call.bridge_times(),
+            EventType::Disconnected => call.end_times(),
             EventType::Paused | EventType::Finished => continue,
         };
-        let told = true_time.map(|at| call.told(at));
-        if told.is_none_or(|told| (told - event.timestamp).abs() > tolerance) {
-            problem(format!(
-                "leg {leg} {} at {}, the exchange says {}",
-                event.kind.word(),
-                event.timestamp,
-                told.map_or("never".to_owned(), |told| told.to_string()),
-            ));
+        if !follows(event.timestamp, &truths, before) {
+            let (kind, told) = (event.kind.word(), event.timestamp);
+            problem(format!("leg {leg} {kind} at {told}, the exchange says {truths:?}"));
         }
+        before = event.timestamp;
+    }
+}
+
+/// Whether an uploaded file is the exchange's recording of this leg.
+fn is_recording(world: &World, leg: &str, file: &str) -> bool {
+    let recording = world.exchange.call(leg).and_then(|call| call.recording);
+    match (recording, world.crm.files.get(file)) {
+        (Some(recording), Some(file)) => file.digest == digest(&audio(leg, recording.bytes)),
+        _ => false,
     }
 }
 
@@ -127,24 +166,28 @@ fn judge_registration(
     if info.vats_phone.as_deref().is_some_and(|number| number != TRUNK_NUMBER) {
         problem("registered with another externalVatsPhone than the line's".to_owned());
     }
-    let (talk, tolerance) = talk(world, call);
-    let differs = |told: i64, truth: i64| (told - talk.told(truth)).abs() > tolerance;
-    if differs(registered.created_at, call.dial_at) {
-        problem(format!("externalCreatedAt {}, the exchange dialled at {}", registered.created_at, call.dial_at));
+    let created = registered.created_at;
+    let truths = dial_times(world, call);
+    if !truths.contains(&created) {
+        problem(format!("externalCreatedAt {created}, the exchange says {truths:?}"));
     }
     let [item] = registered.items.as_slice() else {
         problem(format!("registered with {} items, had one conversation", registered.items.len()));
         return;
     };
+    let talk = talk(world, call);
     if item.id != talk.uuid {
         problem(format!("registered item {}, the conversation was {}", item.id, talk.uuid));
     }
-    let started = talk.bridge_at.unwrap_or(talk.dial_at);
-    if differs(item.started_at, started) {
-        problem(format!("item startedAt {}, the exchange says {started}", item.started_at));
+    let started = if talk.bridge_at.is_some() { talk.bridge_times() } else { dial_times(world, call) };
+    let connected = communication.leg(&item.id).find(|event| event.kind == EventType::Connected);
+    let told = connected.is_some_and(|event| event.timestamp == item.started_at);
+    if !told && !follows(item.started_at, &started, created) {
+        problem(format!("item startedAt {}, the exchange says {started:?}", item.started_at));
     }
-    if let Some(ended) = talk.end_at.filter(|ended| differs(item.finished_at, *ended)) {
-        problem(format!("item finishedAt {}, the exchange says {ended}", item.finished_at));
+    let ended = talk.end_times();
+    if !ended.contains(&item.finished_at) {
+        problem(format!("item finishedAt {}, the exchange says {ended:?}", item.finished_at));
     }
     let (from, to) = match talk.direction {
         Direction::Inbound => (None, Some(talk.leg)),

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::verdict::delivered;
 use crate::Error;
 use crate::world::{Shared, World};
 
 /// What can be waited for; what has already happened since the last reset counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// `socket:<subscriber>`: a socket of this subscriber (extension or e-mail) is open.
+    /// `socket:<subscriber>`: a socket of this subscriber (extension or e-mail) is open and hears.
     Socket(String),
     /// `registered:<externalId>`: the call is registered in the CRM.
     Registered(String),
@@ -20,19 +21,31 @@ pub enum Wait {
     Event(String, String),
     /// `dial:<number>`: a dial to this number was accepted; `uuid` is its call's, null where it was lost or refused.
     Dial(String),
+    /// `recorded:<externalId>`: a recording of the call is in the CRM.
+    Recorded(String),
     /// `requests:<n>`: the ledger has at least so many entries.
     Requests(usize),
+    /// `delivered:calls`: every ended call that is owed is registered; `delivered:recordings`: and has its recording.
+    Delivered {
+        /// Whether recordings are owed too.
+        recordings: bool,
+    },
 }
 
 impl FromStr for Wait {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || format!("`{text}` is none of socket:, registered:, event:, dial:, requests:");
+        let unknown =
+            || format!("`{text}` is none of socket:, registered:, recorded:, event:, dial:, requests:, delivered:");
         let (kind, rest) = text.split_once(':').filter(|(_, rest)| !rest.is_empty()).ok_or_else(unknown)?;
         match kind {
             "socket" => Ok(Self::Socket(rest.to_owned())),
             "registered" => Ok(Self::Registered(rest.to_owned())),
+            "recorded" => Ok(Self::Recorded(rest.to_owned())),
+            "delivered" if matches!(rest, "calls" | "recordings") => {
+                Ok(Self::Delivered { recordings: rest == "recordings" })
+            }
             "dial" => Ok(Self::Dial(rest.to_owned())),
             "requests" => rest.parse().map(Self::Requests).map_err(|_| unknown()),
             "event" => {
@@ -51,7 +64,11 @@ impl fmt::Display for Wait {
             Self::Registered(id) => write!(f, "registered:{id}"),
             Self::Event(id, kind) => write!(f, "event:{id}:{kind}"),
             Self::Dial(number) => write!(f, "dial:{number}"),
+            Self::Recorded(id) => write!(f, "recorded:{id}"),
             Self::Requests(count) => write!(f, "requests:{count}"),
+            Self::Delivered { recordings } => {
+                write!(f, "delivered:{}", if *recordings { "recordings" } else { "calls" })
+            }
         }
     }
 }
@@ -63,7 +80,7 @@ impl Wait {
                 .exchange
                 .sockets()
                 .iter()
-                .find(|socket| socket.subscriber == *name || socket.user.ext == Some(name))
+                .find(|socket| socket.belongs_to(name) && !socket.deaf)
                 .map(|_| json!({ "ok": true })),
             Self::Registered(id) => world.crm.book.get(id)?.registered.as_ref().map(|_| json!({ "ok": true })),
             Self::Event(id, kind) => {
@@ -74,6 +91,8 @@ impl Wait {
                 let dialled = world.exchange.dialled.iter().rev().find(|dialled| dialled.number == *number)?;
                 dialled.settled.then(|| json!({ "ok": true, "uuid": dialled.uuid }))
             }
+            Self::Recorded(id) => (!world.crm.book.get(id)?.recordings.is_empty()).then(|| json!({ "ok": true })),
+            Self::Delivered { recordings } => delivered(world, *recordings).then(|| json!({ "ok": true })),
             Self::Requests(count) => {
                 let seen = world.ledger.entries().len();
                 (seen >= *count).then(|| json!({ "ok": true, "requests": seen }))

@@ -131,6 +131,23 @@ pub(crate) struct Item {
     pub parties: Parties,
     pub started_at: i64,
     pub finished_at: i64,
+    pub recordings: Vec<NamedFile>,
+}
+
+/// An uploaded file as an item's recording.
+#[derive(Clone)]
+pub(crate) struct NamedFile {
+    pub id: String,
+    /// Everything said of it.
+    pub said: Value,
+}
+
+/// The body of `call-recording`.
+pub(crate) struct LateRecording {
+    pub call: CallRef,
+    pub external_item_id: String,
+    pub realtime_item_id: String,
+    pub file_id: String,
 }
 
 /// Field errors by path, as ASP.NET collects them.
@@ -295,14 +312,34 @@ impl<'a> Reader<'a> {
         Some(CallInfo { direction, client_phone, vats_phone })
     }
 
-    fn items(&mut self, key: &str) -> Option<Vec<Item>> {
+    /// An array of what `read` reads; `kind` names its type in the refusal.
+    fn array<T>(
+        &mut self,
+        key: &str,
+        kind: &str,
+        read: impl Fn(Value, &str, &mut Errors) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let value = self.take(key)?;
         let Value::Array(values) = value else {
-            self.refuse(key, &value, "Xcom.Api.Models.Communications.CallItem[]");
+            self.refuse(key, &value, kind);
             return None;
         };
         let base = self.at(key);
-        values.into_iter().enumerate().map(|(at, value)| item(value, &format!("{base}[{at}]"), self.errors)).collect()
+        values.into_iter().enumerate().map(|(at, value)| read(value, &format!("{base}[{at}]"), self.errors)).collect()
+    }
+
+    fn items(&mut self, key: &str) -> Option<Vec<Item>> {
+        self.array(key, "Xcom.Api.Models.Communications.CallItem[]", item)
+    }
+
+    /// A length, as a number or as a string of digits.
+    fn length(&mut self, key: &str) -> Option<u64> {
+        let value = self.take(key)?;
+        let length = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+        if length.is_none() {
+            self.refuse(key, &value, "System.Int64");
+        }
+        length
     }
 
     /// Everything known has been taken: what is left is refused.
@@ -320,12 +357,27 @@ fn item(value: Value, path: &str, errors: &mut Errors) -> Option<Item> {
     let parties = reader.parties();
     let started_at = reader.need("startedAt", Reader::instant);
     let finished_at = reader.need("finishedAt", Reader::instant);
-    // No file has been uploaded, so none can be named.
-    if let Some(recordings) = reader.take("recordings").filter(|value| *value != json!([])) {
-        reader.refuse("recordings", &recordings, "recordings of uploaded files");
-    }
+    let recordings = reader.array("recordings", "Xcom.Api.Models.Communications.CallRecording[]", named_file);
     reader.end();
-    Some(Item { id: id?, parties: parties?, started_at: started_at?, finished_at: finished_at? })
+    Some(Item {
+        id: id?,
+        parties: parties?,
+        started_at: started_at?,
+        finished_at: finished_at?,
+        recordings: recordings.unwrap_or_default(),
+    })
+}
+
+fn named_file(value: Value, path: &str, errors: &mut Errors) -> Option<NamedFile> {
+    let said = value.clone();
+    let mut reader = Reader::new(value, path, errors);
+    let id = reader.need("fileId", Reader::id);
+    for key in ["fileName", "contentType"] {
+        reader.need(key, |reader, key| reader.parsed(key, "System.String", |text| (!text.is_empty()).then_some(())));
+    }
+    reader.need("contentLength", Reader::length);
+    reader.end();
+    Some(NamedFile { id: id?, said })
 }
 
 fn read<T>(body: &[u8], model: &str, fields: impl FnOnce(&mut Reader) -> Option<T>) -> Result<T, Answer> {
@@ -371,6 +423,27 @@ pub(crate) fn leg_event(body: &[u8]) -> Result<LegEvent, Answer> {
             timestamp: timestamp?,
             kind: kind?,
             parties: parties?,
+        })
+    })
+}
+
+/// Reads the body of `call-failed`: the communication's id.
+pub(crate) fn failure(body: &[u8]) -> Result<String, Answer> {
+    read(body, "callFailedInfo", |reader| reader.need("communicationId", Reader::guid))
+}
+
+/// Reads the body of `call-recording`.
+pub(crate) fn recording(body: &[u8]) -> Result<LateRecording, Answer> {
+    read(body, "callRecordingInfo", |reader| {
+        let call = reader.call();
+        let external_item_id = reader.need("externalCallItemId", Reader::id);
+        let realtime_item_id = reader.need("realtimeCallItemId", Reader::id);
+        let file_id = reader.need("recordingFileId", Reader::id);
+        Some(LateRecording {
+            call: call?,
+            external_item_id: external_item_id?,
+            realtime_item_id: realtime_item_id?,
+            file_id: file_id?,
         })
     })
 }

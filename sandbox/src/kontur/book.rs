@@ -6,7 +6,10 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::body::{Boundary, CallInfo, CallRef, EventType, Item, LegEvent, Parties, Registration};
+use super::body::{
+    Boundary, CallInfo, CallRef, EventType, Item, LateRecording, LegEvent, NamedFile, Parties, Registration,
+};
+use super::files::Files;
 use crate::clock::{now, rfc3339};
 use crate::data::{INTEGRATION_ID, USERS, links};
 use crate::http::Answer;
@@ -25,6 +28,9 @@ pub(crate) struct Communication {
     pub finished_at: Option<i64>,
     pub events: Vec<LegEvent>,
     pub registered: Option<Registered>,
+    /// Files of recordings by leg.
+    pub recordings: BTreeMap<String, String>,
+    failed: bool,
     updated_at: i64,
 }
 
@@ -45,6 +51,8 @@ impl Communication {
             finished_at: None,
             events: Vec::new(),
             registered: None,
+            recordings: BTreeMap::new(),
+            failed: false,
             updated_at: now(),
         }
     }
@@ -59,10 +67,30 @@ impl Communication {
         self.events.iter().map(|event| event.realtime_item_id.as_str()).collect()
     }
 
+    /// Whether these items are the conversation of a member whose browser was away: others' browsers told the call
+    /// as far as they heard it, and nobody else was there to finish it.
+    fn told_by_others(&self, items: &[Item]) -> bool {
+        let answered = self.events.iter().any(|event| event.kind == EventType::Connected);
+        !answered && items.iter().all(|item| item.id != self.external_id && self.leg(&item.id).next().is_none())
+    }
+
+    /// When it ended, as far as it was told.
+    fn ended_at(&self) -> Option<i64> {
+        let items = self.registered.iter().flat_map(|registered| &registered.items);
+        self.finished_at.or_else(|| items.map(|item| item.finished_at).max())
+    }
+
+    /// Whether a leg appeared or was registered.
+    fn has_leg(&self, id: &str) -> bool {
+        self.leg(id).next().is_some()
+            || self.registered.iter().flat_map(|registered| &registered.items).any(|item| item.id == id)
+    }
+
     fn state(&self) -> &'static str {
         match (&self.registered, self.finished_at) {
             (Some(_), _) => "registered",
             (None, Some(_)) => "finished",
+            (None, None) if self.failed => "failed",
             (None, None) => "started",
         }
     }
@@ -84,8 +112,11 @@ impl Communication {
         let items = self.registered.iter().flat_map(|registered| &registered.items);
         items
             .map(|item| {
+                let recordings: Value =
+                    self.recordings.get(&item.id).map(|file| json!({ "fileId": file })).into_iter().collect();
                 json!({
-                    "id": item.id, "from": party(&item.parties.from), "to": party(&item.parties.to), "recordings": [],
+                    "id": item.id, "from": party(&item.parties.from), "to": party(&item.parties.to),
+                    "recordings": recordings,
                     "startedAt": rfc3339(item.started_at), "finishedAt": rfc3339(item.finished_at),
                 })
             })
@@ -123,7 +154,7 @@ impl Communication {
             "clientPhone": self.info.client_phone, "externalVatsPhone": self.info.vats_phone, "state": self.state(),
             "startedAt": self.started_at.map(rfc3339), "finishedAt": self.finished_at.map(rfc3339),
             "externalCreatedAt": self.registered.as_ref().map(|registered| rfc3339(registered.created_at)),
-            "events": self.events_json(), "items": self.items_json(),
+            "events": self.events_json(), "items": self.items_json(), "recordings": self.recordings,
             "links": links(self.info.client_phone.as_deref()),
         })
     }
@@ -320,7 +351,7 @@ impl Book {
             Some(format!("{what} cannot follow {last}"))
         } else if last.map_or(call.started_at, |last| Some(last.timestamp)).is_some_and(|at| at > event.timestamp) {
             Some(format!("{what}: time runs backwards"))
-        } else if let Some(end) = call.finished_at.or(call.registered.as_ref().map(|_| i64::MIN)) {
+        } else if let Some(end) = call.ended_at() {
             // Another member's browser may report an unanswered leg of a group's call a moment late.
             let late_member = leg != id && event.kind != EventType::Connected && event.timestamp <= end;
             (!late_member).then(|| format!("{what} after call-finished"))
@@ -376,8 +407,83 @@ impl Book {
         done()
     }
 
+    /// `call-failed`: a call that the CRM asked for came to nothing.
+    pub fn fail(&mut self, id: &str) -> Answer {
+        let Some(call) = self.communications.values_mut().find(|call| call.id == id) else {
+            return not_found(id, format!("call-failed of an unknown communication {id}"));
+        };
+        if call.events.iter().any(|event| event.kind == EventType::Connected) {
+            return invalid(format!("call-failed of {}, which was answered", call.external_id));
+        }
+        if std::mem::replace(&mut call.failed, true) {
+            return done().repeat();
+        }
+        call.updated_at = now();
+        done()
+    }
+
+    /// `call-recording`: the recording of one leg, when it comes later than the registration.
+    pub fn record(&mut self, body: &LateRecording, files: &Files) -> Answer {
+        let id = &body.call.external_id;
+        let what = format!("call-recording of {id}");
+        let named = body.call.communication_id.as_ref();
+        let Some(call) = self.communications.get(id).filter(|call| named.is_none_or(|named| *named == call.id)) else {
+            let named = named.unwrap_or(id);
+            return self.forgive(id, not_found(named, format!("{what} names an unknown communication {named}")));
+        };
+        let leg = &body.realtime_item_id;
+        if *leg != body.external_item_id {
+            return invalid(format!("{what}: its two ids of the leg differ"));
+        }
+        if !call.has_leg(leg) {
+            return self.forgive(id, invalid(format!("{what}: {leg} is no leg that appeared")));
+        }
+        if files.get(&body.file_id).is_none() {
+            return invalid(format!("{what} names a file {} that was never uploaded", body.file_id));
+        }
+        match call.recordings.get(leg) {
+            Some(file) if *file == body.file_id => return done().repeat(),
+            Some(_) => return invalid(format!("{what}: leg {leg} has its recording already")),
+            None => {}
+        }
+        if let Some(fault) = self.taken(&body.file_id, leg) {
+            return invalid(format!("{what}: {fault}"));
+        }
+        if let Some(call) = self.communications.get_mut(id) {
+            call.recordings.insert(leg.clone(), body.file_id.clone());
+            call.updated_at = now();
+        }
+        done()
+    }
+
+    /// Why a file cannot be this leg's: it is another's.
+    fn taken(&self, file: &str, leg: &str) -> Option<String> {
+        self.iter()
+            .flat_map(|call| &call.recordings)
+            .find(|(other, taken)| *taken == file && *other != leg)
+            .map(|(other, _)| format!("the file {file} is the recording of {other}"))
+    }
+
+    /// Why an item's files are not its recording.
+    fn recording_fault(&self, known: Option<&Communication>, item: &Item, files: &Files) -> Option<String> {
+        let named = match item.recordings.as_slice() {
+            [] => return None,
+            [named] => named,
+            _ => return Some("has more than one recording".to_owned()),
+        };
+        let NamedFile { id, said } = named;
+        if known.and_then(|call| call.recordings.get(&item.id)).is_some_and(|file| file != id) {
+            return Some("has another recording already".to_owned());
+        }
+        match files.get(id) {
+            None => Some(format!("names a file {id} that was never uploaded")),
+            Some(file) if file.answer != *said => Some(format!("says of the file {id} what its upload did not answer")),
+            Some(_) => self.taken(id, &item.id),
+        }
+    }
+
     /// `register-call`: the call's last word; `raw` is its body, to know it again by.
-    pub fn register(&mut self, body: Registration, mut raw: Value) -> Answer {
+    pub fn register(&mut self, body: Registration, mut raw: Value, files: &Files) -> Answer {
         let id = body.call.external_id.clone();
         if let Value::Object(object) = &mut raw {
             // Both name the same call whether or not its client knew the communication's id yet.
@@ -392,17 +498,21 @@ impl Book {
                 error(format!("register-call of {id} differs from the first"))
             };
         }
-        if let Some(fault) = self.registration_fault(&body) {
+        if let Some(fault) = self.registration_fault(&body, files) {
             return error(format!("register-call of {id}: {fault}"));
         }
-        if known.is_some_and(|known| known.finished_at.is_none()) {
-            if !self.excused.contains(&id) {
-                return error(format!("register-call of {id} before its call-finished"));
+        match known {
+            None => self.insert(Communication::new(&id, body.info)),
+            Some(known) => {
+                let unfinished = known.finished_at.is_none() && !known.told_by_others(&body.items);
+                if unfinished && !self.excused.contains(&id) {
+                    return error(format!("register-call of {id} before its call-finished"));
+                }
             }
-        } else if known.is_none() {
-            self.insert(Communication::new(&id, body.info));
         }
         if let Some(call) = self.communications.get_mut(&id) {
+            let recordings = body.items.iter().flat_map(|item| item.recordings.iter().map(|file| (&item.id, &file.id)));
+            call.recordings.extend(recordings.map(|(leg, file)| (leg.clone(), file.clone())));
             call.registered = Some(Registered { created_at: body.created_at, items: body.items, body: raw });
             call.updated_at = now();
         }
@@ -410,7 +520,7 @@ impl Book {
     }
 
     /// Why a registration contradicts itself or what was told of its call.
-    fn registration_fault(&self, body: &Registration) -> Option<String> {
+    fn registration_fault(&self, body: &Registration, files: &Files) -> Option<String> {
         let known = self.communications.get(&body.call.external_id);
         if let Some(named) = &body.call.communication_id
             && known.is_none_or(|known| known.id != *named)
@@ -437,6 +547,8 @@ impl Book {
                 fault.to_owned()
             } else if item.started_at < body.created_at || item.finished_at < item.started_at {
                 "has times that run backwards".to_owned()
+            } else if let Some(fault) = self.recording_fault(known, item, files) {
+                fault
             } else {
                 self.item_fault(known?, item)?
             };
@@ -451,6 +563,7 @@ impl Book {
             Some(told) if told.external_item_id != item.id => Some("is not its leg's externalCallItemId".to_owned()),
             Some(_) => None,
             None if self.excused.contains(&call.external_id) => None,
+            None if call.finished_at.is_none() && call.told_by_others(std::slice::from_ref(item)) => None,
             None if item.id != call.external_id => Some("is no leg that appeared".to_owned()),
             None if item.parties.user_ids().next().is_some() => {
                 Some("names a user, but nobody's leg appeared".to_owned())

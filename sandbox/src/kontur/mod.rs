@@ -1,7 +1,8 @@
-//! The stand-in for Kontur.CRM: authorization and the telephony callbacks, judged by «API телефонии».
+//! The stand-in for Kontur.CRM: authorization, files and the telephony callbacks, judged by «API телефонии».
 
 pub(crate) mod body;
 pub(crate) mod book;
+pub(crate) mod files;
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,9 @@ use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use self::body::{boundary, leg_event, registration};
+use self::body::{boundary, failure, leg_event, recording, registration};
 use self::book::Book;
+use self::files::Files;
 use crate::clock::{now, rfc3339};
 use crate::data::{INTEGRATION_ID, KONTUR_KEY, KONTUR_PUBLIC_KEY, KONTUR_SECRET, WORKSPACE, WORKSPACE_ID};
 use crate::http::{Answer, Content, Heard};
@@ -22,6 +24,7 @@ const ACCESS_KEY: &str = "x-xcom-accesskey";
 /// The CRM's side of the world.
 pub(crate) struct Crm {
     pub book: Book,
+    pub files: Files,
     /// AccessKeys and when they end.
     keys: BTreeMap<String, i64>,
     /// Milliseconds an AccessKey lives.
@@ -30,7 +33,7 @@ pub(crate) struct Crm {
 
 impl Default for Crm {
     fn default() -> Self {
-        Self { book: Book::default(), keys: BTreeMap::new(), key_lifetime: 20 * 60 * 1000 }
+        Self { book: Book::default(), files: Files::default(), keys: BTreeMap::new(), key_lifetime: 20 * 60 * 1000 }
     }
 }
 
@@ -48,6 +51,8 @@ enum Callback {
     Started,
     Event,
     Finished,
+    Failed,
+    Recording,
     Register,
 }
 
@@ -57,6 +62,8 @@ impl Callback {
             "call-started" => Some(Self::Started),
             "call-event" => Some(Self::Event),
             "call-finished" => Some(Self::Finished),
+            "call-failed" => Some(Self::Failed),
+            "call-recording" => Some(Self::Recording),
             "register-call" => Some(Self::Register),
             _ => None,
         }
@@ -67,6 +74,7 @@ impl Callback {
 enum Endpoint<'a> {
     AuthorizePrivate,
     AuthorizePublic,
+    Files { workspace: &'a str },
     Callback { workspace: &'a str, callback: Callback },
 }
 
@@ -76,6 +84,7 @@ impl<'a> Endpoint<'a> {
         match *parts.as_slice() {
             ["api", "v1", "authorization", "authorize-private-integration"] => Some(Self::AuthorizePrivate),
             ["api", "v1", "authorization", "authorize-integration"] => Some(Self::AuthorizePublic),
+            ["api", "v1", workspace, "files"] => Some(Self::Files { workspace }),
             ["api", "v1", workspace, "communications", "callbacks", "telephony", name] => {
                 Some(Self::Callback { workspace, callback: Callback::named(name)? })
             }
@@ -119,7 +128,14 @@ impl Crm {
         match endpoint {
             Endpoint::AuthorizePrivate => self.authorize(heard, KONTUR_KEY, None),
             Endpoint::AuthorizePublic => self.authorize(heard, KONTUR_PUBLIC_KEY, Some(KONTUR_SECRET)),
-            Endpoint::Callback { workspace, callback } => self.callback(heard, workspace, callback),
+            Endpoint::Files { workspace } => match self.admit(heard, workspace) {
+                Ok(()) => self.files.upload(heard),
+                Err(refusal) => refusal,
+            },
+            Endpoint::Callback { workspace, callback } => match self.admit(heard, workspace) {
+                Ok(()) => self.callback(heard, callback),
+                Err(refusal) => refusal,
+            },
         }
     }
 
@@ -159,18 +175,23 @@ impl Crm {
         }))
     }
 
-    fn callback(&mut self, heard: &Heard, workspace: &str, callback: Callback) -> Answer {
+    /// Whether a request may reach into the workspace.
+    fn admit(&self, heard: &Heard, workspace: &str) -> Result<(), Answer> {
         match heard.header(ACCESS_KEY) {
-            None => return unauthorized().violation("X-XCOM-AccessKey is missing"),
-            Some(key) if self.keys.get(key).is_none_or(|end| *end <= now()) => return unauthorized(),
+            None => return Err(unauthorized().violation("X-XCOM-AccessKey is missing")),
+            Some(key) if self.keys.get(key).is_none_or(|end| *end <= now()) => return Err(unauthorized()),
             Some(_) => {}
         }
         if workspace != WORKSPACE && workspace != WORKSPACE_ID {
-            return not_found(format!("Workspace {workspace} not found"));
+            return Err(not_found(format!("Workspace {workspace} not found")));
         }
         if [API_KEY, SECRET].into_iter().any(|name| heard.headers.contains_key(name)) {
-            return unauthorized().violation("the integration's key or secret sent with a callback");
+            return Err(unauthorized().violation("the integration's key or secret sent beside the AccessKey"));
         }
+        Ok(())
+    }
+
+    fn callback(&mut self, heard: &Heard, callback: Callback) -> Answer {
         if !heard.says_json() {
             return Answer::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Content::Empty)
                 .violation("the content type is not application/json");
@@ -179,7 +200,11 @@ impl Crm {
             Callback::Started => boundary(&heard.body, "callStartedInfo").map(|body| self.book.start(&body)),
             Callback::Event => leg_event(&heard.body).map(|body| self.book.event(body)),
             Callback::Finished => boundary(&heard.body, "callFinishedInfo").map(|body| self.book.finish(&body)),
-            Callback::Register => registration(&heard.body).map(|body| self.book.register(body, heard.body_value())),
+            Callback::Failed => failure(&heard.body).map(|id| self.book.fail(&id)),
+            Callback::Recording => recording(&heard.body).map(|body| self.book.record(&body, &self.files)),
+            Callback::Register => {
+                registration(&heard.body).map(|body| self.book.register(body, heard.body_value(), &self.files))
+            }
         };
         judged.unwrap_or_else(|refusal| refusal)
     }

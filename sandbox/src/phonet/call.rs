@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::data::{Entity, PHONET_DOMAIN, TRUNK_NAME, TRUNK_NUMBER, book_entry};
+use super::recording::Recording;
+use crate::clock::now;
+use crate::data::{Entity, Kind, PHONET_DOMAIN, TRUNK_NAME, TRUNK_NUMBER, book_entry};
 
 /// `lgDirection` of a call (Phonet, «Интеграция по протоколу WSS»).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,10 @@ pub(crate) enum Quirk {
     DashedUuid,
     /// `uuid` as 32 hexadecimal digits.
     HexUuid,
+    /// A space after the history's `audioRecUrl`.
+    AudioSpace,
+    /// The history's `trunk` as `o=…;`.
+    TrunkOwner,
 }
 
 /// One call of the exchange: a client's call to a user, a group or a scenario, a member's leg of it, or an internal call.
@@ -75,10 +81,11 @@ pub(crate) struct Call {
     pub bridge_at: Option<i64>,
     pub end_at: Option<i64>,
     pub last: Event,
-    /// Every event of this call reached at least one browser.
-    pub heard: bool,
-    /// A browser that has been connected answers for this call in the CRM.
-    pub owed: bool,
+    pub recording: Option<Recording>,
+    /// The sockets that heard its end.
+    pub end_heard_by: Vec<u64>,
+    /// Somebody who tells this call has had a browser connected before its end.
+    pub known: bool,
 }
 
 impl Call {
@@ -100,9 +107,47 @@ impl Call {
         if event == Event::Dial && self.has(Quirk::DuplicateDial) { 2 } else { 1 }
     }
 
-    /// The time a client of this call can know: whole seconds where the exchange tells seconds.
-    pub fn told(&self, millis: i64) -> i64 {
+    /// A time as a client can know it: whole seconds where the exchange tells seconds.
+    fn told(&self, millis: i64) -> i64 {
         if self.has(Quirk::Seconds) { millis - millis.rem_euclid(1000) } else { millis }
+    }
+
+    /// An earlier time as the socket tells it, and as it follows from the history's record.
+    fn told_twice(&self, millis: i64) -> Vec<i64> {
+        let live = self.told(millis);
+        let after = self.end_at.map(|end| self.told(end) - whole_seconds(end - millis) * 1000);
+        [live].into_iter().chain(after).collect()
+    }
+
+    /// When it was dialled, as a client can know it.
+    pub fn dial_times(&self) -> Vec<i64> {
+        self.told_twice(self.dial_at)
+    }
+
+    /// When it was answered, as a client can know it.
+    pub fn bridge_times(&self) -> Vec<i64> {
+        self.bridge_at.map_or_else(Vec::new, |at| self.told_twice(at))
+    }
+
+    /// When it ended, as a client can know it.
+    pub fn end_times(&self) -> Vec<i64> {
+        self.end_at.map(|at| self.told(at)).into_iter().collect()
+    }
+
+    /// Whether the CRM must hold this ended call. A group's call that nobody answered is nobody's own: only who heard
+    /// its end can know of it.
+    pub fn owed(&self) -> bool {
+        self.known && (self.leg.kind == Kind::User || self.bridge_at.is_some() || !self.end_heard_by.is_empty())
+    }
+
+    /// Whether the exchange records it: a conversation of a user, not a group's or a menu's call as a whole.
+    pub fn recorded(&self) -> bool {
+        self.leg.kind == Kind::User && self.bridge_at.is_some()
+    }
+
+    /// The recording, once it is ready.
+    pub fn ready_recording(&self) -> Option<Recording> {
+        self.recording.filter(|recording| recording.ready_at <= now())
     }
 
     fn wire_time(&self, millis: i64) -> i64 {
@@ -153,7 +198,10 @@ impl Call {
     /// The ended call as a record of the exchange's history; durations are in whole seconds.
     pub fn record(&self) -> Option<Value> {
         let end = self.end_at?;
-        let seconds = |from: i64| (end - from + 500) / 1000;
+        let seconds = |from: i64| whole_seconds(end - from);
+        let trunk = if self.has(Quirk::TrunkOwner) { format!("o={TRUNK_NUMBER};") } else { TRUNK_NUMBER.to_owned() };
+        let space = if self.has(Quirk::AudioSpace) { " " } else { "" };
+        let audio = format!("https://{PHONET_DOMAIN}/rest/public/calls/{}/audio{space}", self.uuid);
         let name = self.number.as_deref().and_then(book_entry).map(|(contact, _)| contact.name);
         Some(json!({
             "uuid": self.uuid,
@@ -168,8 +216,8 @@ impl Call {
             "duration": seconds(self.dial_at),
             "disposition": if self.bridge_at.is_some() { 0 } else { 1 },
             "transferHistory": null,
-            "audioRecUrl": null,
-            "trunk": (self.direction != Direction::Internal).then_some(TRUNK_NUMBER),
+            "audioRecUrl": self.recording.map(|_| audio),
+            "trunk": (self.direction != Direction::Internal).then_some(trunk),
         }))
     }
 
@@ -184,6 +232,11 @@ impl Call {
             "dialAt": self.dial_at, "bridgeAt": self.bridge_at, "endAt": self.end_at,
         })
     }
+}
+
+/// A duration as the history tells it.
+fn whole_seconds(millis: i64) -> i64 {
+    (millis + 500) / 1000
 }
 
 /// A party as events name it.

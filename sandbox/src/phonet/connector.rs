@@ -7,16 +7,18 @@ use axum::extract::FromRequestParts;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::exchange::{Dialled, Push};
+use super::exchange::{Dialled, Exchange, Push};
 use crate::clock::now;
-use crate::data::{Entity, PHONET_DOMAIN, PHONET_KEY, subscriber, user_by_ext};
+use crate::data::{Entity, PHONET_DOMAIN, subscriber, user_by_ext};
+use crate::fault::{self, Kind};
 use crate::http::{Answer, Content, Heard};
 use crate::ledger::{Entry, Service};
+use crate::wire::Line;
 use crate::world::Shared;
 
 pub(crate) const PATH: &str = "/live/connector/v3/easy";
@@ -27,7 +29,7 @@ const ANSWER_DELAY: Duration = Duration::from_millis(20);
 const LARGEST_FRAME: usize = 64 * 1024;
 
 /// Who connects, or why he may not.
-fn admit(heard: &Heard) -> Result<(String, &'static Entity), Answer> {
+fn admit(exchange: &Exchange, heard: &Heard) -> Result<(String, &'static Entity), Answer> {
     let refuse = || Answer::new(StatusCode::FORBIDDEN, Content::Text("Forbidden"));
     if heard.method != Method::GET {
         return Err(
@@ -43,34 +45,45 @@ fn admit(heard: &Heard) -> Result<(String, &'static Entity), Answer> {
         return Err(refuse().violation("the connector needs domain, apiKey and subscriber"));
     };
     match subscriber(name) {
-        Some(user) if domain == PHONET_DOMAIN && key == PHONET_KEY => Ok((name.to_owned(), user)),
+        Some(user) if domain == PHONET_DOMAIN && exchange.accepts_key(key) => Ok((name.to_owned(), user)),
         _ => Err(refuse()),
     }
 }
 
 /// Judges a handshake and, where it is good, upgrades.
-pub(crate) async fn connect(shared: Arc<Shared>, heard: Heard, parts: &mut Parts) -> Response {
-    let fault = shared.change(|world| world.faults.take(Service::Phonet, &heard));
-    let answer = match fault.map_or_else(|| admit(&heard), Err) {
-        Err(answer) => answer,
-        Ok((name, user)) => match WebSocketUpgrade::from_request_parts(parts, &()).await {
-            Ok(upgrade) => {
-                shared.record(Service::Phonet, &heard, &Answer::new(StatusCode::SWITCHING_PROTOCOLS, Content::Empty));
-                return upgrade
-                    .max_message_size(LARGEST_FRAME)
-                    .on_upgrade(move |socket| serve(shared, socket, name, user));
-            }
-            Err(_) => Answer::new(StatusCode::UPGRADE_REQUIRED, Content::Text("Upgrade Required"))
-                .violation("the connector takes WebSocket handshakes only"),
+pub(crate) async fn connect(shared: Arc<Shared>, line: Line, heard: Heard, parts: &mut Parts) -> Response {
+    let (fault, admitted) = shared.change(|world| {
+        let fault = world.faults.take(Service::Phonet, &heard.path);
+        let instead = fault.and_then(|kind| kind.instead(Service::Phonet, &heard.path));
+        (fault, instead.map_or_else(|| admit(&world.exchange, &heard), Err))
+    });
+    let upgrade = match admitted {
+        Err(answer) => Err(answer),
+        Ok(admitted) => match WebSocketUpgrade::from_request_parts(parts, &()).await {
+            Ok(upgrade) => Ok((admitted, upgrade)),
+            Err(_) => Err(Answer::new(StatusCode::UPGRADE_REQUIRED, Content::Text("Upgrade Required"))
+                .violation("the connector takes WebSocket handshakes only")),
         },
     };
+    let mut answer = Answer::new(StatusCode::SWITCHING_PROTOCOLS, Content::Empty);
+    let upgrade = upgrade.map_err(|refusal| answer = refusal).ok();
+    answer.fault = fault;
     shared.record(Service::Phonet, &heard, &answer);
-    answer.into_response()
+    match upgrade {
+        None => fault::deliver(answer, &line).await,
+        Some(_) if fault.is_some_and(Kind::resets) => fault::reset(&line).await,
+        Some(((name, user), upgrade)) => {
+            if let Some(Kind::Latency { millis }) = fault {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+            }
+            upgrade.max_message_size(LARGEST_FRAME).on_upgrade(move |socket| serve(shared, line, socket, name, user))
+        }
+    }
 }
 
-async fn serve(shared: Arc<Shared>, socket: WebSocket, name: String, user: &'static Entity) {
+async fn serve(shared: Arc<Shared>, line: Line, socket: WebSocket, name: String, user: &'static Entity) {
     let (push, pushed) = unbounded_channel();
-    let id = shared.change(|world| world.exchange.connect(name, user, push));
+    let id = shared.change(|world| world.exchange.connect(name, user, push, line));
     relay(&shared, socket, pushed, id, user).await;
     shared.change(|world| world.exchange.disconnect(id));
 }
@@ -142,12 +155,11 @@ fn fate(to: &str, user: &Entity) -> Fate {
 
 /// Judges a browser's frame and acts on it.
 fn hear(shared: &Arc<Shared>, socket: u64, user: &'static Entity, text: &str) {
-    let Some(ext) = user.ext else { return };
     shared.change(|world| {
         let exchange = &mut world.exchange;
         let judged = click(text).and_then(|to| {
-            if exchange.clicking.contains(ext) {
-                Err("a click2call of this subscriber is still in flight")
+            if exchange.clicking.contains(&socket) {
+                Err("a click2call on this socket is still in flight")
             } else if exchange.talking_to(user, &to) {
                 Err("this number is already being called by this subscriber")
             } else {
@@ -164,7 +176,7 @@ fn hear(shared: &Arc<Shared>, socket: u64, user: &'static Entity, text: &str) {
         match judged {
             Err(_) => exchange.tell(socket, &answer),
             Ok(to) => {
-                exchange.clicking.insert(ext);
+                exchange.clicking.insert(socket);
                 exchange.dialled.push(Dialled { number: to.clone(), settled: false, uuid: None });
                 // In silence it stays in flight.
                 if !exchange.silent() {
@@ -184,6 +196,7 @@ fn hear(shared: &Arc<Shared>, socket: u64, user: &'static Entity, text: &str) {
             answer: if exchange.silent() { Value::Null } else { answer },
             violations,
             repeat: false,
+            fault: None,
         });
     });
 }
@@ -201,7 +214,7 @@ async fn place(shared: Arc<Shared>, generation: u64, socket: u64, user: &'static
             return;
         }
         exchange.tell(socket, &answer);
-        exchange.clicking.retain(|ext| user.ext != Some(*ext));
+        exchange.clicking.remove(&socket);
         let uuid = match fate(&to, user) {
             Fate::Refused(_) | Fate::Lost => None,
             Fate::Internal(ext) => user.ext.and_then(|from| exchange.internal(from, ext).ok()),

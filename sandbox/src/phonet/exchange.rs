@@ -7,8 +7,13 @@ use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
 use super::call::{Call, Direction, Event, Quirk, party};
+use super::recording::{Recording, Rules};
 use crate::clock::{Ticker, now};
-use crate::data::{Entity, Kind, MENU, SALES, user_by_ext};
+use crate::data::{Entity, Kind, MENU, PHONET_KEY, SALES, user_by_ext};
+use crate::wire::Line;
+
+/// A socket that ends this soon after a frame, in milliseconds, may have died before its browser read the frame.
+const LAST_BREATH: i64 = 3000;
 
 /// What is put on a browser's socket.
 #[derive(Debug)]
@@ -25,6 +30,16 @@ pub(crate) struct Socket {
     pub user: &'static Entity,
     pub since: i64,
     pub push: UnboundedSender<Push>,
+    pub line: Line,
+    /// Half-open: nobody hears what is said on it.
+    pub deaf: bool,
+}
+
+impl Socket {
+    /// Whether this subscriber, by extension or by the name it gave, is on it.
+    pub fn belongs_to(&self, subscriber: &str) -> bool {
+        self.subscriber == subscriber || self.user.ext == Some(subscriber)
+    }
 }
 
 /// A click2call that was accepted for dialling.
@@ -43,10 +58,12 @@ pub(crate) struct Exchange {
     next_socket: u64,
     calls: Vec<Call>,
     pub dialled: Vec<Dialled>,
-    /// Extensions whose click2call is not yet answered.
-    pub clicking: BTreeSet<&'static str>,
+    /// Sockets whose click2call is not yet answered.
+    pub clicking: BTreeSet<u64>,
     away: BTreeSet<&'static str>,
-    silent: bool,
+    silenced: bool,
+    key_revoked: bool,
+    pub recordings: Rules,
     /// Extensions that have had a browser connected.
     known: BTreeSet<&'static str>,
     /// Frames put on sockets by hand.
@@ -86,51 +103,88 @@ impl Exchange {
         self.injected.iter().any(|text| text.contains(uuid))
     }
 
-    pub fn connect(&mut self, subscriber: String, user: &'static Entity, push: UnboundedSender<Push>) -> u64 {
+    pub fn connect(
+        &mut self,
+        subscriber: String,
+        user: &'static Entity,
+        push: UnboundedSender<Push>,
+        line: Line,
+    ) -> u64 {
         self.next_socket += 1;
         self.known.extend(user.ext);
-        self.sockets.push(Socket { id: self.next_socket, subscriber, user, since: now(), push });
+        self.sockets.push(Socket { id: self.next_socket, subscriber, user, since: now(), push, line, deaf: false });
         self.next_socket
     }
 
     pub fn disconnect(&mut self, id: u64) {
         self.sockets.retain(|socket| socket.id != id);
-        self.forget_clicks();
+        self.lose_ear(id);
     }
 
-    /// A click2call whose subscriber has no socket left will be answered to nobody.
-    fn forget_clicks(&mut self) {
-        self.clicking.retain(|ext| self.sockets.iter().any(|socket| socket.user.ext == Some(*ext)));
+    /// A socket hears no more: neither its click2call's answer nor, perhaps, what it was told last.
+    fn lose_ear(&mut self, id: u64) {
+        self.clicking.remove(&id);
+        let now = now();
+        for call in self.calls.iter_mut().filter(|call| call.end_at.is_some_and(|end| end > now - LAST_BREATH)) {
+            call.end_heard_by.retain(|socket| *socket != id);
+        }
     }
 
     /// Closes the sockets of one subscriber, or all.
     pub fn drop_sockets(&mut self, subscriber: Option<&str>) {
         self.sockets.retain(|socket| {
-            let keep = subscriber.is_some_and(|name| name != socket.subscriber && Some(name) != socket.user.ext);
+            let keep = subscriber.is_some_and(|name| !socket.belongs_to(name));
             if !keep {
+                self.clicking.remove(&socket.id);
                 // A socket whose task is already gone needs no closing.
                 let _ = socket.push.send(Push::Close);
             }
             keep
         });
-        self.forget_clicks();
+    }
+
+    /// Makes the sockets of one subscriber, or all, half-open; answers how many there were.
+    pub fn half_open(&mut self, subscriber: Option<&str>) -> usize {
+        let mut ids = Vec::new();
+        for socket in self.sockets.iter_mut().filter(|socket| subscriber.is_none_or(|name| socket.belongs_to(name))) {
+            socket.line.deafen();
+            socket.deaf = true;
+            ids.push(socket.id);
+        }
+        ids.iter().for_each(|id| self.lose_ear(*id));
+        ids.len()
     }
 
     /// In silence the exchange accepts everything and tells nobody anything.
     pub fn silence(&mut self, on: bool) {
-        self.silent = on;
+        self.silenced = on;
         if !on {
             self.clicking.clear();
         }
     }
 
+    /// A revoked key ends its sessions and silences its sockets.
+    pub fn revoke_key(&mut self, revoked: bool) {
+        self.key_revoked = revoked;
+        if revoked {
+            self.sessions.clear();
+        } else {
+            self.clicking.clear();
+        }
+    }
+
+    /// Whether this is the exchange's API key, and still valid.
+    pub fn accepts_key(&self, key: &str) -> bool {
+        key == PHONET_KEY && !self.key_revoked
+    }
+
     pub fn silent(&self) -> bool {
-        self.silent
+        self.silenced || self.key_revoked
     }
 
     /// Puts a frame on one socket, by its id.
     pub fn tell(&self, socket: u64, frame: &Value) {
-        if let Some(socket) = self.sockets.iter().find(|open| open.id == socket).filter(|_| !self.silent) {
+        if let Some(socket) = self.sockets.iter().find(|open| open.id == socket).filter(|_| !self.silent()) {
             let _ = socket.push.send(Push::Frame(frame.to_string()));
         }
     }
@@ -140,37 +194,42 @@ impl Exchange {
         self.injected.push(text.to_owned());
         self.sockets
             .iter()
-            .filter(|socket| socket.subscriber == subscriber || socket.user.ext == Some(subscriber))
+            .filter(|socket| socket.belongs_to(subscriber))
             .filter(|socket| socket.push.send(Push::Frame(text.to_owned())).is_ok())
             .count()
     }
 
-    fn tell_user(&self, user: &Entity, frame: &Value) -> usize {
-        if self.silent {
-            return 0;
+    /// Puts a frame on all of a user's sockets; answers those that hear it.
+    fn tell_user(&self, user: &Entity, frame: &Value) -> Vec<u64> {
+        if self.silent() {
+            return Vec::new();
         }
         self.sockets
             .iter()
-            .filter(|socket| std::ptr::eq(socket.user, user))
+            .filter(|socket| std::ptr::eq(socket.user, user) && !socket.deaf)
             .filter(|socket| socket.push.send(Push::Frame(frame.to_string())).is_ok())
-            .count()
+            .map(|socket| socket.id)
+            .collect()
     }
 
     /// Tells everybody concerned what just happened to a call; answers the event's `serverTime`.
     fn emit(&mut self, uuid: &str, event: Event) -> i64 {
         let at = self.clock.tick();
+        let rules = self.recordings;
         let Some(call) = self.call_mut(uuid) else { return at };
         call.last = event;
         if event == Event::Hangup {
             call.end_at = Some(at);
+            call.recording = (call.recorded() && !rules.missing)
+                .then_some(Recording { ready_at: now() + rules.delay, bytes: rules.bytes });
         }
         let (frame, hearers, tellings) = (call.frame("event", event, at), call.hearers(), call.tellings(event));
-        let mut told = 0;
+        let mut heard_by = Vec::new();
         for _ in 0..tellings {
-            told += hearers.iter().map(|user| self.tell_user(user, &frame)).sum::<usize>();
+            heard_by = hearers.iter().flat_map(|user| self.tell_user(user, &frame)).collect();
         }
-        if let Some(call) = self.call_mut(uuid) {
-            call.heard &= told > 0;
+        if let Some(call) = self.call_mut(uuid).filter(|_| event == Event::Hangup) {
+            call.end_heard_by = heard_by;
         }
         at
     }
@@ -202,8 +261,9 @@ impl Exchange {
             bridge_at: None,
             end_at: None,
             last: Event::Dial,
-            heard: true,
-            owed: false,
+            recording: None,
+            end_heard_by: Vec::new(),
+            known: false,
         });
         self.emit(&uuid, Event::Dial);
         uuid
@@ -324,9 +384,9 @@ impl Exchange {
         let answered = self.legs(uuid).find(|leg| leg.bridge_at.is_some());
         // An internal call is the caller's browser's to tell.
         let tellers = answered.unwrap_or(call).leg.members();
-        let owed = tellers.iter().any(|user| user.ext.is_some_and(|ext| self.known.contains(ext)));
+        let known = tellers.iter().any(|user| user.ext.is_some_and(|ext| self.known.contains(ext)));
         if let Some(call) = self.call_mut(uuid) {
-            call.owed = owed;
+            call.known = known;
         }
     }
 
@@ -358,7 +418,7 @@ impl Exchange {
     /// Forgets calls and sessions; open sockets stay open.
     pub fn reset(&mut self) {
         let sockets = std::mem::take(&mut self.sockets);
-        let known = sockets.iter().filter_map(|socket| socket.user.ext).collect();
+        let known = sockets.iter().filter(|socket| !socket.deaf).filter_map(|socket| socket.user.ext).collect();
         let clock = std::mem::take(&mut self.clock);
         *self = Self { clock, sockets, known, next_socket: self.next_socket, ..Self::default() };
     }
@@ -367,14 +427,20 @@ impl Exchange {
         let sockets: Vec<Value> = self
             .sockets
             .iter()
-            .map(|socket| json!({ "subscriber": socket.subscriber, "ext": socket.user.ext, "since": socket.since }))
+            .map(|socket| {
+                let Socket { subscriber, user, since, deaf, .. } = socket;
+                json!({ "subscriber": subscriber, "ext": user.ext, "since": since, "halfOpen": deaf })
+            })
             .collect();
         let (live, ended): (Vec<&Call>, Vec<&Call>) = self.calls.iter().partition(|call| call.live());
         json!({
             "sockets": sockets,
             "calls": live.into_iter().map(Call::to_json).collect::<Vec<_>>(),
             "history": ended.into_iter().map(Call::to_json).collect::<Vec<_>>(),
-            "away": self.away, "silence": self.silent,
+            "away": self.away, "silence": self.silenced, "keyValid": !self.key_revoked,
+            "recordings": {
+                "delay": self.recordings.delay / 1000, "bytes": self.recordings.bytes, "missing": self.recordings.missing,
+            },
         })
     }
 }

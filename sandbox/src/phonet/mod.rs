@@ -3,4 +3,5 @@
 pub(crate) mod call;
 pub(crate) mod connector;
 pub(crate) mod exchange;
+pub(crate) mod recording;
 pub(crate) mod rest;

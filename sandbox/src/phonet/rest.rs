@@ -1,4 +1,5 @@
-//! Phonet's REST calls, as its public clients use them: a session cookie, users, active calls, history, dial, hang up.
+//! Phonet's REST calls, as its public clients use them: a session cookie, users, active calls, history, recordings, dial,
+//! hang up.
 
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -6,8 +7,9 @@ use uuid::Uuid;
 
 use super::call::{Call, Direction};
 use super::exchange::{Dialled, Exchange};
+use super::recording::audio;
 use crate::clock::now;
-use crate::data::{Kind, PHONET_DOMAIN, PHONET_KEY, USERS, user_by_ext};
+use crate::data::{Kind, PHONET_DOMAIN, USERS, user_by_ext};
 use crate::http::{Answer, Content, Heard};
 
 const SESSION_LIFETIME: i64 = 30 * 60 * 1000;
@@ -20,6 +22,7 @@ pub(crate) fn judge(exchange: &mut Exchange, heard: &Heard) -> Answer {
         ["rest", "users"]
         | ["rest", "calls", "active", "v3"]
         | ["rest", "calls", "active", _, "hangup"]
+        | ["rest", "public", "calls", _, "audio"]
         | ["rest", "calls", "company.api" | "users.api" | "missed.api"] => Method::GET,
         _ => return error(StatusCode::NOT_FOUND, "Not Found").violation("no such path is documented"),
     };
@@ -56,6 +59,7 @@ pub(crate) fn judge(exchange: &mut Exchange, heard: &Heard) -> Answer {
             Ok(()) => Answer::new(StatusCode::OK, Content::Empty),
             Err(_) => error(StatusCode::NOT_FOUND, "No such call"),
         },
+        ["rest", "public", "calls", uuid, "audio"] => recording_of(exchange, uuid),
         ["rest", "calls", list] => history_page(exchange, heard, list),
         _ => error(StatusCode::NOT_FOUND, "Not Found"),
     }
@@ -76,7 +80,7 @@ fn authorize(exchange: &mut Exchange, heard: &Heard) -> Answer {
     let Some([domain, key]) = strings(heard, ["domain", "apiKey"]) else {
         return error(StatusCode::BAD_REQUEST, "Bad Request").violation("the body is not exactly {domain, apiKey}");
     };
-    if domain != PHONET_DOMAIN || key != PHONET_KEY {
+    if domain != PHONET_DOMAIN || !exchange.accepts_key(&key) {
         return error(StatusCode::FORBIDDEN, "Forbidden");
     }
     let session = Uuid::new_v4().simple().to_string().to_uppercase();
@@ -123,6 +127,13 @@ fn make_call(exchange: &mut Exchange, heard: &Heard) -> Answer {
     let uuid = exchange.outgoing(user, digits);
     exchange.dialled.push(Dialled { number: digits.to_owned(), settled: true, uuid: Some(uuid.clone()) });
     Answer::ok(json!({ "uuid": uuid }))
+}
+
+fn recording_of(exchange: &Exchange, uuid: &str) -> Answer {
+    match exchange.call(uuid).and_then(Call::ready_recording) {
+        Some(ready) => Answer::new(StatusCode::OK, Content::Audio(audio(uuid, ready.bytes).into())),
+        None => error(StatusCode::NOT_FOUND, "No such recording"),
+    }
 }
 
 /// `company` lists the clients' calls, `users` every user's legs, `missed` the clients' unanswered calls; newest first.

@@ -2,12 +2,21 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use trubka_sandbox::{Config, Sandbox, Wait, start};
@@ -30,7 +39,10 @@ impl Bench {
     pub async fn new() -> Self {
         let free = ([127, 0, 0, 1], 0).into();
         let sandbox = start(Config { http: free, tls: free }).await.unwrap();
-        Self { sandbox, http: reqwest::Client::builder().no_proxy().build().unwrap() }
+        Self {
+            sandbox,
+            http: reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+        }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -142,6 +154,16 @@ impl Connection {
         }
     }
 
+    /// Ends the connection as a killed browser does.
+    pub fn close(self) {
+        drop(self);
+    }
+
+    /// Whether nothing comes for a while.
+    pub async fn is_quiet(&mut self) -> bool {
+        tokio::time::timeout(Duration::from_millis(100), self.socket.next()).await.is_err()
+    }
+
     pub async fn frame(&mut self) -> Value {
         serde_json::from_str(&self.hear().await.expect("the socket is open")).unwrap()
     }
@@ -196,6 +218,37 @@ impl Crm<'_> {
     }
 }
 
+/// An authorized client of the exchange.
+pub struct Rest<'a> {
+    pub bench: &'a Bench,
+    pub cookie: String,
+}
+
+impl<'a> Rest<'a> {
+    pub async fn authorize(bench: &'a Bench) -> Self {
+        let body = json!({ "domain": "demo.phonet.com.ua", "apiKey": "sandbox-phonet-key" });
+        let request = bench.http.post(bench.url("/rest/security/authorize")).json(&body);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let cookie = response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        assert!(cookie.starts_with("JSESSIONID="));
+        Self { bench, cookie }
+    }
+
+    pub fn request(&self, path: &str) -> reqwest::RequestBuilder {
+        self.bench.http.get(self.bench.url(path)).header("cookie", &self.cookie)
+    }
+
+    pub async fn get(&self, path: &str) -> Said {
+        self.bench.send(self.request(path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Said {
+        let request = self.bench.http.post(self.bench.url(path)).header("cookie", &self.cookie);
+        self.bench.send(request.json(&body)).await
+    }
+}
+
 /// Milliseconds as the CRM wants them.
 pub fn rfc3339(millis: &Value) -> String {
     let nanos = i128::from(millis.as_i64().unwrap()) * 1_000_000;
@@ -219,7 +272,8 @@ impl Browser {
         }
     }
 
-    fn requests(&mut self, frame: &Value) -> Vec<(&'static str, Value)> {
+    /// What the CRM must be told of one frame.
+    pub fn requests(&mut self, frame: &Value) -> Vec<(&'static str, Value)> {
         let uuid = &frame["uuid"];
         let id = if frame["parentUuid"].is_null() { uuid } else { &frame["parentUuid"] };
         let user = json!({ "type": "user", "userId": if frame["leg"]["ext"] == "001" { ANNA } else { BORIS } });
@@ -286,4 +340,56 @@ impl Browser {
         }]);
         body
     }
+}
+
+/// Takes the sandbox's own certificate, whatever it says.
+#[derive(Debug)]
+struct Trusting(rustls::crypto::CryptoProvider);
+
+impl ServerCertVerifier for Trusting {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// A TLS connection to the sandbox under this name.
+pub async fn tls_connect(to: SocketAddr, name: &'static str) -> io::Result<TlsStream<TcpStream>> {
+    let provider = rustls::crypto::ring::default_provider();
+    let config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Trusting(provider)))
+        .with_no_client_auth();
+    let tcp = TcpStream::connect(to).await?;
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name).unwrap(), tcp).await
 }
