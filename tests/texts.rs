@@ -19,7 +19,7 @@ use trubka::problem::Code;
 
 const LANGUAGES: [&str; 3] = ["ru", "uk", "en"];
 /// Keys that end with a value of the protocol, so that no source names them whole.
-const PREFIXES: [&str; 13] = [
+const PREFIXES: [&str; 14] = [
     "problem_",
     "check_",
     "link_",
@@ -27,6 +27,7 @@ const PREFIXES: [&str; 13] = [
     "phase_",
     "dial_",
     "delivery_",
+    "recording_",
     "open_",
     "result_",
     "button_",
@@ -44,7 +45,11 @@ fn messages(language: &str) -> BTreeMap<String, Value> {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// All of the extension's sources and the manifest, as one text.
+fn manifest() -> String {
+    fs::read_to_string(root().join("manifest.json")).unwrap()
+}
+
+/// All of the extension's sources as one text.
 fn sources() -> String {
     fn read(folder: &Path, text: &mut String) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -56,7 +61,7 @@ fn sources() -> String {
             }
         }
     }
-    let mut text = fs::read_to_string(root().join("manifest.json")).unwrap();
+    let mut text = String::new();
     read(&root().join("extension"), &mut text);
     text
 }
@@ -92,13 +97,26 @@ fn every_problem_has_its_sentence_and_every_sentence_its_problem() {
 /// A content script says which version it came with, and the core compares that with its own.
 #[test]
 fn the_manifest_and_the_core_are_of_one_version() {
-    let manifest: Value = serde_json::from_str(&fs::read_to_string(root().join("manifest.json")).unwrap()).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest()).unwrap();
     assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
+}
+
+/// What a source names whole, between quotation marks and with the first word of texts that there are.
+#[test]
+fn every_text_that_is_named_is_there() {
+    let (sources, texts) = (sources(), messages("ru"));
+    let family = |key: &str| key.split_once('_').map(|(first, _)| first.to_owned());
+    let families: BTreeSet<_> = texts.keys().filter_map(|key| family(key)).collect();
+    let is_name = |piece: &&str| piece.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let named =
+        sources.split('"').filter(is_name).filter(|piece| family(piece).is_some_and(|it| families.contains(&it)));
+    let missing: Vec<_> = named.filter(|name| !texts.contains_key(*name)).collect();
+    assert_eq!(missing, Vec::<&str>::new());
 }
 
 #[test]
 fn every_text_is_used() {
-    let sources = sources();
+    let sources = sources() + &manifest();
     let unused: Vec<_> = messages("ru")
         .into_keys()
         .filter(|key| !sources.contains(key.as_str()) && !PREFIXES.iter().any(|prefix| key.starts_with(prefix)))

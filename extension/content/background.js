@@ -26,9 +26,14 @@ class Background {
     try {
       return await api.runtime.sendMessage(request);
     } catch {
-      if (!api.runtime?.id) this.#gone();
+      this.check();
       return undefined;
     }
+  }
+
+  /** Finds out whether the extension is still there: Chrome tells nobody that it left, and lets its pages' scripts run on. */
+  check() {
+    if (!api.runtime?.id) this.#gone();
   }
 
   /**

@@ -24,6 +24,7 @@ class CallButtons {
   /** The button clicked last, while its call is live. @type {CallButton | undefined} */
   #clicked;
   #dials;
+  #hangUps;
   #walker;
   #forget;
   #signal;
@@ -31,11 +32,12 @@ class CallButtons {
   #ticker;
 
   /**
-   * @param {{ dials: Dials, walker: PageWalker, forget: (node: Node) => void }} parts
+   * @param {{ dials: Dials, hangUps: HangUps, walker: PageWalker, forget: (node: Node) => void }} parts
    * @param {AbortSignal} signal takes every button off the page
    */
-  constructor({ dials, walker, forget }, signal) {
+  constructor({ dials, hangUps, walker, forget }, signal) {
     this.#dials = dials;
+    this.#hangUps = hangUps;
     this.#walker = walker;
     this.#forget = forget;
     this.#signal = signal;
@@ -224,9 +226,11 @@ class CallButtons {
     event.stopImmediatePropagation();
     if (event.type !== "click") return;
     event.preventDefault();
-    if (!event.isTrusted) return;
+    if (!event.isTrusted || !button.isSettled) return;
     this.#clicked = button;
-    void this.#dials.dial(button.number);
+    const { hangUp } = this.#dials.of(button.number);
+    if (hangUp) void this.#hangUps.ask(hangUp.call);
+    else void this.#dials.dial(button.number);
   }
 
   /** @param {KeyboardEvent} event */
@@ -236,15 +240,20 @@ class CallButtons {
       this.#hint.hide();
     }
     const isPress = event.key === "Enter" || event.key === " ";
-    if (isPress && event.target && this.#byHost.has(event.target)) event.stopImmediatePropagation();
+    if (!isPress || !event.target || !this.#byHost.has(event.target)) return;
+    event.stopImmediatePropagation();
+    // A key held down would dial, and then hang up.
+    if (event.repeat) event.preventDefault();
   }
 
   /**
-   * When a call that was clicked here has not come about, the reason is shown and said without being asked for.
+   * When a call that was clicked here has not come about, or not ended, the reason is shown and said without being
+   * asked for.
    * @param {CallButton} button
    */
   #tellFailure(button) {
-    if (Dials.isLive(this.#dials.of(button.number))) return;
+    const state = this.#dials.of(button.number);
+    if (Dials.isLive(state) && !state.reason) return;
     this.#clicked = undefined;
     const [other] = this.#byNumber.get(button.number) ?? [];
     const beside = button.host.isConnected ? button : other;

@@ -6,22 +6,28 @@ class CallCard {
   #number = shadow.element("p", { class: "number" });
   #line = shadow.element("p", { class: "muted" });
   #phase = shadow.element("p", { class: "phase" });
+  #hangUp = shadow.element("button", { type: "button", class: "hang-up" });
+  #hangUpReason = shadow.element("p", { class: "problem", role: "alert" });
   #links = shadow.element("div", { class: "links" });
   #delivery = shadow.element("div", { class: "delivery" });
   #call;
+  #hangUps;
 
   /**
    * @param {Protocol.CallView} call
+   * @param {HangUps} hangUps
    * @param {() => void} dismiss
    */
-  constructor(call, dismiss) {
-    const close = shadow.element("button", {
-      type: "button",
-      "aria-label": words.text("card_dismiss"),
-      title: words.text("card_dismiss"),
-    });
-    close.append(shadow.drawing(styles.cross));
+  constructor(call, hangUps, dismiss) {
+    const close = shadow.element(
+      "button",
+      { type: "button", class: "close", "aria-label": words.text("card_dismiss"), title: words.text("card_dismiss") },
+      shadow.drawing(styles.cross),
+    );
     close.addEventListener("click", dismiss);
+    this.#hangUp.addEventListener("click", ({ isTrusted }) => {
+      if (isTrusted) void hangUps.ask(this.#call.id);
+    });
     this.element = shadow.element(
       "article",
       {},
@@ -31,6 +37,8 @@ class CallCard {
       this.#number,
       this.#line,
       this.#phase,
+      this.#hangUp,
+      this.#hangUpReason,
       this.#links,
       this.#delivery,
       close,
@@ -39,6 +47,7 @@ class CallCard {
       if (event.key === "Escape") dismiss();
     });
     this.#call = call;
+    this.#hangUps = hangUps;
     this.show(call);
   }
 
@@ -73,6 +82,7 @@ class CallCard {
     CallCard.#write(this.#company, client.company ?? "");
     CallCard.#write(this.#number, client.number ?? "");
     CallCard.#write(this.#line, line ? words.text("card_line", line) : "");
+    this.showHangUp();
     this.#showLinks();
     this.#delivery.dataset["state"] = delivery.state;
     const standing = delivery.state === "none" ? "" : words.text(`card_delivery_${delivery.state}`);
@@ -85,6 +95,14 @@ class CallCard {
     const { phase, answeredAt } = this.#call;
     const length = phase === "talking" && answeredAt !== undefined ? ` ${words.duration(Date.now() - answeredAt)}` : "";
     CallCard.#write(this.#phase, CallCard.#outcome(this.#call) + length);
+  }
+
+  /** Shows how far hanging up is. */
+  showHangUp() {
+    const hangUp = this.#hangUps.of(this.#call);
+    CallCard.#write(this.#hangUp, hangUp ? words.text(hangUp.asked ? "hangUp_asked" : "hangUp") : "");
+    this.#hangUp.ariaDisabled = String(hangUp?.asked ?? false);
+    CallCard.#write(this.#hangUpReason, hangUp?.reason ?? "");
   }
 
   #showLinks() {

@@ -9,10 +9,15 @@ class CallCards {
   #announced = new Map();
   /** @type {Set<string>} */
   #dismissed = new Set();
+  #hangUps;
   #ticker;
 
-  /** @param {AbortSignal} signal takes the cards off the page */
-  constructor(signal) {
+  /**
+   * @param {HangUps} hangUps
+   * @param {AbortSignal} signal takes the cards off the page
+   */
+  constructor(hangUps, signal) {
+    this.#hangUps = hangUps;
     const { host, root } = shadow.host("trubka-card", styles.card);
     host.role = "region";
     host.ariaLabel = words.text("card_region");
@@ -37,7 +42,7 @@ class CallCards {
     for (const call of calls) {
       if (this.#dismissed.has(call.id)) continue;
       const known = this.#cards.get(call.id);
-      const card = known ?? new CallCard(call, () => this.#dismiss(call.id));
+      const card = known ?? new CallCard(call, this.#hangUps, () => this.#dismiss(call.id));
       if (known) {
         known.show(call);
       } else {
@@ -49,6 +54,14 @@ class CallCards {
       this.#voice.textContent = card.announcement;
     }
     this.#tick();
+  }
+
+  /**
+   * Shows anew how far hanging up a call is.
+   * @param {string} id
+   */
+  refresh(id) {
+    this.#cards.get(id)?.showHangUp();
   }
 
   /** @param {string} id */

@@ -1,10 +1,10 @@
 /**
- * What a button shows. `since` is when the call was answered, in epoch milliseconds by the exchange's clock, where it
- * is known.
+ * What a button shows.
  * @typedef {object} DialState
  * @property {"idle" | Exclude<Protocol.DialPhase, "ended">} phase
- * @property {Protocol.Problem} [problem]
- * @property {number} [since]
+ * @property {string} reason what went wrong, in words; empty where nothing did
+ * @property {number} [since] when the call was answered, in epoch milliseconds by the exchange's clock, where it is known
+ * @property {HangUp} [hangUp] where its call can be hung up
  */
 
 /**
@@ -19,20 +19,20 @@ class Dials {
    * @type {Map<string, { dial: Protocol.DialView, answered: boolean }>}
    */
   #clicked = new Map();
-  /**
-   * When the live outgoing calls were answered, by the digits of their number.
-   * @type {Map<string, number | undefined>}
-   */
-  #answeredAt = new Map();
+  /** @type {Map<string, Protocol.CallView>} */
+  #calls = new Map();
   #background;
+  #hangUps;
   #changed;
 
   /**
    * @param {Background} background
+   * @param {HangUps} hangUps
    * @param {(numbers: Iterable<string>) => void} changed the state of these numbers has changed
    */
-  constructor(background, changed) {
+  constructor(background, hangUps, changed) {
     this.#background = background;
+    this.#hangUps = hangUps;
     this.#changed = changed;
   }
 
@@ -47,8 +47,19 @@ class Dials {
    */
   of(number) {
     const dial = this.#clicked.get(number)?.dial ?? this.#told.get(number);
-    if (!dial || dial.phase === "ended") return { phase: "idle" };
-    return { phase: dial.phase, problem: dial.problem, since: this.#answeredAt.get(number.replace(/\D/gu, "")) };
+    if (!dial || dial.phase === "ended") return { phase: "idle", reason: "" };
+    const call = dial.call === undefined ? undefined : this.#calls.get(dial.call);
+    const hangUp = this.#hangUps.of(call);
+    const reason = words.sentence(dial.problem) || (hangUp?.reason ?? "");
+    return { phase: dial.phase, reason, since: call?.answeredAt, hangUp };
+  }
+
+  /**
+   * Shows anew the numbers whose dial has become this call.
+   * @param {string} call
+   */
+  refresh(call) {
+    this.#changed([...this.#told.values()].filter((dial) => dial.call === call).map(({ number }) => number));
   }
 
   /** @param {Protocol.PageView} view */
@@ -57,11 +68,7 @@ class Dials {
     const states = () => [...numbers].map((number) => /** @type {const} */ ([number, JSON.stringify(this.of(number))]));
     const before = new Map(states());
     this.#told = new Map(view.dials.map((dial) => [dial.number, dial]));
-    this.#answeredAt = new Map(
-      view.calls
-        .filter(({ direction, phase }) => direction === "outbound" && phase === "talking")
-        .map(({ client, answeredAt }) => [client.number?.replace(/\D/gu, "") ?? "", answeredAt]),
-    );
+    this.#calls = new Map(view.calls.map((call) => [call.id, call]));
     const keys = new Set(view.dials.map(({ key }) => key));
     for (const [number, { dial, answered }] of this.#clicked) {
       const told = this.#told.get(number);

@@ -15,8 +15,12 @@
   };
 
   const background = new Background(signal, end);
-  const cards = new CallCards(signal);
-  const dials = new Dials(background, (numbers) => buttons.refresh(numbers));
+  const hangUps = new HangUps(background, (call) => {
+    dials.refresh(call);
+    cards.refresh(call);
+  });
+  const cards = new CallCards(hangUps, signal);
+  const dials = new Dials(background, hangUps, (numbers) => buttons.refresh(numbers));
   const finder = new NumberFinder(background, (node, matches) => buttons.put(node, matches), signal);
   const walker = new PageWalker(
     {
@@ -26,13 +30,14 @@
     },
     signal,
   );
-  const buttons = new CallButtons({ dials, walker, forget: (node) => finder.forget(node) }, signal);
+  const buttons = new CallButtons({ dials, hangUps, walker, forget: (node) => finder.forget(node) }, signal);
 
   /** @param {Protocol.Message | undefined} message */
   const hear = (message) => {
     if (signal.aborted || !message) return;
     if (message.kind === "reload") end();
     if (message.kind !== "view") return;
+    hangUps.update(message);
     dials.update(message);
     cards.show(message);
   };
@@ -45,6 +50,7 @@
   addEventListener("pageshow", ({ persisted }) => void (persisted && greet()), { signal });
   document.addEventListener("visibilitychange", () => void (document.hidden || greet()), { signal });
 
+  new Ticker(() => background.check(), signal).run(true);
   void greet();
   walker.start();
 }

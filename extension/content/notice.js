@@ -7,7 +7,7 @@ class Notice {
     const { host, root } = shadow.host("trubka-card", styles.card);
     const close = shadow.element(
       "button",
-      { type: "button", "aria-label": dismiss, title: dismiss },
+      { type: "button", class: "close", "aria-label": dismiss, title: dismiss },
       shadow.drawing(styles.cross),
     );
     close.addEventListener("click", () => host.remove());

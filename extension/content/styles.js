@@ -117,6 +117,11 @@ const styles = (() => {
     [data-phase="talking"] { padding: 0 7px; background: #0c7857; color: #ffffff; }
     [data-phase="talking"]:hover { background: #0c7857; }
     [data-phase="talking"]:focus-visible { outline-color: var(--call); outline-offset: 2px; }
+    button:not([data-hang-up=""]) { padding: 0 7px; background: #c42b22; color: #ffffff; }
+    button:not([data-hang-up=""]):hover { background: #a5211a; }
+    button:not([data-hang-up=""]):focus-visible { outline-color: var(--bad); outline-offset: 2px; }
+    button:not([data-hang-up=""]) svg { rotate: 135deg; }
+    [data-hang-up="asked"] { opacity: 0.6; }
     [data-phase="failed"] { color: var(--bad); }
     [data-phase="unknown"] { color: var(--warn); }
     @keyframes turn { to { transform: rotate(1turn); } }
@@ -206,22 +211,27 @@ const styles = (() => {
     [data-result="missed"] .phase, [data-result="missed"] header svg { color: var(--bad); }
     [data-phase="ringing"] header svg { animation: shake 1.2s ease-in-out infinite; }
     .links { display: flex; flex-wrap: wrap; gap: 8px; margin-block-start: 10px; }
-    a {
+    a, .hang-up {
       display: inline-flex;
       align-items: center;
       min-height: 30px;
       padding: 2px 12px;
+      border: 0;
       border-radius: 8px;
       background: var(--accent);
       color: var(--on-accent);
+      font: inherit;
       font-weight: 500;
       text-decoration: none;
     }
+    .hang-up { margin-block-start: 10px; background: var(--bad); color: var(--surface); cursor: pointer; }
+    .hang-up[aria-disabled="true"] { opacity: 0.6; cursor: default; }
+    .problem { margin-block-start: 8px; color: var(--bad); }
     a:hover { text-decoration: underline; }
     .delivery { margin-block-start: 8px; color: var(--muted); font-size: 12.5px; }
     .delivery[data-state="failed"] { color: var(--bad); }
     .delivery[data-state="waiting"] { color: var(--warn); }
-    button {
+    .close {
       display: inline-flex;
       align-items: center;
       justify-content: center;
@@ -237,8 +247,8 @@ const styles = (() => {
       color: var(--muted);
       cursor: pointer;
     }
-    button svg { width: 16px; height: 16px; }
-    button:hover { background: color-mix(in srgb, currentcolor 14%, transparent); }
+    .close svg { width: 16px; height: 16px; }
+    .close:hover { background: color-mix(in srgb, currentcolor 14%, transparent); }
     :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
     @keyframes shake {
       0%, 60%, 100% { transform: none; }
@@ -248,6 +258,7 @@ const styles = (() => {
     @media (forced-colors: active) {
       a { border: 1px solid LinkText; }
       button { color: ButtonText; }
+      .hang-up { border: 1px solid ButtonText; }
     }
     ${unprinted}
   `;

@@ -11,10 +11,10 @@ const rows = byId("directory-rows");
 const rowTemplate = byId("directory-row", HTMLTemplateElement);
 
 /**
- * The text at a path of a settings document.
+ * The value at a path of a settings document.
  * @param {SettingsDocument} settings
  * @param {string} path as in `phonet.domain`
- * @returns {string | undefined}
+ * @returns {any} `undefined` where it is left out
  */
 export function valueAt(settings, path) {
   /** @type {any} */
@@ -24,15 +24,15 @@ export function valueAt(settings, path) {
 }
 
 /**
- * The form as a settings document; what is empty is left out.
+ * The form as a settings document; what is empty, or as a checkbox has it from the start, is left out.
  * @returns {SettingsDocument}
  */
 export function collect() {
   /** @type {any} */
   const settings = { version: 1 };
   for (const field of namedFields()) {
-    const value = field.value.trim();
-    if (value === "") continue;
+    const value = isCheckbox(field) ? field.checked : field.value.trim();
+    if (value === (isCheckbox(field) ? field.defaultChecked : "")) continue;
     const keys = field.name.split(".");
     const last = keys.pop() ?? "";
     keys.reduce((place, key) => (place[key] ??= {}), settings)[last] = value;
@@ -58,6 +58,8 @@ export function fill(settings, secrets) {
     if (field instanceof HTMLInputElement && field.type === "password") {
       field.value = "";
       field.placeholder = secrets.includes(field.name) ? t("options_secretSaved") : "";
+    } else if (isCheckbox(field)) {
+      field.checked = valueAt(settings, field.name) ?? field.defaultChecked;
     } else {
       const empty = field instanceof HTMLSelectElement ? (field.options[0]?.value ?? "") : "";
       field.value = valueAt(settings, field.name) ?? empty;
@@ -130,6 +132,14 @@ export function clearProblems() {
 /** The fields that stand for one value each; a field's name is the path of its value, and its id the path with dashes. */
 function namedFields() {
   return /** @type {Field[]} */ ([...form.elements].filter((control) => control.getAttribute("name")));
+}
+
+/**
+ * @param {Field} field
+ * @returns {field is HTMLInputElement}
+ */
+function isCheckbox(field) {
+  return field.type === "checkbox";
 }
 
 /** @param {Element | null | undefined} row */

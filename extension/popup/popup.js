@@ -1,4 +1,4 @@
-/** @import { CallView, DialView, LinkView, Message, Request, StatusView } from "../protocol.js" */
+/** @import { CallView, DeliveryView, DialView, LinkView, Message, Problem, Request, StatusView } from "../protocol.js" */
 
 import { api, ask } from "../common/api.js";
 import { byId, element, icon, say } from "../common/dom.js";
@@ -6,11 +6,22 @@ import { duration, localize, moment, refusal, sentence, t } from "../common/i18n
 
 const SECOND = 1000;
 
+/** How long a call may outlast the exchange's consent to end it; then it can be hung up again. */
+const HANG_UP_PATIENCE = 5 * SECOND;
+
 /** A next attempt nearer than this is counted down; a later one is named by its time. */
 const COUNTDOWN = 90 * SECOND;
 
-/** @type {LinkView | undefined} */
-let link;
+/**
+ * How far hanging up a call is: its answer or the call's end is awaited, or the reason why it did not work.
+ * @typedef {{ asked: boolean, reason: string }} HangUp
+ */
+
+/** @type {StatusView | undefined} */
+let status;
+
+/** What was hung up here, by the call's id. @type {Map<string, HangUp>} */
+const hangUps = new Map();
 
 /** What each list shows, as JSON. */
 const shown = new Map();
@@ -22,6 +33,8 @@ api.runtime.onMessage.addListener((/** @type {Message} */ message) => {
 byId("settings").addEventListener("click", openOptions);
 byId("set-up").addEventListener("click", openOptions);
 byId("reconnect").addEventListener("click", () => request({ kind: "reconnect" }));
+byId("retry-all").addEventListener("click", () => request({ kind: "retryAll" }));
+byId("export-log").addEventListener("click", exportLog);
 setInterval(tick, SECOND);
 await request({ kind: "getStatus" });
 
@@ -32,7 +45,17 @@ await request({ kind: "getStatus" });
 async function request(asked) {
   const answer = await ask(asked);
   if (answer?.kind === "status") render(answer);
-  say(byId("refused"), answer?.kind === "status" ? "" : refusal(answer));
+  sayRefused(answer?.kind === "status" ? "" : refusal(answer));
+}
+
+/**
+ * Says, in view, why the background did not do what was last asked of it.
+ * @param {string} reason
+ */
+function sayRefused(reason) {
+  const refused = byId("refused");
+  say(refused, reason);
+  if (reason) refused.scrollIntoView({ block: "nearest" });
 }
 
 async function openOptions() {
@@ -40,8 +63,23 @@ async function openOptions() {
   window.close();
 }
 
-/** @param {StatusView} status */
-function render(status) {
+/** Saves the log as a file, with what the support asks for first. */
+async function exportLog() {
+  const answer = await ask({ kind: "exportLog" });
+  if (answer?.kind !== "log") return sayRefused(refusal(answer));
+  sayRefused("");
+  const { version } = api.runtime.getManifest();
+  const text = [`Trubka ${version}`, navigator.userAgent, api.i18n.getUILanguage(), "", answer.text].join("\n");
+  const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  // Swedish dates are ISO 8601.
+  element("a", { href: url, download: `trubka-log-${new Date().toLocaleDateString("sv-SE")}.txt` }).click();
+  // The browser reads it only after the click; a minute is ample.
+  setTimeout(() => URL.revokeObjectURL(url), 60 * SECOND);
+}
+
+/** @param {StatusView} view */
+function render(view) {
+  status = view;
   renderLink(status.link);
   say(byId("storage"), sentence(status.storage));
   say(byId("crm"), sentence(status.crm));
@@ -50,17 +88,20 @@ function render(status) {
   say(away, status.away === undefined ? "" : status.away ? t("popup_away") : t("popup_back"));
   away.classList.toggle("notice", status.away === true);
   away.classList.toggle("muted", status.away !== true);
-  const queue = [
+  const counts = [
     status.waiting > 0 ? t("popup_waiting", String(status.waiting)) : "",
     status.failed > 0 ? t("popup_failed", String(status.failed)) : "",
   ];
-  say(byId("queue"), queue.filter(Boolean).join(" "));
+  say(byId("undelivered-count"), counts.filter(Boolean).join("\n"));
+  byId("undelivered").hidden = status.waiting + status.failed === 0;
 
   // A dial that rings or talks has its call below.
   const dials = status.dials.filter(({ phase }) => ["dialling", "failed", "unknown"].includes(phase));
   list("dials", dials, dialItem);
-  list("current", status.current, currentItem);
-  list("recent", status.recent, recentItem);
+  for (const id of hangUps.keys()) if (!status.current.some((call) => call.id === id)) hangUps.delete(id);
+  const { crm } = status;
+  list("current", status.current.map((call) => ({ call, crm, hangUp: hangUps.get(call.id) })), currentItem);
+  list("recent", status.recent.map((call) => ({ call, crm })), recentItem);
   byId("no-current").hidden = dials.length + status.current.length > 0;
   byId("no-recent").hidden = status.recent.length > 0;
   byId("link").hidden = false;
@@ -68,10 +109,8 @@ function render(status) {
   tick();
 }
 
-/** @param {LinkView} view */
-function renderLink(view) {
-  link = view;
-  const { state, since, problem } = view;
+/** @param {LinkView} link */
+function renderLink({ state, since, problem }) {
   byId("link").dataset.state = state;
   const words = t(`link_${state}`);
   say(byId("link-state"), since === undefined || state === "off" ? words : t("popup_since", words, moment(since)));
@@ -86,6 +125,7 @@ function tick() {
   for (const timer of document.querySelectorAll("[data-since]")) {
     timer.textContent = duration(now - Number(timer.getAttribute("data-since")));
   }
+  const link = status?.link;
   say(byId("link-retry"), link?.retryAt === undefined || link.state === "live" ? "" : nextAttempt(link.retryAt, now));
 }
 
@@ -100,7 +140,8 @@ function nextAttempt(at, now) {
 }
 
 /**
- * Fills a list. One that shows the same already is left alone, and the focus stays on the control with the same id.
+ * Fills a list. One that shows the same already is left alone. The focus stays on the control with the same id; where that is
+ * gone, on the item in its place, so that a key pressed once more does nothing to another call.
  * @template T
  * @param {string} id
  * @param {T[]} items
@@ -111,9 +152,12 @@ function list(id, items, build) {
   if (shown.get(id) === json) return;
   shown.set(id, json);
   const container = byId(id);
-  const focused = container.contains(document.activeElement) ? document.activeElement?.id : undefined;
+  const focused = document.activeElement;
+  const place = [...container.children].findIndex((item) => item.contains(focused));
   container.replaceChildren(...items.map(build));
-  if (focused) document.getElementById(focused)?.focus();
+  if (place < 0) return;
+  const kept = document.getElementById(focused?.id ?? "") ?? container.children[place] ?? container.lastElementChild;
+  if (kept instanceof HTMLElement) kept.focus({ preventScroll: true });
 }
 
 /** @param {DialView} dial */
@@ -128,12 +172,19 @@ function dialItem(dial) {
   );
 }
 
-/** @param {CallView} call */
-function currentItem(call) {
+/** @param {{ call: CallView, crm: Problem | undefined, hangUp: HangUp | undefined }} item */
+function currentItem({ call, crm, hangUp }) {
   const since = call.answeredAt ?? call.startedAt;
   return element(
     "li",
-    { class: "call", "data-phase": call.phase, "data-direction": call.direction },
+    {
+      class: "call",
+      tabindex: "-1",
+      "data-phase": call.phase,
+      "data-direction": call.direction,
+      "data-delivery": call.delivery.state,
+      "data-recording": call.recording.state,
+    },
     icon(call.direction),
     element("p", { class: "who" }, who(call)),
     element(
@@ -145,25 +196,72 @@ function currentItem(call) {
     details(call),
     element("p", { class: "details muted" }, [t(`direction_${call.direction}`), call.line && t("popup_line", call.line)].filter(Boolean).join(" · ")),
     links(call),
+    call.canHangUp || hangUp ? hangUpAction(call.id, hangUp) : undefined,
+    hangUp?.reason ? element("p", { class: "details error" }, hangUp.reason) : undefined,
+    ...deliveries(call, crm),
   );
 }
 
-/** @param {CallView} call */
-function recentItem(call) {
+/**
+ * @param {string} call
+ * @param {HangUp | undefined} state
+ */
+function hangUpAction(call, state) {
+  const asked = state?.asked ?? false;
+  const button = element(
+    "button",
+    { type: "button", id: `hang-up-${call}`, class: "danger", "aria-disabled": String(asked) },
+    t(asked ? "hangUp_asked" : "hangUp"),
+  );
+  button.addEventListener("click", ({ isTrusted }) => {
+    if (isTrusted && !asked) void hangUp(call);
+  });
+  return element("p", { class: "actions" }, button);
+}
+
+/** @param {string} call */
+async function hangUp(call) {
+  const asked = { asked: true, reason: "" };
+  showHangUp(call, asked);
+  const answer = await ask({ kind: "hangUp", call });
+  if (hangUps.get(call) !== asked) return;
+  const reason = answer?.kind === "hungUp" || answer?.kind === "refused" ? sentence(answer.problem) : t("hangUp_noAnswer");
+  if (reason) return showHangUp(call, { asked: false, reason });
+  setTimeout(() => hangUps.get(call) === asked && showHangUp(call, undefined), HANG_UP_PATIENCE);
+}
+
+/**
+ * @param {string} call
+ * @param {HangUp | undefined} state
+ */
+function showHangUp(call, state) {
+  if (state) hangUps.set(call, state);
+  else hangUps.delete(call);
+  if (status) render(status);
+}
+
+/** @param {{ call: CallView, crm: Problem | undefined }} item */
+function recentItem({ call, crm }) {
   const missed = call.direction === "inbound" && !call.answered;
   const mark = icon(call.direction);
   mark.classList.toggle("missed", missed);
   return element(
     "li",
-    { class: "call", "data-delivery": call.delivery.state, "data-direction": call.direction, "data-answered": String(call.answered) },
+    {
+      class: "call",
+      tabindex: "-1",
+      "data-delivery": call.delivery.state,
+      "data-recording": call.recording.state,
+      "data-direction": call.direction,
+      "data-answered": String(call.answered),
+    },
     mark,
     element("p", { class: "who" }, who(call)),
     element("time", { class: "when muted", datetime: new Date(call.startedAt).toISOString() }, moment(call.startedAt)),
     element("p", { class: missed ? "details missed" : "details muted" }, `${t(`direction_${call.direction}`)}: ${result(call)}`),
     details(call),
     links(call),
-    delivery(call),
-    call.delivery.state === "failed" ? deliveryActions(call) : undefined,
+    ...deliveries(call, crm),
   );
 }
 
@@ -203,11 +301,30 @@ function links(call) {
   return element("p", { class: "links" }, ...anchors);
 }
 
-/** @param {CallView} call */
-function delivery({ delivery: { state, problem } }) {
+/**
+ * Whether the CRM has a call and its recording, and what can be done where it has not.
+ * @param {CallView} call
+ * @param {Problem | undefined} crm
+ */
+function deliveries(call, crm) {
+  const standings = [standing("delivery", call.delivery, crm), standing("recording", call.recording, crm)];
+  const failed = [call.delivery, call.recording].some(({ state }) => state === "failed");
+  return [
+    standings.some(Boolean) ? element("p", { class: "details parts muted" }, ...standings) : undefined,
+    failed ? deliveryActions(call) : undefined,
+  ];
+}
+
+/**
+ * What became of a call or of its recording. What is said of the whole CRM already is not said again of each call.
+ * @param {"delivery" | "recording"} what
+ * @param {DeliveryView} view
+ * @param {Problem | undefined} crm
+ */
+function standing(what, { state, problem }, crm) {
   if (state === "none") return undefined;
-  const words = t(`delivery_${state}`);
-  return element("p", { class: "delivery muted" }, problem ? `${words}. ${sentence(problem)}` : words);
+  const reason = JSON.stringify(problem) === JSON.stringify(crm) ? "" : sentence(problem);
+  return element("span", { class: what }, [t(`${what}_${state}`), reason].filter(Boolean).join(". "));
 }
 
 /** @param {CallView} call */
@@ -216,14 +333,22 @@ function deliveryActions(call) {
   retry.addEventListener("click", () => request({ kind: "retryDelivery", call: call.id }));
   const discard = element("button", { type: "button", id: `discard-${call.id}` }, t("popup_discard"));
   discard.addEventListener("click", async () => {
-    if (await confirmDiscard()) await request({ kind: "discardDelivery", call: call.id });
+    const question = call.delivery.state === "failed" ? "popup_discardQuestion" : "popup_discardRecording";
+    const sure = await confirmDiscard(t(question));
+    // The list may have been made anew meanwhile.
+    document.getElementById(discard.id)?.focus();
+    if (sure) await request({ kind: "discardDelivery", call: call.id });
   });
   return element("p", { class: "actions" }, retry, discard);
 }
 
-/** Asks whether a call may stay out of the CRM; Escape means no. */
-function confirmDiscard() {
+/**
+ * Asks whether a call or its recording may stay out of the CRM; Escape means no.
+ * @param {string} question
+ */
+function confirmDiscard(question) {
   const dialog = byId("discard", HTMLDialogElement);
+  byId("discard-question").textContent = question;
   dialog.returnValue = "keep";
   dialog.showModal();
   return new Promise((resolve) => {
