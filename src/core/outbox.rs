@@ -141,6 +141,12 @@ impl Outbox {
         id
     }
 
+    /// A call is to be registered anew, with all that an earlier registration held: the keys of those that are not needed any more.
+    pub fn supersede(&mut self, call: &str) -> Vec<u32> {
+        let is_older = |row: &mut Row| row.call == call && row.method == Method::RegisterCall && !row.life.in_flight;
+        self.rows.extract_if(.., is_older).map(|row| row.id).collect()
+    }
+
     /// Names a recording in the call's registration, if the CRM cannot have seen that yet; the key of the row to be stored anew.
     pub fn name_recording(&mut self, call: &str, item: &str, recording: &Recording) -> Option<u32> {
         let rows = self.rows.iter_mut().filter(|row| row.call == call && row.method == Method::RegisterCall);

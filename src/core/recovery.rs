@@ -23,6 +23,8 @@ const STRETCH: Millis = Millis::hours(3);
 const HORIZON: Millis = Millis::hours(7 * 24);
 /// The clocks of events and of the history may differ by less than this.
 const SLACK: Millis = Millis::mins(1);
+/// How far the clocks of the exchange and of this computer may differ.
+const FARTHEST: Millis = Millis::hours(48);
 /// How long a leg is looked for that is neither active nor in the history.
 pub const GIVEN_UP: Millis = Millis::hours(24);
 
@@ -98,10 +100,11 @@ impl Recovery {
         self.hurry();
     }
 
-    /// The exchange's clock showed this moment just now; true when that is news.
+    /// The exchange's clock showed this moment just now; true when that is news. Nobody's clock is days off.
     pub fn clock(&mut self, exchange: Millis, now: Millis) -> bool {
         let ahead = exchange - now;
-        let is_news = (ahead - self.ahead).0.abs() > SLACK.0;
+        let is_far = |distance: Millis, bound: Millis| distance.0.unsigned_abs() > bound.0.unsigned_abs();
+        let is_news = is_far(ahead - self.ahead, SLACK) && !is_far(ahead, FARTHEST);
         if is_news {
             self.ahead = ahead;
             // The first moment was taken from this computer's clock.
@@ -136,6 +139,7 @@ impl Recovery {
     pub fn begin(&mut self, gone: Vec<String>, earliest: Option<Millis>, asked_at: Millis) {
         self.life.gone = gone;
         let end = asked_at + self.ahead;
+        self.certain = self.certain.map(|certain| certain.min(end));
         // A walk that was interrupted goes on, and farther.
         if let Some(walk) = &mut self.walk {
             walk.end = walk.end.max(end);

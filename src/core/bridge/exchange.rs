@@ -6,7 +6,7 @@ use crate::{
     core::{
         calls::{Source, Told},
         check::KeyVerdict,
-        io::{HttpAnswer, Output},
+        io::{HttpAnswer, Output, Write},
         log,
         recovery::{GIVEN_UP, Page},
         rest::{RestError, Task},
@@ -87,6 +87,10 @@ impl Bridge {
         let wants_recordings = self.settings.kontur.as_ref().is_some_and(|kontur| kontur.recordings);
         for Told { call, callbacks } in told {
             for callback in callbacks {
+                if let Callback::RegisterCall(_) = &callback {
+                    let older = self.crm.outbox.supersede(&call);
+                    self.storage.writes.extend(older.into_iter().map(|id| Write::DeleteRow { id }));
+                }
                 let id = self.crm.outbox.add(&call, &callback, now);
                 self.store_row(id);
                 if let Callback::RegisterCall(body) = &callback
@@ -300,7 +304,8 @@ impl Bridge {
         }
         if self.recovery.is_due(now) && self.settings.own_ext().is_some() {
             let earliest = self.calls.earliest(&gone);
-            self.recovery.begin(gone, earliest, asked_at);
+            // A clock may have been set back since it was asked.
+            self.recovery.begin(gone, earliest, asked_at.min(now));
             self.storage.dirty = true;
             self.ask_history();
         }
