@@ -466,9 +466,9 @@ pub struct StatusView {
     pub recent: Vec<CallView>,
     /// The dials of the last minutes, oldest first.
     pub dials: Vec<DialView>,
-    /// Requests to the CRM that wait.
+    /// Calls of which something waits to be told to the CRM.
     pub waiting: u32,
-    /// Requests to the CRM that were refused.
+    /// Calls of which the CRM refused something, or whose recording cannot be had.
     pub failed: u32,
 }
 

@@ -351,10 +351,9 @@ impl Outbox {
         self.rows.extract_if(.., |row| row.call == call && row.set_aside.is_some()).map(|row| row.id).collect()
     }
 
-    /// How many rows wait, and how many were refused.
-    pub fn counts(&self) -> (usize, usize) {
-        let failed = self.rows.iter().filter(|row| row.set_aside.is_some()).count();
-        (self.rows.len() - failed, failed)
+    /// Whether any row waits to be sent.
+    pub fn waits(&self) -> bool {
+        self.rows.iter().any(|row| row.set_aside.is_none())
     }
 
     /// Why nothing goes out at present, if anything is the matter with the CRM.

@@ -264,9 +264,9 @@ impl Recordings {
         Some(jobs.find_map(|job| job.set_aside.as_ref()).map_or(Pending::Waiting, Pending::Refused))
     }
 
-    /// How many were set aside.
-    pub fn failed(&self) -> usize {
-        self.jobs.iter().filter(|job| job.set_aside.is_some()).count()
+    /// The calls with a recording that was set aside.
+    pub fn refused_calls(&self) -> impl Iterator<Item = &str> {
+        self.jobs.iter().filter(|job| job.set_aside.is_some()).map(|job| job.call.as_str())
     }
 
     /// A person has them tried once more, those of one call or all; true when something changed.

@@ -1,6 +1,6 @@
 //! What the CRM's pages and the popup show, made anew from the state each time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Millis,
@@ -61,6 +61,15 @@ impl Seen<'_> {
         let recent = self.calls.ended().take(RECENT);
         let older = self.calls.ended().skip(RECENT).filter(|call| is_open(call)).take(UNDELIVERED);
         recent.chain(older).map(|call| self.call(call)).collect()
+    }
+
+    /// How many calls wait to be told to the CRM, and how many of them, or their recordings, it refused.
+    pub fn counts(&self) -> (usize, usize) {
+        let is_refused = |state: &&Undelivered<'_>| matches!(state, Undelivered::Refused(_));
+        let refused = self.undelivered.values().filter(is_refused).count();
+        let is_delivered = |call: &&str| !self.undelivered.get(call).as_ref().is_some_and(is_refused);
+        let recordings: BTreeSet<_> = self.recordings.refused_calls().filter(is_delivered).collect();
+        (self.undelivered.len() - refused, refused + recordings.len())
     }
 
     /// The dials that are live or recent, oldest first.

@@ -491,7 +491,7 @@ impl Bridge {
 
     fn status(&self, now: Millis) -> StatusView {
         let seen = self.seen(now);
-        let (waiting, failed) = self.crm.outbox.counts();
+        let (waiting, failed) = seen.counts();
         StatusView {
             link: self.link.view(),
             crm: self.crm_problem(now),
@@ -506,7 +506,7 @@ impl Bridge {
             recent: seen.recent(),
             dials: seen.dials(),
             waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
-            failed: u32::try_from(failed + self.recordings.failed()).unwrap_or(u32::MAX),
+            failed: u32::try_from(failed).unwrap_or(u32::MAX),
         }
     }
 
@@ -515,7 +515,7 @@ impl Bridge {
         let link = self.link.view();
         if self.shown.link.replace(link.state) != Some(link.state) {
             let why = link.problem.as_ref().map_or("", |problem| problem.code.name());
-            self.log.add(now, "connection", &format!("{:?} {why}", link.state));
+            self.log.add(now, "connection", format!("{:?} {why}", link.state).trim_end());
         }
         let page = self.seen(now).page(link);
         if has_changed(&mut self.shown.page, &page) {
@@ -541,7 +541,7 @@ impl Bridge {
     }
 
     fn next_wake(&self, now: Millis) -> Option<Millis> {
-        let exchange = (self.crm.outbox.counts().0 > 0).then_some(self.crm.exchange_at);
+        let exchange = (self.crm.outbox.waits()).then_some(self.crm.exchange_at);
         let recovery = self.settings.phonet.as_ref().map(|_| self.recovery.due_at());
         let complaint = self.complaint.as_ref().map(|(_, at)| *at + COMPLAINT);
         [
