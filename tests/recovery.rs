@@ -185,7 +185,8 @@ fn a_call_that_the_crm_asked_for_and_that_fails_is_told_so() {
         world.run_for(Millis::secs(2));
     };
     call(&mut world, "c1", "no number");
-    assert_eq!(told(&world), ["call-failed"]);
+    call(&mut world, "c1", "no number");
+    assert_eq!(told(&world), ["call-failed"], "once");
     assert_eq!(world.crm.requests[0].1, json!({ "communicationId": "c1" }));
 
     world.exchange.silent = true;

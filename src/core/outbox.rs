@@ -47,6 +47,8 @@ pub struct Row {
     body: Private<String>,
     /// Whether the CRM may have it from somebody else.
     shared: bool,
+    /// Whether the CRM may have seen it before.
+    maybe_sent: bool,
     /// When it was written, by this computer's clock.
     created_at: Millis,
     /// Why the CRM refused it; a person decides what becomes of it.
@@ -61,8 +63,6 @@ pub struct Row {
 struct Life {
     stored: Stored,
     in_flight: bool,
-    /// Whether the CRM may have seen it before.
-    maybe_sent: bool,
     failures: u32,
     not_before: Option<Millis>,
     /// Whether a 401 has brought it a fresh key already.
@@ -111,10 +111,10 @@ pub struct Delivered {
 }
 
 impl Outbox {
-    /// The rows of an earlier life, in the order of their keys: the CRM may have seen any of them.
+    /// The rows of an earlier life, in the order of their keys: the CRM may have seen any of them but those it refused at once.
     pub fn restored(mut rows: Vec<Row>) -> Self {
         for row in &mut rows {
-            row.life.maybe_sent = row.set_aside.is_none();
+            row.maybe_sent |= row.set_aside.is_none();
         }
         Self { rows, ..Self::default() }
     }
@@ -134,6 +134,7 @@ impl Outbox {
             method: callback.method(),
             body: callback.body(),
             shared: callback.is_shared(),
+            maybe_sent: false,
             created_at: now,
             set_aside: None,
             life: Life { stored: Stored::With(None), not_before, ..Life::default() },
@@ -150,7 +151,7 @@ impl Outbox {
     /// Names a recording in the call's registration, if the CRM cannot have seen that yet; the key of the row to be stored anew.
     pub fn name_recording(&mut self, call: &str, item: &str, recording: &Recording) -> Option<u32> {
         let rows = self.rows.iter_mut().filter(|row| row.call == call && row.method == Method::RegisterCall);
-        let mut unseen = rows.filter(|row| !row.life.in_flight && !row.life.maybe_sent && row.set_aside.is_none());
+        let mut unseen = rows.filter(|row| !row.life.in_flight && !row.maybe_sent && row.set_aside.is_none());
         unseen.find_map(|row| {
             row.body = with_recording(&row.body, item, recording)?;
             row.life.stored = Stored::With(None);
@@ -241,7 +242,7 @@ impl Outbox {
     ) -> Verdict {
         let Some(row) = self.get_mut(id) else { return Verdict::Kept };
         row.life.in_flight = false;
-        let repeated = row.life.maybe_sent || row.shared;
+        let repeated = row.maybe_sent || row.shared;
         let answer = match result {
             Ok(answer) => answer,
             Err(_) => return self.again(id, Problem::new(Code::KonturUnreachable), None, now, rng),
@@ -297,7 +298,7 @@ impl Outbox {
 
     fn again(&mut self, id: u32, problem: Problem, at_least: Option<Millis>, now: Millis, rng: &mut Rng) -> Verdict {
         if let Some(row) = self.get_mut(id) {
-            row.life.maybe_sent = true;
+            row.maybe_sent = true;
             row.life.failures += 1;
             let wait = BACKOFF.wait(row.life.failures, rng).max(at_least.unwrap_or_default().min(LONGEST_PAUSE));
             row.life.not_before = Some(now + wait);
@@ -408,6 +409,7 @@ impl Row {
             method: Method::read(&fields.text("method")?)?,
             body: fields.private("body")?,
             shared: fields.flag("shared").unwrap_or_default(),
+            maybe_sent: fields.flag("maybeSent").unwrap_or_default(),
             created_at: fields.millis("createdAt")?,
             set_aside: fields.object("setAside").and_then(Problem::read),
             life: Life::default(),

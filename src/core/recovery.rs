@@ -64,6 +64,8 @@ struct Life {
     tries: u32,
     /// Legs that the exchange does not know as active any more, though their end was never heard.
     gone: Vec<String>,
+    /// Whether the walk under way was begun long ago, so that another one is due after it.
+    is_behind: bool,
 }
 
 /// A page of the history.
@@ -140,9 +142,9 @@ impl Recovery {
         self.life.gone = gone;
         let end = asked_at + self.ahead;
         self.certain = self.certain.map(|certain| certain.min(end));
-        // A walk that was interrupted goes on, and farther.
-        if let Some(walk) = &mut self.walk {
-            walk.end = walk.end.max(end);
+        // A walk that was interrupted goes on, and no farther: what it listed early, the history may not have had yet.
+        if self.walk.is_some() {
+            self.life.is_behind = true;
             return;
         }
         let from = self.certain.into_iter().chain(earliest.map(|at| at - SLACK)).min().unwrap_or(end);
@@ -185,6 +187,9 @@ impl Recovery {
 
     /// The walk is over: the next one is due after the period, or soon where something is still looked for.
     pub fn rest(&mut self, is_looking: bool, now: Millis, rng: &mut Rng) {
+        if std::mem::take(&mut self.life.is_behind) {
+            return self.hurry();
+        }
         if is_looking {
             return self.failed(now, rng);
         }

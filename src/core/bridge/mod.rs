@@ -28,7 +28,7 @@ use crate::{
     phonet::connector,
     private::Private,
     problem::{Code, Problem},
-    protocol::{DialPhase, LinkState, StatusView},
+    protocol::{LinkState, StatusView},
     settings::Settings,
 };
 
@@ -40,6 +40,8 @@ const COMPLAINT: Millis = Millis::mins(10);
 const SLEPT: Millis = Millis::secs(90);
 /// How soon a failed database is tried again.
 const RESAVE: Millis = Millis::secs(30);
+/// How long after a click its call is expected.
+const AWAITED: Millis = Millis::secs(10);
 /// A clock that is set back by less than this is only being corrected.
 const CORRECTED: Millis = Millis::secs(5);
 
@@ -265,8 +267,11 @@ impl Bridge {
             Input::UpdateAvailable => self.update_waits = true,
             Input::SystemCall { communication, number } => {
                 let dial = self.dial(communication.clone(), number, Some(communication.clone()), now);
-                // One that was taken tells its own end; a repeat of it changes nothing.
-                if dial.phase == DialPhase::Failed && self.dials.get(&communication).is_none() {
+                // One that was taken tells its own end; one that was not is remembered, so that a repeat changes nothing.
+                if self.dials.get(&communication).is_none() {
+                    let problem = dial.problem.unwrap_or_else(|| Problem::new(Code::DialAlreadyLive));
+                    self.dials.add(communication.clone(), dial.number, None, now);
+                    self.dials.set(&communication, DialState::Failed { problem });
                     self.call_failed(Some(communication), now);
                 }
             }
@@ -471,7 +476,9 @@ impl Bridge {
     fn send_dial(&mut self, key: &str, now: Millis) {
         let Some(dial) = self.dials.get(key).filter(|dial| dial.state == DialState::Saving) else { return };
         let communication = dial.communication.clone();
-        let state = match self.link.open_epoch() {
+        // Nobody waits any more for a dial that was long in being stored, such as through a sleep.
+        let is_awaited = dial.asked_at + AWAITED > now;
+        let state = match self.link.open_epoch().filter(|_| is_awaited) {
             Some(epoch) => {
                 let text = connector::click2call(dial.number.reveal());
                 self.out.push_back(Output::SendFrame { epoch, text });
