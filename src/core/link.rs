@@ -17,6 +17,8 @@ const HANDSHAKE: Millis = Millis::secs(15);
 /// How long a socket may be silent before the exchange is asked over REST: with the time that an answer may take, what is shown is
 /// true within half a minute. A browser cannot send a ping.
 const SILENCE: Millis = Millis::secs(20);
+/// How long a frame may be on its way that REST has told of already.
+const OVERTAKEN: Millis = Millis::secs(3);
 /// The longest wait of all.
 const LONGEST: Millis = REFUSED;
 /// When a refused key is tried again by itself.
@@ -41,6 +43,8 @@ pub struct Link {
     suspicious: bool,
     /// When the socket last proved alive.
     heard_at: Millis,
+    /// REST has contradicted the socket: unless a frame comes before this moment, it is replaced.
+    doubted_until: Option<Millis>,
     problem: Option<Problem>,
 }
 
@@ -83,6 +87,7 @@ impl Link {
             unopened: 0,
             suspicious: false,
             heard_at: Millis(0),
+            doubted_until: None,
             problem: None,
         }
     }
@@ -148,6 +153,9 @@ impl Link {
                 self.suspicious = self.unopened >= SUSPICIOUS;
                 Some(Step::Close(epoch))
             }
+            State::Open { .. } if self.doubted_until.is_some_and(|until| until.has_come(now, OVERTAKEN)) => {
+                self.replace(Problem::new(Code::PhonetSilent), now)
+            }
             State::Open { .. } if self.silent_at().has_come(now, LONGEST) => Some(Step::AskCalls { in_doubt: true }),
             _ => None,
         }
@@ -159,7 +167,7 @@ impl Link {
             State::Off | State::Forbidden => None,
             State::Waiting { until } | State::Refused { until } => Some(until),
             State::Opening { deadline } => Some(deadline),
-            State::Open { .. } => Some(self.silent_at()),
+            State::Open { .. } => self.doubted_until.into_iter().chain([self.silent_at()]).min(),
         }
     }
 
@@ -187,13 +195,26 @@ impl Link {
         self.was_live = true;
         self.unopened = 0;
         self.heard_at = now;
+        self.doubted_until = None;
         self.problem = None;
         Some(Step::AskCalls { in_doubt: false })
     }
 
-    /// The socket proved alive.
+    /// A frame came: the socket is alive.
     pub fn heard(&mut self, now: Millis) {
         self.heard_at = now;
+        self.doubted_until = None;
+    }
+
+    /// REST agrees with the socket, or cannot tell.
+    pub fn confirmed(&mut self, now: Millis) {
+        self.heard_at = now;
+    }
+
+    /// REST tells of something that the socket has not told.
+    pub fn contradicted(&mut self, now: Millis) {
+        self.heard_at = now;
+        self.doubted_until.get_or_insert(now + OVERTAKEN);
     }
 
     /// The socket is closed, or was never opened.

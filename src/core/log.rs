@@ -13,8 +13,8 @@ use crate::{
 
 /// How many lines are kept.
 const KEPT: usize = 1_000;
-/// How long a line may wait for a batch that is stored anyway.
-const PATIENCE: Millis = Millis::secs(30);
+/// How long a line may wait for a batch that is stored anyway; less than an idle worker lives.
+const PATIENCE: Millis = Millis::secs(20);
 /// The longest id that is written down.
 const LONGEST_ID: usize = 40;
 
@@ -128,11 +128,11 @@ mod tests {
     }
 
     #[test]
-    fn a_line_waits_half_a_minute_for_company() {
+    fn a_line_waits_for_company() {
         let mut log = Log::default();
         assert!(!log.is_due(Millis(0)));
         log.add(Millis(0), "test", "line");
-        assert!(!log.is_due(Millis::secs(29)) && log.is_due(Millis::secs(30)));
+        assert!(!log.is_due(Millis::secs(19)) && log.is_due(Millis::secs(20)));
         log.take_writes();
         assert!(!log.is_due(Millis::secs(60)));
     }

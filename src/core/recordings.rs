@@ -27,8 +27,10 @@ const BACKOFF: Backoff = Backoff { base: Millis::secs(30), cap: Millis::mins(30)
 const SHORTEST: Millis = Millis::secs(5);
 /// The longest wait between two looks.
 const LONGEST: Millis = Millis::mins(31);
-/// How long a recording is looked for.
+/// How long a recording is looked for that the exchange says it does not have.
 const PATIENCE: Millis = Millis::hours(24);
+/// How long it is tried at all.
+const LAST: Millis = Millis::hours(7 * 24);
 
 /// The recordings that are not with the CRM yet.
 #[derive(Debug, Default, Serialize)]
@@ -82,6 +84,16 @@ enum Stage {
         kept: u32,
         http: u32,
     },
+}
+
+/// Why a transfer came to nothing.
+enum Failure {
+    /// The exchange has no such recording, or not yet.
+    NotThere,
+    /// Somebody did not answer, or not as they should.
+    Later,
+    /// It cannot be had.
+    Refused(Problem),
 }
 
 /// How far a call's recordings are.
@@ -156,8 +168,12 @@ impl Recordings {
                 true
             }
             _ => {
-                let problem = matches!(result, Err(RestError::TooLarge)).then(|| Problem::new(Code::RecordingTooLarge));
-                self.over(problem, now, rng);
+                let failure = match result {
+                    Err(RestError::TooLarge) => Failure::Refused(Problem::new(Code::RecordingTooLarge)),
+                    Ok(_) | Err(RestError::Status(400..=428)) => Failure::NotThere,
+                    Err(_) => Failure::Later,
+                };
+                self.over(failure, now, rng);
                 false
             }
         }
@@ -210,7 +226,7 @@ impl Recordings {
         let taken = answer.filter(|answer| (200..=299).contains(&answer.status));
         let recording = taken.and_then(|answer| Recording::parse(answer.body.reveal()));
         let Some(recording) = recording else {
-            self.over(answer.and_then(refusal), now, rng);
+            self.over(answer.and_then(refusal).map_or(Failure::Later, Failure::Refused), now, rng);
             return None;
         };
         let leg = self.transfer.take()?.leg;
@@ -218,43 +234,39 @@ impl Recordings {
         Some((self.jobs.remove(place).call, leg, recording))
     }
 
-    /// The transfer came to nothing: set aside with a problem, or tried again.
-    fn over(&mut self, problem: Option<Problem>, now: Millis, rng: &mut Rng) {
+    /// The transfer came to nothing: it is tried again, set aside, or there is nothing to be had. Most often nothing was recorded.
+    fn over(&mut self, failure: Failure, now: Millis, rng: &mut Rng) {
         let Some(leg) = self.transfer.take().map(|transfer| transfer.leg) else { return };
-        let Some(job) = self.jobs.iter_mut().find(|job| job.leg == leg) else { return };
+        let Some(place) = self.jobs.iter().position(|job| job.leg == leg) else { return };
+        let Some(job) = self.jobs.get_mut(place) else { return };
+        // The clock may have been set back.
+        job.created_at = job.created_at.min(now);
         job.tries = job.tries.saturating_add(1);
         job.not_before = now + SHORTEST + BACKOFF.wait(job.tries, rng);
-        job.set_aside = problem;
+        match failure {
+            Failure::Refused(problem) => job.set_aside = Some(problem),
+            Failure::NotThere if job.created_at + PATIENCE <= now => {
+                if job.elsewhere {
+                    job.set_aside = Some(Problem::new(Code::RecordingElsewhere));
+                } else {
+                    self.jobs.remove(place);
+                }
+            }
+            Failure::Later if job.created_at + LAST <= now => job.set_aside = Some(Problem::new(Code::KonturGaveUp)),
+            Failure::NotThere | Failure::Later => {}
+        }
     }
 
     /// A file that is fetched cannot be handed on at present: it is fetched again later.
     pub fn put_off(&mut self, now: Millis, rng: &mut Rng) {
         if self.kept().is_some() {
-            self.over(None, now, rng);
+            self.over(Failure::Later, now, rng);
         }
     }
 
     /// Gives up the transfer under way, to be started anew: the settings have changed.
     pub fn abandon(&mut self) {
         self.transfer = None;
-    }
-
-    /// Gives up what was looked for too long; true when there was any. Most often there was nothing recorded.
-    pub fn expire(&mut self, now: Millis) -> bool {
-        let transfer = self.transfer.as_ref().map(|transfer| transfer.leg.clone());
-        let mut changed = false;
-        let late = |job: &Job| job.set_aside.is_none() && job.created_at + PATIENCE <= now;
-        self.jobs.retain_mut(|job| {
-            // The clock may have been set back.
-            job.created_at = job.created_at.min(now);
-            let gives_up = late(job) && transfer.as_ref() != Some(&job.leg);
-            changed |= gives_up;
-            if gives_up && job.elsewhere {
-                job.set_aside = Some(Problem::new(Code::RecordingElsewhere));
-            }
-            !gives_up || job.elsewhere
-        });
-        changed
     }
 
     /// How far the recordings of a call are; nothing where none is looked for.
@@ -302,7 +314,6 @@ impl Recordings {
     /// When something here is due by itself.
     pub fn next_wake(&self) -> Option<Millis> {
         let jobs = self.jobs.iter().filter(|job| job.set_aside.is_none());
-        // The end of the patience falls within the waits.
         jobs.map(|job| job.not_before).min().filter(|_| self.transfer.is_none())
     }
 

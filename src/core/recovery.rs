@@ -19,6 +19,8 @@ const BACKOFF: Backoff = Backoff { base: Millis::secs(5), cap: PERIOD };
 const LAG: Millis = Millis::mins(10);
 /// How much of the history is walked at a time, so that an interrupted walk loses little.
 const STRETCH: Millis = Millis::hours(3);
+/// No company has more legs in a stretch: an exchange that always gives a full page does not heed the offset.
+const LAST_PAGE: u32 = 50_000;
 /// The farthest way back: what is older, the CRM would not take any more.
 const HORIZON: Millis = Millis::hours(7 * 24);
 /// The clocks of events and of the history may differ by less than this.
@@ -120,9 +122,20 @@ impl Recovery {
         self.certain
     }
 
+    /// From here on the history may be walked again.
+    pub fn reaches_back_to(&self, now: Millis) -> Option<Millis> {
+        self.certain.map(|certain| certain.max(now + self.ahead - HORIZON))
+    }
+
     /// There may be something to find out: the next look is due at once.
     pub fn hurry(&mut self) {
         self.life.due_at = Millis(0);
+        self.life.tries = 0;
+    }
+
+    /// There is something to find out, not later than this moment.
+    pub fn due_by(&mut self, moment: Millis) {
+        self.life.due_at = self.life.due_at.min(moment);
         self.life.tries = 0;
     }
 
@@ -140,6 +153,7 @@ impl Recovery {
     /// began at `earliest`: the history is to be walked.
     pub fn begin(&mut self, gone: Vec<String>, earliest: Option<Millis>, asked_at: Millis) {
         self.life.gone = gone;
+        self.life.due_at = asked_at + PERIOD;
         let end = asked_at + self.ahead;
         self.certain = self.certain.map(|certain| certain.min(end));
         // A walk that was interrupted goes on, and no farther: what it listed early, the history may not have had yet.
@@ -169,7 +183,7 @@ impl Recovery {
             return false;
         }
         let Some(walk) = &mut self.walk else { return false };
-        if rows >= HISTORY_PAGE as usize {
+        if rows >= HISTORY_PAGE as usize && walk.offset < LAST_PAGE {
             walk.offset += HISTORY_PAGE;
             return false;
         }

@@ -92,9 +92,10 @@ impl<Q> Rest<Q> {
         self.waiting.remove(place).map(|task| task.question)
     }
 
-    /// Gives up every question: the settings have changed.
-    pub fn clear(&mut self) {
-        *self = Self::default();
+    /// Gives up every question, for the settings have changed, and hands them back.
+    pub fn clear(&mut self) -> impl Iterator<Item = Q> + use<Q> {
+        let Self { waiting, current } = std::mem::take(self);
+        current.map(|current| current.task).into_iter().chain(waiting).map(|task| task.question)
     }
 
     /// The next request, if nothing is under way.

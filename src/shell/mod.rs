@@ -104,6 +104,10 @@ impl Shell {
         });
         let started = Input::Started { online: inner.platform.is_online(), forbidden: inner.forbidden().await };
         inner.handle(started);
+        if storage_failed {
+            // Another life may be able to open it: idle from now on, this one ends.
+            inner.platform.rest();
+        }
         Self(inner)
     }
 }

@@ -35,7 +35,8 @@ impl Bridge {
         let due = self.crm.outbox.due(now);
         let key = self.crm.access.key(&kontur, now).cloned();
         let may_exchange = self.crm.exchange_at.has_come(now, LONGEST_PAUSE);
-        let waits = !due.is_empty() || self.recordings.waits_for_key();
+        // A problem is shown until it is over, and recordings wait for its end.
+        let waits = !due.is_empty() || self.recordings.waits_for_key() || self.crm.problem.is_some();
         let wanted = self.crm.renew || (key.is_none() && waits && may_exchange);
         if wanted && !self.crm.access.is_exchanging() {
             self.crm.renew = false;

@@ -21,6 +21,9 @@ use crate::{
     protocol::Message,
 };
 
+/// How long the frame may take that tells what REST has told already.
+const LATE: Millis = Millis::secs(4);
+
 impl Bridge {
     pub(super) fn frame(&mut self, text: &str, now: Millis) {
         match Frame::parse(text) {
@@ -255,15 +258,16 @@ impl Bridge {
         // What was asked of an older socket says nothing of this one.
         let in_doubt = in_doubt.is_some() && self.link.open_epoch() == in_doubt;
         let domain = self.settings.phonet.as_ref().map(|phonet| phonet.domain.clone()).unwrap_or_default();
+        self.give_up_refused(&result, now);
         let active = result.map(|answer| rest::active_calls(answer.body.reveal()));
         let active = match active {
             Ok(Some(active)) => active,
             failed => {
                 self.recovery.failed(now, &mut self.rng);
                 let doubt = match failed {
-                    Err(RestError::Unreachable) => Some(Problem::about(Code::PhonetUnreachable, &[&domain])),
                     // The socket of an exchange whose REST never worked has the benefit of the doubt.
                     _ if !self.rest_works => None,
+                    Err(RestError::Unreachable) => Some(Problem::about(Code::PhonetUnreachable, &[&domain])),
                     Err(RestError::KeyRefused) => {
                         let step = self.link.refused(Problem::about(Code::PhonetKeyRefused, &[&domain]), now);
                         return self.take_step(step, now);
@@ -277,7 +281,7 @@ impl Bridge {
                 match doubt {
                     _ if !in_doubt => {}
                     Some(problem) => self.replace_socket(problem, now),
-                    None => self.link.heard(now),
+                    None => self.link.confirmed(now),
                 }
                 return;
             }
@@ -290,17 +294,21 @@ impl Bridge {
         let newly_gone = gone.iter().any(|uuid| !self.recovery.gone().contains(uuid));
         let contradicted = newly_gone || active.iter().any(unheard);
         // What is known may have gone on while nobody listened, so both kinds are taken.
+        // A leg of a colleague's, though ours came from it, is not ours.
         for event in active {
-            if self.calls.knows(&event.uuid) || self.is_own(&event) {
+            let is_calls_own = self.calls.knows(&event.uuid) && is_entity(&event);
+            if self.calls.knows_leg(&event.uuid) || is_calls_own || self.is_own(&event) {
                 self.call_event(&event, now);
             }
         }
-        self.link.heard(now);
         if contradicted && in_doubt {
-            self.replace_socket(Problem::new(Code::PhonetSilent), now);
+            self.link.contradicted(now);
+        } else {
+            self.link.confirmed(now);
         }
+        // A leg may be gone only because its hangup is still on its way.
         if newly_gone {
-            self.recovery.hurry();
+            self.recovery.due_by(now + if in_doubt { LATE } else { Millis(0) });
         }
         if self.recovery.is_due(now) && self.settings.own_ext().is_some() {
             let earliest = self.calls.earliest(&gone);
@@ -346,6 +354,7 @@ impl Bridge {
     }
 
     fn history_answered(&mut self, page: Page, result: Result<HttpAnswer, RestError>, now: Millis) {
+        self.give_up_refused(&result, now);
         let Some((records, rows)) = result.ok().and_then(|answer| rest::history(answer.body.reveal())) else {
             return self.recovery.failed(now, &mut self.rng);
         };
@@ -381,8 +390,7 @@ impl Bridge {
     fn is_wanted(&self, record: &HistoryRecord, list: HistoryList) -> bool {
         let hangup = &record.hangup;
         let is_new = self.recovery.certain().is_some_and(|certain| hangup.server_time > Some(certain));
-        let is_entity = hangup.leg.as_ref().is_some_and(|leg| leg.kind != EntityKind::User);
-        let is_missed = list == HistoryList::Missed && is_entity && hangup.bridge_at.is_none();
+        let is_missed = list == HistoryList::Missed && is_entity(hangup) && hangup.bridge_at.is_none();
         self.calls.is_live(&hangup.uuid)
             || (is_new && !self.calls.knows_leg(&hangup.uuid) && (self.is_own(hangup) || is_missed))
             || (is_new && self.recordings.is_looked_for(&hangup.uuid))
@@ -390,16 +398,32 @@ impl Bridge {
 
     /// The history is walked to its end: what is gone and was not in it is looked for again, and in the end given up.
     fn walked(&mut self, now: Millis) {
-        let mut gone: Vec<_> = self.recovery.gone().to_vec();
-        gone.retain(|uuid| self.calls.is_live(uuid));
-        let is_late = |at: Millis| at + GIVEN_UP <= now;
-        let late = gone.extract_if(.., |uuid| self.calls.heard_at(uuid).is_some_and(is_late)).collect::<Vec<_>>();
-        for uuid in late {
-            self.log.add(now, "given up", &log::id(&uuid));
-            let told = self.calls.give_up(&uuid, now);
-            self.tell(told.into_iter().collect(), now);
-        }
-        self.recovery.rest(!gone.is_empty(), now, &mut self.rng);
+        self.give_up(now);
+        let is_looking = self.recovery.gone().iter().any(|uuid| self.calls.is_live(uuid));
+        self.recovery.rest(is_looking, now, &mut self.rng);
         self.storage.dirty = true;
     }
+
+    /// Where the exchange refuses to tell, nobody will ever know.
+    fn give_up_refused(&mut self, result: &Result<HttpAnswer, RestError>, now: Millis) {
+        if matches!(result, Err(RestError::KeyRefused | RestError::Status(400..=407 | 409..=428))) {
+            self.give_up(now);
+        }
+    }
+
+    fn give_up(&mut self, now: Millis) {
+        for uuid in self.calls.silent_since(now - GIVEN_UP, now) {
+            // One heard of in the future was heard of by a clock that has been set back since.
+            if self.calls.heard_at(&uuid).is_some_and(|at| at + GIVEN_UP <= now) {
+                self.log.add(now, "given up", &log::id(&uuid));
+                let told = self.calls.give_up(&uuid, now);
+                self.tell(told.into_iter().collect(), now);
+            }
+        }
+    }
+}
+
+/// Whether the leg is a call's stay with a group or a scenario.
+fn is_entity(event: &CallEvent) -> bool {
+    event.leg.as_ref().is_some_and(|leg| leg.kind != EntityKind::User)
 }

@@ -28,7 +28,7 @@ use crate::{
     phonet::connector,
     private::Private,
     problem::{Code, Problem},
-    protocol::{LinkState, StatusView},
+    protocol::{LinkState, Message, StatusView},
     settings::Settings,
 };
 
@@ -127,6 +127,8 @@ struct Storage {
     dirty: bool,
     /// Whether a batch was lost, and none since has held everything.
     failed: bool,
+    /// Whether it could not be opened: what it holds is not known here, and only another life of the worker may try again.
+    unopened: bool,
     /// The batch under way that holds everything.
     resaving: Option<u32>,
     resave_at: Option<Millis>,
@@ -197,7 +199,11 @@ impl Bridge {
             complaint: None,
             checks: Vec::new(),
             forbidden: Vec::new(),
-            storage: Storage { failed: snapshot.storage_failed, ..Storage::default() },
+            storage: Storage {
+                failed: snapshot.storage_failed,
+                unopened: snapshot.storage_failed,
+                ..Storage::default()
+            },
             log: Log::restored(&snapshot.lines),
             update_waits: false,
             rng: Rng::with_seed(seed),
@@ -286,9 +292,14 @@ impl Bridge {
 
     /// Starts everything anew with the settings in force.
     fn configure(&mut self, now: Millis) {
-        self.rest.clear();
+        for question in self.rest.clear() {
+            if let Question::HangUp { ask, call } = question {
+                let problem = Some(Problem::new(Code::PhonetConnectionLost));
+                self.out.push_back(Output::Reply { ask, message: Message::HungUp { call, problem } });
+            }
+        }
         self.rest_works = false;
-        self.files.clear();
+        self.files = Rest::default();
         self.drop_file();
         self.recordings.abandon();
         self.crm.access.abandon();
@@ -321,7 +332,7 @@ impl Bridge {
             let step = self.link.step(now, &mut self.rng);
             self.take_step(step, now);
         }
-        self.storage.dirty |= self.dials.expire(now) || self.recordings.expire(now);
+        self.storage.dirty |= self.dials.expire(now);
         self.recover(now);
         self.ask_exchange();
         self.deliver(now);
@@ -423,7 +434,7 @@ impl Bridge {
             self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
         }
         if self.storage.dirty || self.storage.failed {
-            self.write_state();
+            self.write_state(now);
         }
         self.storage.writes.extend(self.log.take_writes());
         self.storage.batch += 1;
@@ -434,11 +445,11 @@ impl Bridge {
         self.out.push_back(Output::Persist { batch, writes: std::mem::take(&mut self.storage.writes) });
     }
 
-    fn write_state(&mut self) {
+    fn write_state(&mut self, now: Millis) {
         let undelivered = self.crm.outbox.by_call();
         let recordings = &self.recordings;
         let is_needed = |call: &str| undelivered.contains_key(call) || recordings.of_call(call).is_some();
-        self.calls.forget(self.recovery.certain(), is_needed);
+        self.calls.forget(self.recovery.reaches_back_to(now), is_needed);
         let state = State {
             version: VERSION,
             calls: &self.calls,
@@ -461,7 +472,7 @@ impl Bridge {
             }
             self.storage.failed = true;
             self.storage.resaving = None;
-            self.storage.resave_at = Some(now + RESAVE);
+            self.storage.resave_at = (!self.storage.unopened).then(|| now + RESAVE);
         } else if self.storage.resaving == Some(batch) {
             self.storage.failed = false;
             self.storage.resaving = None;
@@ -538,7 +549,8 @@ impl Bridge {
             self.out.push_back(Output::Remember(session));
         }
         let wanted = self.settings.phonet.is_some();
-        if self.shown.keep_alive.replace(wanted) != Some(wanted) {
+        // Where the settings could not be read, nobody knows whether a connection is wanted.
+        if !self.storage.unopened && self.shown.keep_alive.replace(wanted) != Some(wanted) {
             self.out.push_back(Output::KeepAlive(wanted));
         }
         let wake_at = self.next_wake(now);
@@ -548,7 +560,7 @@ impl Bridge {
     }
 
     fn next_wake(&self, now: Millis) -> Option<Millis> {
-        let exchange = (self.crm.outbox.waits()).then_some(self.crm.exchange_at);
+        let exchange = (self.crm.outbox.waits() || self.crm.problem.is_some()).then_some(self.crm.exchange_at);
         let recovery = self.settings.phonet.as_ref().map(|_| self.recovery.due_at());
         let complaint = self.complaint.as_ref().map(|(_, at)| *at + COMPLAINT);
         [
