@@ -23,10 +23,10 @@ use crate::{
 /// The exchange needs a moment to make a recording: before that it is not asked for.
 const FIRST: Millis = Millis::secs(30);
 /// Between looks; on top of the shortest wait.
-const BACKOFF: Backoff = Backoff { base: Millis::secs(30), cap: Millis::mins(30) };
+const BACKOFF: Backoff = Backoff { base: Millis::secs(30), cap: Millis::hours(4) };
 const SHORTEST: Millis = Millis::secs(5);
 /// The longest wait between two looks.
-const LONGEST: Millis = Millis::mins(31);
+const LONGEST: Millis = Millis::mins(4 * 60 + 1);
 /// How long a recording is looked for that the exchange says it does not have.
 const PATIENCE: Millis = Millis::hours(24);
 /// How long it is tried at all.

@@ -13,14 +13,14 @@ use crate::{
 
 /// How often, without any reason.
 const PERIOD: Millis = Millis::mins(5);
+/// By how much less, so that many browsers do not ask at the same time.
+const SPREAD: Millis = Millis::mins(1);
 /// After a try that failed, or that did not find what it looked for: the history may lag behind.
 const BACKOFF: Backoff = Backoff { base: Millis::secs(5), cap: PERIOD };
 /// How far the history may lag behind: what ended later is looked for again.
 const LAG: Millis = Millis::mins(10);
 /// How much of the history is walked at a time, so that an interrupted walk loses little.
 const STRETCH: Millis = Millis::hours(3);
-/// No company has more legs in a stretch: an exchange that always gives a full page does not heed the offset.
-const LAST_PAGE: u32 = 50_000;
 /// The farthest way back: what is older, the CRM would not take any more.
 const HORIZON: Millis = Millis::hours(7 * 24);
 /// The clocks of events and of the history may differ by less than this.
@@ -66,6 +66,8 @@ struct Life {
     tries: u32,
     /// Legs that the exchange does not know as active any more, though their end was never heard.
     gone: Vec<String>,
+    /// The first leg of the page before.
+    first: Option<String>,
     /// Whether the walk under way was begun long ago, so that another one is due after it.
     is_behind: bool,
 }
@@ -178,13 +180,16 @@ impl Recovery {
 
     /// A page with so many rows has been taken: the next one is due, of this list, of the next, or of the next stretch. True when the
     /// walk is over.
-    pub fn turn(&mut self, page: Page, rows: usize, lists: &[HistoryList]) -> bool {
+    /// `first` is the page's first leg: an exchange that gives the same page again does not heed the offset, and has no more to tell.
+    pub fn turn(&mut self, page: Page, rows: usize, first: Option<&str>, lists: &[HistoryList]) -> bool {
         if self.page() != Some(page) {
             return false;
         }
         let Some(walk) = &mut self.walk else { return false };
-        if rows >= HISTORY_PAGE as usize && walk.offset < LAST_PAGE {
+        let is_again = walk.offset > 0 && self.life.first.as_deref() == first;
+        if rows >= HISTORY_PAGE as usize && !is_again {
             walk.offset += HISTORY_PAGE;
+            self.life.first = first.map(str::to_owned);
             return false;
         }
         walk.offset = 0;
@@ -208,7 +213,8 @@ impl Recovery {
             return self.failed(now, rng);
         }
         self.life.tries = 0;
-        self.life.due_at = now + PERIOD;
+        // Not all browsers at a time.
+        self.life.due_at = now + PERIOD - Millis(rng.i64(0..=SPREAD.0));
     }
 
     /// A question found no answer: it is asked again after a while.
@@ -246,7 +252,8 @@ mod tests {
         let mut pages = Vec::new();
         while let Some(page) = recovery.page() {
             pages.push(page);
-            recovery.turn(page, rows(page), LISTS);
+            let first = format!("{:?} {}", page.list, page.offset);
+            recovery.turn(page, rows(page), Some(&first), LISTS);
             assert!(pages.len() < 1_000);
         }
         pages
@@ -273,18 +280,30 @@ mod tests {
     }
 
     #[test]
+    fn an_exchange_that_gives_the_same_page_for_ever_is_not_asked_for_ever() {
+        let mut recovery = started();
+        recovery.begin(Vec::new(), None, NOW + Millis::hours(1));
+        let mut pages = 0;
+        while let Some(page) = recovery.page() {
+            recovery.turn(page, 50, Some("the same"), LISTS);
+            pages += 1;
+        }
+        assert_eq!(pages, 4, "two of each list");
+    }
+
+    #[test]
     fn an_interrupted_walk_goes_on_where_it_was() {
         let mut recovery = started();
         recovery.begin(Vec::new(), None, NOW + Millis::hours(7));
         let first = recovery.page().unwrap();
-        assert!(!recovery.turn(first, 50, LISTS));
+        assert!(!recovery.turn(first, 50, Some("a"), LISTS));
         let next = recovery.page();
         let stored = crate::json::parse(&serde_json::to_string(&recovery).unwrap()).unwrap();
         let mut restored = Recovery::read(Fields::of(&stored).unwrap());
         restored.configure(7, NOW + Millis::hours(8));
         restored.begin(Vec::new(), None, NOW + Millis::hours(8));
         assert_eq!(restored.page(), next);
-        assert!(!restored.turn(first, 50, LISTS), "an answer to another page turns nothing");
+        assert!(!restored.turn(first, 50, Some("a"), LISTS), "an answer to another page turns nothing");
         assert_eq!(restored.page(), next);
     }
 

@@ -36,8 +36,9 @@ impl Bridge {
         let key = self.crm.access.key(&kontur, now).cloned();
         let may_exchange = self.crm.exchange_at.has_come(now, LONGEST_PAUSE);
         // A problem is shown until it is over, and recordings wait for its end.
-        let waits = !due.is_empty() || self.recordings.waits_for_key() || self.crm.problem.is_some();
-        let wanted = self.crm.renew || (key.is_none() && waits && may_exchange);
+        let is_troubled = self.crm.problem.is_some();
+        let waits = is_troubled || (key.is_none() && (!due.is_empty() || self.recordings.waits_for_key()));
+        let wanted = self.crm.renew || (waits && may_exchange);
         if wanted && !self.crm.access.is_exchanging() {
             self.crm.renew = false;
             let id = self.next_http();

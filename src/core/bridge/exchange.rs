@@ -371,7 +371,8 @@ impl Bridge {
                 }
             }
         }
-        if self.recovery.turn(page, rows, self.history_lists()) {
+        let first = records.first().map(|record| record.hangup.uuid.as_str());
+        if self.recovery.turn(page, rows, first, self.history_lists()) {
             self.walked(now);
         } else {
             self.ask_history();
