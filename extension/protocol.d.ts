@@ -177,6 +177,7 @@ export type ProblemCode =
   | "hangUpOver"
   | "recordingTooLarge"
   | "recordingElsewhere"
+  | "recordingGaveUp"
   | "konturUnreachable"
   | "konturKeyRefused"
   | "konturNotInstalled"

@@ -117,6 +117,8 @@ codes! {
     RecordingTooLarge = "recordingTooLarge",
     /// The exchange keeps the recording elsewhere, where it is not fetched from.
     RecordingElsewhere = "recordingElsewhere",
+    /// The recording could not be handed from the exchange to the CRM within seven days.
+    RecordingGaveUp = "recordingGaveUp",
 
     // The CRM.
     /// The CRM does not answer.

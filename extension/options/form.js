@@ -30,9 +30,11 @@ export function valueAt(settings, path) {
 export function collect() {
   /** @type {any} */
   const settings = { version: 1 };
-  for (const field of namedFields()) {
+  // What is written makes a section; a checkbox alone does not.
+  for (const field of namedFields().sort((one, other) => Number(isCheckbox(one)) - Number(isCheckbox(other)))) {
     const value = isCheckbox(field) ? field.checked : field.value.trim();
     if (value === (isCheckbox(field) ? field.defaultChecked : "")) continue;
+    if (isCheckbox(field) && !valueAt(settings, field.name.split(".").slice(0, -1).join("."))) continue;
     const keys = field.name.split(".");
     const last = keys.pop() ?? "";
     keys.reduce((place, key) => (place[key] ??= {}), settings)[last] = value;

@@ -15,7 +15,7 @@ use crate::{
 
 /// A key is renewed when less than this is left of its life.
 const MARGIN: Millis = Millis::mins(2);
-/// How long the CRM may take to answer; under what Chrome lets a worker's request take.
+/// How long the CRM may take to answer.
 pub const TIMEOUT: u32 = 20_000;
 
 /// The AccessKey and the exchange that brings it.

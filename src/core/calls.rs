@@ -148,8 +148,8 @@ struct Leg {
 
 impl Calls {
     /// Reads them as they are stored; a call that cannot be read is left out.
-    pub fn read(fields: Fields<'_>) -> Self {
-        let calls = |key| fields.objects(key).filter_map(Call::read);
+    pub fn read(fields: Fields<'_>, version: u32) -> Self {
+        let calls = |key| fields.objects(key).filter_map(|call| Call::read(call, version));
         Self { live: calls("live").collect(), ended: calls("ended").collect() }
     }
 
@@ -297,7 +297,7 @@ impl Calls {
     }
 
     /// `externalId`: the call that knows the leg or its parent; else `parentUuid ?? uuid`.
-    fn id_of(&self, event: &CallEvent) -> String {
+    pub fn id_of(&self, event: &CallEvent) -> String {
         let known = |uuid: &str| self.live.iter().chain(&self.ended).find(|call| call.knows(uuid));
         let parent = event.parent_uuid.as_deref();
         let call = known(&event.uuid).or_else(|| parent.and_then(known));
@@ -316,7 +316,7 @@ impl Calls {
 }
 
 impl Call {
-    fn read(fields: Fields<'_>) -> Option<Self> {
+    fn read(fields: Fields<'_>, version: u32) -> Option<Self> {
         let client = fields.object("client")?;
         Some(Self {
             id: fields.text("id")?,
@@ -333,11 +333,10 @@ impl Call {
             started_at: fields.millis("startedAt")?,
             entity: fields.object("entity").and_then(Leg::read),
             legs: fields.objects("legs").filter_map(Leg::read).collect(),
-            // Up to 0.2 there was only yes or no.
-            telling: match fields.flag("told") {
-                Some(true) => Telling::Live,
-                Some(false) => Telling::Nothing,
-                None => Telling::read(&fields.text("telling")?)?,
+            telling: match version {
+                1 if fields.flag("told")? => Telling::Live,
+                1 => Telling::Nothing,
+                _ => Telling::read(&fields.text("telling")?)?,
             },
             registered: fields.texts("registered"),
             recorded: fields.objects("recorded").filter_map(Recorded::read).collect(),

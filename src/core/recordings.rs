@@ -22,8 +22,9 @@ use crate::{
 
 /// The exchange needs a moment to make a recording: before that it is not asked for.
 const FIRST: Millis = Millis::secs(30);
-/// Between looks; on top of the shortest wait.
-const BACKOFF: Backoff = Backoff { base: Millis::secs(30), cap: Millis::hours(4) };
+/// Between looks for a recording that is not there, and between tries where somebody fails; on top of the shortest wait.
+const LOOKS: Backoff = Backoff { base: Millis::secs(30), cap: Millis::hours(4) };
+const TRIES: Backoff = Backoff { base: Millis::secs(30), cap: Millis::mins(30) };
 const SHORTEST: Millis = Millis::secs(5);
 /// The longest wait between two looks.
 const LONGEST: Millis = Millis::mins(4 * 60 + 1);
@@ -170,6 +171,8 @@ impl Recordings {
             _ => {
                 let failure = match result {
                     Err(RestError::TooLarge) => Failure::Refused(Problem::new(Code::RecordingTooLarge)),
+                    // It is said to be elsewhere.
+                    Err(RestError::Status(300..=399)) => Failure::Refused(Problem::new(Code::RecordingElsewhere)),
                     Ok(_) | Err(RestError::Status(400..=428)) => Failure::NotThere,
                     Err(_) => Failure::Later,
                 };
@@ -242,7 +245,8 @@ impl Recordings {
         // The clock may have been set back.
         job.created_at = job.created_at.min(now);
         job.tries = job.tries.saturating_add(1);
-        job.not_before = now + SHORTEST + BACKOFF.wait(job.tries, rng);
+        let backoff = if matches!(failure, Failure::NotThere) { LOOKS } else { TRIES };
+        job.not_before = now + SHORTEST + backoff.wait(job.tries, rng);
         match failure {
             Failure::Refused(problem) => job.set_aside = Some(problem),
             Failure::NotThere if job.created_at + PATIENCE <= now => {
@@ -252,7 +256,7 @@ impl Recordings {
                     self.jobs.remove(place);
                 }
             }
-            Failure::Later if job.created_at + LAST <= now => job.set_aside = Some(Problem::new(Code::KonturGaveUp)),
+            Failure::Later if job.created_at + LAST <= now => job.set_aside = Some(Problem::new(Code::RecordingGaveUp)),
             Failure::NotThere | Failure::Later => {}
         }
     }

@@ -16,7 +16,7 @@ const PERIOD: Millis = Millis::mins(5);
 /// By how much less, so that many browsers do not ask at the same time.
 const SPREAD: Millis = Millis::mins(1);
 /// After a try that failed, or that did not find what it looked for: the history may lag behind.
-const BACKOFF: Backoff = Backoff { base: Millis::secs(5), cap: PERIOD };
+const BACKOFF: Backoff = Backoff { base: Millis::secs(5), cap: Millis::mins(4) };
 /// How far the history may lag behind: what ended later is looked for again.
 const LAG: Millis = Millis::mins(10);
 /// How much of the history is walked at a time, so that an interrupted walk loses little.
@@ -97,13 +97,15 @@ impl Recovery {
         }
     }
 
-    /// Whose history it is: another subscriber's begins now.
-    pub fn configure(&mut self, subscriber: u32, now: Millis) {
+    /// Whose history it is: another subscriber's begins now. True when that is news.
+    pub fn configure(&mut self, subscriber: u32, now: Millis) -> bool {
+        let is_news = self.subscriber != subscriber || self.certain.is_none();
         if self.subscriber != subscriber {
             *self = Self { subscriber, ahead: self.ahead, ..Self::default() };
         }
         self.certain.get_or_insert(now + self.ahead);
         self.hurry();
+        is_news
     }
 
     /// The exchange's clock showed this moment just now; true when that is news. Nobody's clock is days off.

@@ -53,6 +53,8 @@ struct Inner {
     /// What waits until the core has done with what came before.
     inputs: RefCell<VecDeque<Input>>,
     busy: Cell<bool>,
+    /// Whether the core broke down, and that has been dealt with.
+    rested: Cell<bool>,
     /// Brings an input in from outside.
     report: Rc<dyn Fn(Input)>,
     platform: Platform,
@@ -88,6 +90,7 @@ impl Shell {
                 bridge: RefCell::new(Bridge::new(settings, snapshot, browser::seed())),
                 inputs: RefCell::default(),
                 busy: Cell::default(),
+                rested: Cell::default(),
                 timers: Timers::new(platform.clone(), {
                     let report = Rc::clone(&report);
                     move || report(Input::Wake)
@@ -174,7 +177,10 @@ impl Inner {
         for (_, resolve) in self.asks.take() {
             let _ = resolve.call0(&JsValue::UNDEFINED);
         }
-        self.platform.rest();
+        // The alarm once set must not be put off by each further input.
+        if !self.rested.replace(true) {
+            self.platform.rest();
+        }
     }
 
     fn next_input(&self) -> Option<Input> {

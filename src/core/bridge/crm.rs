@@ -83,7 +83,11 @@ impl Bridge {
                 }
             }
             Verdict::FreshKey => self.crm.access.forget(&key),
-            Verdict::Kept if was_set_aside(self) => self.store_row(row),
+            Verdict::Kept if was_set_aside(self) => {
+                self.store_row(row);
+                let call = self.crm.outbox.get(row).map(|row| row.call.clone()).unwrap_or_default();
+                self.discard_unknown(&call);
+            }
             Verdict::Kept => {}
         }
         true

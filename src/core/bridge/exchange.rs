@@ -67,22 +67,29 @@ impl Bridge {
     }
 
     fn call_event(&mut self, event: &CallEvent, now: Millis) {
-        let is_new = !self.calls.knows(&event.uuid);
-        let told = self.calls.apply(&[event], Source::Live, &self.settings, now);
-        if let Some(call) = told.first().map(|told| told.call.clone())
-            && let Some(number) = &event.client.number
-            && is_new
-            && event.direction == LegDirection::Outgoing
-        {
-            let region = self.settings.region.0;
-            let dial = self.dials.bind(&call, |dialled| phone::same(dialled, number.reveal(), region));
-            if let Some(communication) = dial.and_then(|dial| dial.communication.clone())
-                && let Some(call) = self.calls.get_mut(&call)
-            {
-                call.communication = Some(communication);
-            }
+        self.events(&[event], Source::Live, now);
+    }
+
+    /// Takes events: what the CRM is to be told of them is told, and a dial that waited for one of these calls is bound to it.
+    fn events(&mut self, events: &[&CallEvent], source: Source, now: Millis) {
+        let is_new = |event: &&&CallEvent| !self.calls.knows(&event.uuid);
+        let new: Vec<_> = events.iter().filter(is_new).copied().collect();
+        let told = self.calls.apply(events, source, &self.settings, now);
+        for event in new {
+            self.bind_dial(event);
         }
         self.tell(told, now);
+    }
+
+    fn bind_dial(&mut self, event: &CallEvent) {
+        let (LegDirection::Outgoing, Some(number)) = (event.direction, &event.client.number) else { return };
+        let (call, region) = (self.calls.id_of(event), self.settings.region.0);
+        let dial = self.dials.bind(&call, |dialled| phone::same(dialled, number.reveal(), region));
+        if let Some(communication) = dial.and_then(|dial| dial.communication.clone())
+            && let Some(call) = self.calls.get_mut(&call)
+        {
+            call.communication = Some(communication);
+        }
     }
 
     /// Puts into the outbox what the CRM is to be told, and looks for the recordings of what has ended.
@@ -110,6 +117,14 @@ impl Bridge {
             }
         }
         self.storage.dirty = true;
+    }
+
+    /// What the CRM refused of a call that is not known any more, nobody could see, retry or discard.
+    pub(super) fn discard_unknown(&mut self, call: &str) {
+        if self.calls.get(call).is_none() {
+            let discarded = self.crm.outbox.discard(call);
+            self.storage.writes.extend(discarded.into_iter().map(|id| Write::DeleteRow { id }));
+        }
     }
 
     /// A dial that the CRM asked for did not come about.
@@ -362,8 +377,7 @@ impl Bridge {
         let mut events: Vec<_> = wanted.iter().map(|record| &record.hangup).collect();
         // The newest stands first.
         events.reverse();
-        let told = self.calls.apply(&events, Source::History, &self.settings, now);
-        self.tell(told, now);
+        self.events(&events, Source::History, now);
         if let Some(phonet) = &self.settings.phonet {
             for record in &wanted {
                 if let Some(url) = &record.audio {
@@ -418,7 +432,9 @@ impl Bridge {
             if self.calls.heard_at(&uuid).is_some_and(|at| at + GIVEN_UP <= now) {
                 self.log.add(now, "given up", &log::id(&uuid));
                 let told = self.calls.give_up(&uuid, now);
+                let call = told.as_ref().map(|told| told.call.clone()).unwrap_or_default();
                 self.tell(told.into_iter().collect(), now);
+                self.discard_unknown(&call);
             }
         }
     }

@@ -32,7 +32,8 @@ use crate::{
     settings::Settings,
 };
 
-/// The version of the state document. 2 knows the history and the recordings; what it adds is absent from 1, and begins anew.
+/// The version of the state document. 2 knows the history and the recordings, which begin anew where they are absent, and tells
+/// calls in three ways; a later one is read as far as it is known.
 const VERSION: u32 = 2;
 /// How long the exchange's last unreadable message is shown.
 const COMPLAINT: Millis = Millis::mins(10);
@@ -40,6 +41,8 @@ const COMPLAINT: Millis = Millis::mins(10);
 const SLEPT: Millis = Millis::secs(90);
 /// How soon a failed database is tried again.
 const RESAVE: Millis = Millis::secs(30);
+/// Within which time after the opening of the socket the history is read.
+const AFTER_OPENING: Millis = Millis::secs(10);
 /// How long after a click its call is expected.
 const AWAITED: Millis = Millis::secs(10);
 /// A clock that is set back by less than this is only being corrected.
@@ -174,6 +177,7 @@ impl Bridge {
     pub fn new(settings: Settings, snapshot: Snapshot, seed: u64) -> Self {
         let state = snapshot.state.and_then(|state| json::parse(state.reveal()));
         let state = state.as_ref().and_then(Fields::of);
+        let version = state.and_then(|state| state.number("version")).unwrap_or(VERSION);
         let rows = snapshot.rows.iter().filter_map(|row| Row::read(row.reveal()));
         Self {
             settings,
@@ -183,7 +187,10 @@ impl Bridge {
             files: Rest::default(),
             recordings: state.map(|state| Recordings::read(state.objects("recordings"))).unwrap_or_default(),
             recovery: state.and_then(|state| state.object("recovery")).map(Recovery::read).unwrap_or_default(),
-            calls: state.and_then(|state| state.object("calls")).map(Calls::read).unwrap_or_default(),
+            calls: state
+                .and_then(|state| state.object("calls"))
+                .map(|calls| Calls::read(calls, version))
+                .unwrap_or_default(),
             dials: state.map(|state| Dials::read(state.objects("dials"))).unwrap_or_default(),
             crm: Crm {
                 outbox: Outbox::restored(rows.collect()),
@@ -235,7 +242,9 @@ impl Bridge {
                 self.log.add(now, "connection", "open");
                 let step = self.link.opened(epoch, now);
                 self.take_step(step, now);
-                self.recovery.hurry();
+                // All browsers come back at a time when the exchange does; they need not read its history at once.
+                let spread = Millis(self.rng.i64(0..=AFTER_OPENING.0));
+                self.recovery.due_by(now + spread);
             }
             Input::SocketFrame { epoch, text } => {
                 if self.link.is_current(epoch) {
@@ -308,7 +317,7 @@ impl Bridge {
         self.crm.problem = None;
         self.crm.outbox.resume();
         if let Some(phonet) = &self.settings.phonet {
-            self.recovery.configure(phonet.fingerprint(), now);
+            self.storage.dirty |= self.recovery.configure(phonet.fingerprint(), now);
         }
         if self.settings.kontur.as_ref().is_none_or(|kontur| !kontur.recordings) {
             self.storage.dirty |= self.recordings.discard_all();
