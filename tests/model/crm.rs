@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use trubka::{
     Millis,
     core::io::{Body, HttpRequest},
@@ -106,16 +107,19 @@ impl Crm {
         let (Body::File { name, .. }, Some(audio)) = (&request.body, file) else { panic!("a file is to be uploaded") };
         let id = format!("file-{}", self.files.len());
         self.files.insert(id.clone(), audio.to_owned());
-        let length = if self.files.len() % 2 == 0 { json!("9216") } else { json!(9216) };
+        let length = if self.files.len().is_multiple_of(2) { json!("9216") } else { json!(9216) };
         Reply::json(&json!({ "fileId": id, "fileName": name, "contentType": "audio/mpeg", "contentLength": length }))
     }
 
     fn take(&mut self, method: &str, body: Value) -> (u16, String) {
         if method == "call-failed" {
-            let known = body["communicationId"].as_str().and_then(|id| self.system_calls.get_mut(id));
-            return match known {
+            let id = body["communicationId"].as_str().unwrap_or_default();
+            return match self.system_calls.get_mut(id) {
                 Some(failed) => {
                     *failed = true;
+                    if self.calls.values().any(|call| call.id == id) {
+                        self.violations.push(format!("{id}: failed, though it was a call"));
+                    }
                     (200, r#""OK""#.to_owned())
                 }
                 None => (409, r#"{"status":"communicationNotFound","message":"Communication not found."}"#.to_owned()),
@@ -133,6 +137,9 @@ impl Crm {
         let mut broken = Vec::new();
         if named.is_some_and(|named| named != call.id) {
             broken.push("names another communication");
+        }
+        if self.system_calls.get(&call.id) == Some(&true) {
+            broken.push("a call, though it failed");
         }
         let repeat = match method {
             "call-started" => call.started.as_ref() == Some(&body),
@@ -222,14 +229,14 @@ impl Communication {
         let of_leg: Vec<_> =
             self.events.iter().filter(|known| known["realtimeCallItemId"] == event["realtimeCallItemId"]).collect();
         let has = |kind: &str| of_leg.iter().any(|event| event["type"] == kind);
-        let before = self.events.last().or(self.started.as_ref()).map_or("", |event| text(&event["timestamp"]));
+        let before = self.events.last().or(self.started.as_ref()).map(|event| moment(&event["timestamp"]));
         if self.started.is_none() {
             return Some("an event before the start");
         }
         if self.finished.is_some() {
             return Some("an event after the end");
         }
-        if text(&event["timestamp"]) < before {
+        if Some(moment(&event["timestamp"])) < before {
             return Some("time runs backwards");
         }
         match text(&event["type"]) {
@@ -257,6 +264,13 @@ impl Communication {
             Some((id, _)) => named.push(id.to_owned()),
         }
     }
+}
+
+/// A moment as the CRM reads it.
+#[expect(clippy::cast_possible_truncation, reason = "no moment of the model is out of range")]
+pub fn moment(text: &Value) -> Millis {
+    let moment = OffsetDateTime::parse(text.as_str().unwrap_or_default(), &Rfc3339).expect("a moment");
+    Millis((moment.unix_timestamp_nanos() / 1_000_000) as i64)
 }
 
 fn text(value: &Value) -> &str {

@@ -36,6 +36,8 @@ pub const ANNA: &str = "3f6a0c1e-0000-4000-8000-000000000001";
 pub const BORIS: &str = "3f6a0c1e-0000-4000-8000-000000000002";
 /// How often the shell gives a sign of life while a connection is wanted.
 const HEARTBEAT: Millis = Millis::secs(30);
+/// How long after its click a number may still be dialled.
+const PROMPT: Millis = Millis::secs(60);
 /// Parts of every key, number and name of the model: none of them may stand in a log.
 pub const SECRETS: [&str; 6] = ["t-key", "r-key", "access-", "791612345", "Пётр", "Анна"];
 const CRM_HOST: &str = "https://crm.kontur.ru";
@@ -72,8 +74,10 @@ pub struct World {
     pub store: Store,
     /// What the exchange was asked to dial.
     pub dialled: Vec<String>,
-    /// Whether a worker died that could not store what it knew.
-    pub has_lost: bool,
+    /// When each number was clicked last, where that is watched.
+    pub clicked: BTreeMap<String, Millis>,
+    /// Calls that a worker could not store what it knew of, or not read what was stored.
+    pub lost: BTreeSet<String>,
     pub replies: BTreeMap<u32, Message>,
     pub view: PageView,
     pub status: Option<StatusView>,
@@ -85,8 +89,9 @@ pub struct World {
     /// Whether there is a network, and whether the browser believes so.
     pub network: bool,
     pub online: bool,
-    /// What it does not let us reach.
+    /// What it does not let us reach, and what the core was told of that.
     pub forbidden: Vec<String>,
+    told_forbidden: Vec<String>,
     /// What is wrong with a service for a while.
     pub troubles: Vec<Trouble>,
     /// What the core surely knows: it heard it, and no crash can take it away any more or none has.
@@ -238,7 +243,8 @@ impl World {
             exchange: Exchange::default(),
             store: Store::default(),
             dialled: Vec::new(),
-            has_lost: false,
+            clicked: BTreeMap::new(),
+            lost: BTreeSet::new(),
             replies: BTreeMap::new(),
             view: PageView::default(),
             status: None,
@@ -248,6 +254,7 @@ impl World {
             network: true,
             online: true,
             forbidden: Vec::new(),
+            told_forbidden: Vec::new(),
             troubles: Vec::new(),
             facts: BTreeSet::new(),
             requests: 0,
@@ -279,6 +286,9 @@ impl World {
         self.life += 1;
         self.store.closed = self.store.fails;
         self.store.lost = self.store.fails;
+        if self.store.fails {
+            self.forgive_all();
+        }
         let session = self.store.session.clone();
         let snapshot = if self.store.fails {
             Snapshot { session, storage_failed: true, ..Snapshot::default() }
@@ -313,9 +323,9 @@ impl World {
         }
     }
 
-    /// Whether the worker is about to die.
-    pub fn is_doomed(&self) -> bool {
-        self.fuse.is_some()
+    /// Whether somebody who asks is answered now.
+    pub fn is_awake(&self) -> bool {
+        self.bridge.is_some() && self.asleep_until.is_none()
     }
 
     /// The worker dies. Of what it gave the database and has no answer to, any first part is stored; of what it sent, each
@@ -355,10 +365,9 @@ impl World {
 
     /// What the database lost cannot be held against the core: neither the order of the calls so far nor a repetition.
     fn forgive_all(&mut self) {
-        self.has_lost = true;
-        self.crm
-            .forgiven
-            .extend(self.exchange.legs.values().flat_map(|leg| [Some(leg.uuid.clone()), leg.parent.clone()]).flatten());
+        let names = |leg: &Leg| [Some(leg.uuid.clone()), leg.parent.clone()];
+        self.lost.extend(self.exchange.legs.values().filter(|leg| leg.rang).flat_map(names).flatten());
+        self.crm.forgiven.extend(self.lost.iter().cloned());
         self.facts.clear();
     }
 
@@ -380,7 +389,13 @@ impl World {
 
     /// Gives an input now and does all that follows at once.
     pub fn input(&mut self, input: Input) {
+        if let Some(until) = self.asleep_until {
+            return self.at(until, Due::Input(self.life, input));
+        }
         let Some(bridge) = &mut self.bridge else { return };
+        if let Input::Started { forbidden, .. } | Input::Permissions { forbidden } = &input {
+            self.told_forbidden.clone_from(forbidden);
+        }
         bridge.handle(self.now + self.ahead, input);
         let life = self.life;
         let mut outputs = 0;
@@ -587,7 +602,7 @@ impl World {
         match output {
             Output::OpenSocket { epoch, .. } => {
                 self.exchange.socket = None;
-                if self.forbidden.iter().any(|origin| origin == exchange::HOST) {
+                if self.is_forbidden(exchange::HOST) {
                     self.violations.push("a socket to where it is forbidden".to_owned());
                 }
                 if self.exchange.swallows {
@@ -644,6 +659,12 @@ impl World {
         }
     }
 
+    /// Whether the browser forbids this address, and has said so.
+    fn is_forbidden(&self, url: &str) -> bool {
+        let forbids = |origins: &[String]| origins.iter().any(|origin| url.starts_with(origin.as_str()));
+        forbids(&self.forbidden) && forbids(&self.told_forbidden)
+    }
+
     fn click_to_call(&mut self, epoch: u32, frame: &str) {
         assert_eq!(self.exchange.socket, Some(epoch), "a frame for a socket that is not open");
         let frame: Value = serde_json::from_str(frame).expect("JSON");
@@ -660,6 +681,9 @@ impl World {
             if known {
                 self.violations.push("a number is dialled whose call goes on".to_owned());
             }
+        }
+        if self.clicked.get(&number).is_some_and(|at| *at + PROMPT < self.now) {
+            self.violations.push("a number is dialled long after its click".to_owned());
         }
         self.dialled.push(number.clone());
         if self.exchange.silent || self.exchange.half_open {
@@ -680,12 +704,15 @@ impl World {
         self.requests += 1;
         let of_crm = request.url.starts_with(CRM_HOST);
         assert!(!of_crm || !request.cookies, "the user's own cookies must not go to the CRM");
-        if self.forbidden.iter().any(|origin| request.url.starts_with(origin.as_str())) {
+        if self.is_forbidden(&request.url) {
             self.violations.push("a request to where it is forbidden".to_owned());
         }
         if let (true, Body::Json(body)) = (of_crm, &request.body) {
             let mut body: Value = serde_json::from_str(body.reveal()).expect("JSON");
-            body.as_object_mut().expect("an object").remove("communicationId");
+            // The communication becomes known between a request and its repetition.
+            if body.get("externalId").is_some() {
+                body.as_object_mut().expect("an object").remove("communicationId");
+            }
             let callback = format!("{} {body}", request.url.trim_start_matches(CRM_HOST));
             if self.knows(&Fact::Acknowledged(callback.clone())) {
                 self.violations.push(format!("sent again after its acknowledgement: {callback}"));

@@ -1,0 +1,429 @@
+//! Hostile input from every side: bytes, and documents that were right until something in them was changed. Nothing panics, nothing
+//! hangs, nothing grows.
+
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says how much it tried"
+)]
+
+mod model;
+
+use model::{
+    START, World, document, event,
+    exchange::{Leg, Side},
+    settings,
+};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::{Value, json};
+use trubka::{
+    Millis,
+    core::{
+        Bridge,
+        io::{FileInfo, HttpAnswer, HttpFailure, Input, Output, Session, Snapshot, Write},
+    },
+    private::Private,
+    protocol::{Request, Sender, TextItem},
+    settings::Settings,
+};
+
+/// How many cases each property is tried with.
+const CASES: u32 = 4_096;
+/// The most that is stored of calls that never end.
+const LARGEST_STATE: usize = 1024 * 1024;
+
+fn check<S: Strategy>(name: &str, strategy: S, test: impl Fn(S::Value)) {
+    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    let run = |value| {
+        test(value);
+        Ok(())
+    };
+    TestRunner::new(config).run(&strategy, run).unwrap_or_else(|failure| panic!("{failure}"));
+    println!("{name}: {CASES} cases");
+}
+
+// ── What is hostile ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/// What a field may hold instead of what it should.
+fn hostile() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        prop::sample::select(vec![0, -1, 1, i64::MAX, i64::MIN, 1_473_973_200, 253_402_300_800_000])
+            .prop_map(Value::from),
+        ".{0,40}".prop_map(Value::from),
+        prop::sample::select(
+            vec!["", "9".repeat(5_000).as_str(), "\u{202e}\0\u{feff}", "../../..", "call.dial", "c0"]
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        )
+        .prop_map(Value::from),
+        Just(json!([])),
+        Just(json!({})),
+        Just(json!([[[[[[[[{}]]]]]]]])),
+    ]
+}
+
+/// One change of a document: at which of its places, and what to put there; nothing takes the place out.
+fn change() -> impl Strategy<Value = (prop::sample::Index, Option<Value>)> {
+    (any::<prop::sample::Index>(), prop::option::weighted(0.8, hostile()))
+}
+
+fn places(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(places).sum(),
+        Value::Object(fields) => fields.values().map(places).sum(),
+        _ => 0,
+    }
+}
+
+/// Changes the place that is so many places away; those left to go, or nothing when it is done.
+fn put(value: &mut Value, mut place: usize, with: Option<&Value>) -> Option<usize> {
+    if place == 0 {
+        *value = with.cloned().unwrap_or_default();
+        return None;
+    }
+    place -= 1;
+    match value {
+        Value::Array(items) => items.iter_mut().try_fold(place, |place, item| put(item, place, with)),
+        Value::Object(fields) if with.is_none() => {
+            let mut gone = None;
+            for (name, field) in fields.iter_mut() {
+                if place == 0 {
+                    gone = Some(name.clone());
+                    break;
+                }
+                place = put(field, place, with)?;
+            }
+            gone.is_none_or(|name| fields.remove(&name).is_none()).then_some(place)
+        }
+        Value::Object(fields) => fields.values_mut().try_fold(place, |place, field| put(field, place, with)),
+        _ => Some(place),
+    }
+}
+
+/// A text: bytes of any kind, one of these documents as it is or changed in places, or its first part.
+fn text(documents: Vec<Value>) -> impl Strategy<Value = String> {
+    let changed =
+        (prop::sample::select(documents), prop::collection::vec(change(), 0..4)).prop_map(|(mut document, changes)| {
+            for (place, with) in changes {
+                let count = places(&document);
+                put(&mut document, place.index(count), with.as_ref());
+            }
+            document.to_string()
+        });
+    let cut = (changed, prop::option::weighted(0.1, any::<prop::sample::Index>())).prop_map(|(mut text, end)| {
+        if let Some(end) = end.filter(|_| !text.is_empty()) {
+            text = text.chars().take(end.index(text.chars().count().max(1))).collect();
+        }
+        text
+    });
+    prop_oneof![
+        8 => cut,
+        1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        1 => Just("[".repeat(100_000)),
+    ]
+}
+
+/// Frames of the exchange.
+fn frames() -> Vec<Value> {
+    let more = |name, more: &Value| event(name, "c0", 4, START, more);
+    vec![
+        more("call.dial", &json!({})),
+        more("call.bridge", &json!({ "bridgeAt": START.0 })),
+        more("call.hangup", &json!({ "parentUuid": "g" })),
+        more("call.dial", &json!({ "lgDirection": 1, "leg2": { "type": 1, "ext": "002" } })),
+        more("call.dial", &json!({ "leg": { "type": 2, "ext": "900" } })),
+        more("call.dial", &json!({ "lgDirection": 32 })),
+        json!({ "event": "success" }),
+        json!({ "event": "error", "message": "занято" }),
+    ]
+}
+
+/// Answers of both services.
+fn answers() -> Vec<Value> {
+    let row = json!({ "uuid": "c0", "parentUuid": null, "endAt": START.0, "lgDirection": 4, "leg": { "type": 1, "ext": "001" },
+        "leg2": null, "otherLegNum": "+79161234567", "otherLegName": null, "billSecs": 5, "duration": 9, "disposition": 0,
+        "transferHistory": null, "audioRecUrl": "https://demo.phonet.com.ua/rest/public/calls/c0/audio ", "trunk": "o=380" });
+    vec![
+        json!([row]),
+        Value::Array(vec![row; 50]),
+        json!([event("call.dial", "c0", 4, START, &json!({ "lastEvent": "call.bridge" }))]),
+        json!([{ "ext": "001", "email": "anna@example.com" }]),
+        json!({ "workspace": { "id": "1", "name": "ws" }, "accessKey": "access" }),
+        json!({ "id": "communication", "links": { "contactIds": ["c1"], "companyIds": [], "dealIds": ["d"] } }),
+        json!({ "fileId": "f", "fileName": "c0.mp3", "contentType": "audio/mpeg", "contentLength": "9216" }),
+        json!({ "status": "fileTooLarge", "message": "Too large" }),
+        json!({ "errors": { "direction": ["Bad."] }, "title": "T", "status": 400 }),
+        json!({ "isSuccessful": false, "responseCode": 400, "errorInfo": { "status": "s", "message": "m" } }),
+        json!("OK"),
+        json!("Error"),
+    ]
+}
+
+/// An answer over HTTP, or none.
+fn answer() -> impl Strategy<Value = Result<HttpAnswer, HttpFailure>> {
+    let status = prop_oneof![4 => Just(200), 1 => prop::sample::select(vec![204, 302, 400, 401, 403, 404, 408, 409, 425, 429, 500, 503]), 1 => any::<u16>()];
+    let moment = || prop::option::of(any::<i64>().prop_map(Millis));
+    let file = prop::option::weighted(
+        0.3,
+        (".{0,20}", any::<u64>()).prop_map(|(content_type, length)| FileInfo { content_type, length }),
+    );
+    let answer =
+        (status, moment(), moment(), text(answers()), file).prop_map(|(status, retry_after, date, body, file)| {
+            HttpAnswer { status, retry_after, date, body: Private::new(body), file }
+        });
+    let failure = prop::sample::select(vec![HttpFailure::Network, HttpFailure::Timeout, HttpFailure::TooLarge]);
+    prop_oneof![6 => answer.prop_map(Ok), 1 => failure.prop_map(Err)]
+}
+
+/// What a page or a page of the extension may ask for.
+fn requests() -> Vec<Value> {
+    vec![
+        json!({ "kind": "hello", "version": env!("CARGO_PKG_VERSION") }),
+        json!({ "kind": "findNumbers", "batch": 1, "items": [{ "id": 7, "text": "+7 916 123-45-67 доб. 5", "label": "Телефон" }] }),
+        json!({ "kind": "dial", "key": "k", "number": "+79161234567" }),
+        json!({ "kind": "hangUp", "call": "c0" }),
+        json!({ "kind": "getStatus" }),
+        json!({ "kind": "reconnect" }),
+        json!({ "kind": "retryDelivery", "call": "c0" }),
+        json!({ "kind": "retryAll" }),
+        json!({ "kind": "discardDelivery", "call": "c0" }),
+        json!({ "kind": "getSettings" }),
+        json!({ "kind": "saveSettings", "document": document().to_string() }),
+        json!({ "kind": "checkConnection" }),
+        json!({ "kind": "exportLog" }),
+    ]
+}
+
+/// One thing that comes to the core.
+#[derive(Clone, Debug)]
+enum Hostility {
+    Frame(String),
+    Request(Sender, String),
+    SystemCall(String, String),
+    Closed,
+    Online(bool),
+    Update,
+    Pass(i64),
+}
+
+fn hostility() -> impl Strategy<Value = Hostility> {
+    let sender = prop::sample::select(vec![Sender::Page, Sender::Extension]);
+    prop_oneof![
+        8 => text(frames()).prop_map(Hostility::Frame),
+        4 => (sender, text(requests())).prop_map(|(sender, request)| Hostility::Request(sender, request)),
+        1 => (".{0,80}", ".{0,20}").prop_map(|(communication, number)| Hostility::SystemCall(communication, number)),
+        1 => Just(Hostility::Closed),
+        1 => any::<bool>().prop_map(Hostility::Online),
+        1 => Just(Hostility::Update),
+        3 => prop_oneof![0..60_000i64, -600_000..86_400_000i64, any::<i64>()].prop_map(Hostility::Pass),
+    ]
+}
+
+// ── What takes it ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A core of which every question is answered at once: over HTTP with what comes next of these answers.
+struct Core {
+    bridge: Bridge,
+    now: Millis,
+    epoch: u32,
+    answers: Vec<Result<HttpAnswer, HttpFailure>>,
+    next: usize,
+    state: Option<Private<String>>,
+}
+
+impl Core {
+    fn new(settings: Settings, snapshot: Snapshot, answers: Vec<Result<HttpAnswer, HttpFailure>>) -> Self {
+        let bridge = Bridge::new(settings, snapshot, 1);
+        let mut core = Self { bridge, now: START, epoch: 0, answers, next: 0, state: None };
+        core.input(Input::Started { online: true, forbidden: Vec::new() });
+        core
+    }
+
+    /// Gives an input, and the answers to what follows, so far as they go.
+    fn input(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        for _ in 0..50 {
+            let Some(input) = inputs.pop() else { return };
+            self.bridge.handle(self.now, input);
+            for outputs in 0.. {
+                assert!(outputs < 10_000, "the core does not come to rest");
+                let Some(output) = self.bridge.poll() else { break };
+                inputs.extend(self.perform(output));
+            }
+        }
+    }
+
+    fn perform(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::OpenSocket { epoch, .. } => {
+                self.epoch = epoch;
+                Some(Input::SocketOpened { epoch })
+            }
+            Output::Http { id, request } => {
+                let mut result = self.answers.get(self.next % self.answers.len().max(1))?.clone();
+                self.next += 1;
+                if let Ok(answer) = &mut result {
+                    answer.file.take_if(|_| !request.keep);
+                }
+                Some(Input::HttpDone { id, result })
+            }
+            Output::Persist { batch, writes } => {
+                for write in writes {
+                    if let Write::Document { name: trubka::core::io::DocumentName::State, json } = write {
+                        self.state = Some(json);
+                    }
+                }
+                Some(Input::Persisted { batch, stored: batch % 7 != 0 })
+            }
+            _ => None,
+        }
+    }
+
+    fn suffer(&mut self, hostility: Hostility) {
+        let epoch = self.epoch;
+        match hostility {
+            Hostility::Frame(text) => self.input(Input::SocketFrame { epoch, text: Private::new(text) }),
+            Hostility::Request(sender, text) => {
+                if let Some(request) = Request::parse(&text) {
+                    self.input(Input::Asked { ask: 1, sender, request });
+                }
+            }
+            Hostility::SystemCall(communication, number) => {
+                self.input(Input::SystemCall { communication, number: Private::new(number) });
+            }
+            Hostility::Closed => self.input(Input::SocketClosed { epoch }),
+            Hostility::Online(online) => self.input(Input::Online(online)),
+            Hostility::Update => self.input(Input::UpdateAvailable),
+            Hostility::Pass(span) => {
+                self.now = self.now + Millis(span);
+                self.input(Input::Wake);
+            }
+        }
+    }
+}
+
+/// What a browser has stored that was in the middle of much.
+fn stored() -> Snapshot {
+    let mut world = World::live(1);
+    world.crm.fails_for = Some("c1".to_owned());
+    for (uuid, answered) in [("c1", true), ("c2", true), ("c3", false)] {
+        let mut leg =
+            Leg::outgoing(uuid.to_owned(), "79161234567".to_owned(), world.now, &mut fastrand::Rng::with_seed(7));
+        leg.side = Side::User("001");
+        leg.answer_at = answered.then_some(world.now + Millis::secs(1));
+        leg.over_at = world.now + Millis::secs(if uuid == "c2" { 900 } else { 9 });
+        leg.recorded_after = None;
+        world.plan(leg);
+    }
+    world.dial("key", "+79167654321");
+    world.run_for(Millis::mins(2));
+    Snapshot {
+        state: world.store.state.clone(),
+        rows: world.store.rows.values().cloned().collect(),
+        lines: world.store.lines.values().cloned().collect(),
+        session: world.store.session.clone(),
+        storage_failed: false,
+    }
+}
+
+fn parsed(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<Value> {
+    texts.into_iter().map(|text| serde_json::from_str(text.as_ref()).unwrap()).collect()
+}
+
+// ── What holds ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn whatever_comes_in_the_core_goes_on() {
+    let answers = prop::collection::vec(answer(), 1..12);
+    check("inputs", (answers, prop::collection::vec(hostility(), 1..24)), |(answers, hostilities)| {
+        let mut core = Core::new(settings(), Snapshot::default(), answers);
+        hostilities.into_iter().for_each(|hostility| core.suffer(hostility));
+    });
+}
+
+#[test]
+fn whatever_was_stored_the_core_starts_and_goes_on() {
+    let good = stored();
+    let states = parsed(good.state.iter().map(|state| state.reveal()));
+    let rows = parsed(good.rows.iter().map(Private::reveal));
+    let lines = parsed(&good.lines);
+    assert!(!rows.is_empty() && !lines.is_empty());
+    let session = serde_json::to_value(&good.session).unwrap();
+    let strategy = (
+        prop::option::of(text(states)),
+        prop::collection::vec(text(rows), 0..4),
+        prop::collection::vec(text(lines), 0..4),
+        text(vec![session]),
+        text(vec![document()]),
+        prop::collection::vec(hostility(), 0..6),
+    );
+    let fine =
+        vec![Ok(HttpAnswer { status: 200, retry_after: None, date: Some(START), body: "[]".into(), file: None })];
+    check("stored", strategy, |(state, rows, lines, session, document, hostilities)| {
+        let snapshot = Snapshot {
+            state: state.map(Private::new),
+            rows: rows.into_iter().map(Private::new).collect(),
+            lines,
+            session: Session::read(&session),
+            storage_failed: false,
+        };
+        let read = Settings::load(Some(&document));
+        let settings = if read.phonet.is_some() { read } else { settings() };
+        let mut core = Core::new(settings.clone(), snapshot, fine.clone());
+        hostilities.into_iter().for_each(|hostility| core.suffer(hostility));
+        // What it stores itself it reads again.
+        let snapshot = Snapshot { state: core.state.take(), ..Snapshot::default() };
+        Core::new(settings, snapshot, fine.clone());
+    });
+}
+
+#[test]
+fn whatever_stands_in_a_file_of_settings_is_read_or_refused() {
+    check("settings", text(vec![document()]), |text| match settings().replaced_by(&text) {
+        Ok(settings) => {
+            let again = Settings::load(Some(settings.to_json().reveal()));
+            assert_eq!(again.to_json(), settings.to_json(), "what is taken is stored as it is");
+        }
+        Err(problems) => assert!(!problems.is_empty()),
+    });
+}
+
+#[test]
+fn whatever_stands_on_a_page_is_searched() {
+    let item = (".{0,200}", prop::option::of(".{0,20}")).prop_map(|(text, label)| (text, label));
+    let fine = vec![Err(HttpFailure::Network)];
+    check("pages", prop::collection::vec(item, 0..8), |items| {
+        let mut core = Core::new(settings(), Snapshot::default(), fine.clone());
+        let items =
+            items.into_iter().map(|(text, label)| TextItem { id: 1, text: Private::new(text), label }).collect();
+        core.input(Input::Asked { ask: 1, sender: Sender::Page, request: Request::FindNumbers { batch: 1, items } });
+    });
+}
+
+/// An exchange gone mad: thousands of calls that never end, each with all that a call can have.
+#[test]
+fn calls_that_never_end_do_not_fill_the_database() {
+    let fine =
+        vec![Ok(HttpAnswer { status: 200, retry_after: None, date: None, body: r#"{"id":"c"}"#.into(), file: None })];
+    let mut core = Core::new(settings(), Snapshot::default(), fine);
+    for call in 0..3_000 {
+        core.now = core.now + Millis(10);
+        let uuid = format!("c{call}");
+        let frame = event("call.dial", &uuid, 4, core.now, &json!({ "parentUuid": format!("p{}", call % 500) }));
+        core.suffer(Hostility::Frame(frame.to_string()));
+    }
+    let state = core.state.map_or(0, |state| state.reveal().len());
+    assert!(state < LARGEST_STATE, "{state} bytes");
+}
