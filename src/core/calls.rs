@@ -3,7 +3,7 @@
 //! An event only asserts what is true of a leg: that it rang, was answered, ended. [`Calls::apply`] compares that with
 //! what is known and tells the difference, so that repeated, late and missing events all come out right.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::Serialize;
 
@@ -156,11 +156,14 @@ impl Calls {
     /// Takes events of the exchange and returns what the CRM is to be told, call by call. The events of one call are taken together
     /// before it is said to be over.
     pub fn apply(&mut self, events: &[&CallEvent], source: Source, settings: &Settings, now: Millis) -> Vec<Told> {
-        let mut calls: BTreeMap<String, Vec<&CallEvent>> = BTreeMap::new();
+        let mut calls: Vec<(String, Vec<&CallEvent>)> = Vec::new();
         for event in events {
             let id = self.id_of(event);
             if !self.ended.iter().any(|call| call.id == id && call.has_leg(&event.uuid)) {
-                calls.entry(id).or_default().push(event);
+                match calls.iter_mut().find(|(call, _)| *call == id) {
+                    Some((_, events)) => events.push(event),
+                    None => calls.push((id, vec![event])),
+                }
             }
         }
         calls.into_iter().map(|(id, events)| self.apply_to(id, &events, source, settings, now)).collect()
@@ -269,6 +272,12 @@ impl Calls {
     fn live_legs(&self) -> impl Iterator<Item = &Leg> {
         let legs = self.live.iter().flat_map(|call| call.legs.iter().chain(&call.entity));
         legs.filter(|leg| leg.end_at.is_none())
+    }
+
+    /// Whether an active call was answered, though nobody has told so here.
+    pub fn is_behind(&self, active: &CallEvent) -> bool {
+        let was_answered = active.kind == EventKind::Bridge || active.bridge_at.is_some();
+        was_answered && self.live_legs().any(|leg| leg.uuid == active.uuid && leg.bridge_at.is_none())
     }
 
     /// Whether a leg is known.
@@ -574,6 +583,7 @@ impl Call {
             external_created_at: self
                 .legs
                 .iter()
+                .chain(&self.entity)
                 .map(|leg| leg.dial_at)
                 .min()
                 .unwrap_or(self.started_at)

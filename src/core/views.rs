@@ -1,6 +1,6 @@
 //! What the CRM's pages and the popup show, made anew from the state each time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::{
     Millis,
@@ -68,7 +68,8 @@ impl Seen<'_> {
         let is_refused = |state: &&Undelivered<'_>| matches!(state, Undelivered::Refused(_));
         let refused = self.undelivered.values().filter(is_refused).count();
         let is_delivered = |call: &&str| !self.undelivered.get(call).as_ref().is_some_and(is_refused);
-        let recordings: BTreeSet<_> = self.recordings.refused_calls().filter(is_delivered).collect();
+        let mut recordings: Vec<_> = self.recordings.refused_calls().filter(is_delivered).collect();
+        recordings.dedup();
         (self.undelivered.len() - refused, refused + recordings.len())
     }
 

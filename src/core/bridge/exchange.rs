@@ -304,7 +304,8 @@ impl Bridge {
         self.rest_works = true;
         let mut gone = self.calls.silent_since(asked_at, now);
         gone.retain(|uuid| !active.iter().any(|event| event.uuid == *uuid));
-        let unheard = |event: &CallEvent| !self.calls.knows(&event.uuid) && self.is_own(event);
+        let unheard =
+            |event: &CallEvent| self.calls.is_behind(event) || (!self.calls.knows(&event.uuid) && self.is_own(event));
         // What is looked for already was the fault of an older socket.
         let newly_gone = gone.iter().any(|uuid| !self.recovery.gone().contains(uuid));
         let contradicted = newly_gone || active.iter().any(unheard);

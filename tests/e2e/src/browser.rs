@@ -16,7 +16,7 @@ use thirtyfour::{
     prelude::By,
 };
 
-use crate::{driver::Driver, root, wait::until};
+use crate::{driver::Driver, processes, root, wait::until};
 
 /// Firefox's id of the extension, from the manifest.
 const GECKO_ID: &str = "trubka@trubka.example";
@@ -44,7 +44,8 @@ impl BrowserKind {
         }
     }
 
-    fn extension(self) -> PathBuf {
+    /// Where the built extension is.
+    pub(crate) fn extension(self) -> PathBuf {
         root().join(match self {
             Self::Chromium => "dist/chrome",
             Self::Firefox => "dist/firefox",
@@ -66,32 +67,59 @@ pub struct Appearance {
 /// A running browser.
 pub struct Browser {
     kind: BrowserKind,
+    headless: bool,
+    tls: SocketAddr,
     web: WebDriver,
     driver: Driver,
     profile: TempDir,
+    /// What was printed before it was started again.
+    said: Vec<String>,
 }
 
 impl Browser {
     /// Starts the browser with a fresh profile and the extension; port 443 of both services' hosts leads to `tls`.
     pub async fn start(kind: BrowserKind, headless: bool, tls: SocketAddr) -> Result<Self> {
         let profile = TempDir::with_prefix("trubka-profile-")?;
-        let (driver, capabilities) = match kind {
-            BrowserKind::Chromium => (
-                Driver::start("chromedriver", &["--port=0", "--enable-chrome-logs"]).await?,
-                chromium(profile.path(), headless, tls),
-            ),
-            BrowserKind::Firefox => (
-                Driver::start("geckodriver", &["--port=0", "--allow-system-access"]).await?,
-                firefox(profile.path(), headless, tls),
-            ),
-        };
-        let web = WebDriver::new(driver.address(), serde_json::from_value::<Capabilities>(capabilities)?).await?;
-        let browser = Self { kind, web, driver, profile };
+        let (driver, web) = lead(kind, headless, tls, profile.path()).await?;
+        let browser = Self { kind, headless, tls, web, driver, profile, said: Vec::new() };
         if kind == BrowserKind::Firefox {
-            let addon = json!({ "path": kind.extension(), "temporary": true });
-            browser.command("moz/addon/install", addon).await?;
+            let archive = browser.folder().join("trubka.xpi");
+            pack(&kind.extension(), &archive)?;
+            browser.command("moz/addon/install", json!({ "path": archive, "temporary": false })).await?;
         }
         Ok(browser)
+    }
+
+    /// Ends it in good order, and starts it again on the same profile. Firefox notes for good what is installed only when it ends:
+    /// killed before its first end, it forgets the extension.
+    pub async fn reopen(&mut self) -> Result<()> {
+        self.web.clone().quit().await?;
+        self.start_again().await
+    }
+
+    /// Ends it as a power cut does: SIGKILL for every process it has. The profile stays as it is at that moment.
+    pub async fn kill(&self) -> Result<()> {
+        // WebDriver's session dies with it and is not to be ended in good order.
+        let _ = self.web.clone().leak();
+        processes::kill(&self.processes()?).await
+    }
+
+    /// Starts it again on the same profile after [`Browser::kill`].
+    pub async fn start_again(&mut self) -> Result<()> {
+        // What geckodriver would take for the port of the Firefox that is to come.
+        match std::fs::remove_file(self.folder().join("MarionetteActivePort")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let (driver, web) = lead(self.kind, self.headless, self.tls, self.profile.path()).await?;
+        self.web = web;
+        self.said.append(&mut std::mem::replace(&mut self.driver, driver).said());
+        Ok(())
+    }
+
+    /// Its processes, the first one first.
+    pub fn processes(&self) -> Result<Vec<u32>> {
+        processes::descendants(self.driver.process().context("the driver is over")?)
     }
 
     /// Ends it in good order.
@@ -128,6 +156,17 @@ impl Browser {
         self.show(&tab).await?;
         self.web.goto(url).await?;
         Ok(tab)
+    }
+
+    /// Closes every tab, and looks at a fresh one.
+    pub async fn close_tabs(&self) -> Result<()> {
+        let old = self.web.windows().await?;
+        let fresh = self.web.new_tab().await?;
+        for tab in old {
+            self.show(&tab).await?;
+            self.web.close_window().await?;
+        }
+        self.show(&fresh).await
     }
 
     /// Looks at a tab: what follows speaks of it.
@@ -208,9 +247,15 @@ impl Browser {
             BrowserKind::Firefox => {
                 let script = "return WebExtensionPolicy.getByID(arguments[0]).extension.terminateBackground(\
                     { ignoreDevToolsAttached: true, disableResetIdleForTest: true })";
-                self.chrome_script(script, json!([GECKO_ID])).await
+                self.chrome_script(script, json!([GECKO_ID])).await.map(drop)
             }
         }
+    }
+
+    /// Whether Firefox has the background running; to ask does not keep it alive.
+    pub(crate) async fn background_runs(&self) -> Result<bool> {
+        let script = "return WebExtensionPolicy.getByID(arguments[0]).extension.backgroundState";
+        Ok(self.chrome_script(script, json!([GECKO_ID])).await? == "running")
     }
 
     /// What the extension said to a console. It says nothing when all is well, but names nonsense from the exchange; what browsers
@@ -221,7 +266,7 @@ impl Browser {
             BrowserKind::Chromium => line.contains(":CONSOLE") && line.contains("chrome-extension://"),
             BrowserKind::Firefox => line.contains("moz-extension://") || line.contains("Trubka: "),
         };
-        let said = self.driver.said().into_iter();
+        let said = self.said.iter().cloned().chain(self.driver.said());
         said.filter(|line| is_ours(line) && !expected.iter().any(|expected| line.contains(expected))).collect()
     }
 
@@ -230,11 +275,11 @@ impl Browser {
     }
 
     /// Runs a script with Firefox's own rights; a promise it returns is awaited.
-    async fn chrome_script(&self, script: &str, arguments: Value) -> Result<()> {
+    async fn chrome_script(&self, script: &str, arguments: Value) -> Result<Value> {
         self.command("moz/context", json!({ "context": "chrome" })).await?;
         let ran = self.command("execute/sync", json!({ "script": script, "args": arguments })).await;
         self.command("moz/context", json!({ "context": "content" })).await?;
-        ran.map(drop)
+        ran
     }
 
     async fn command(&self, path: &str, body: Value) -> Result<Value> {
@@ -242,7 +287,47 @@ impl Browser {
     }
 }
 
-fn chromium(profile: &Path, headless: bool, tls: SocketAddr) -> Value {
+/// Starts a driver and by it a browser on this profile.
+async fn lead(kind: BrowserKind, headless: bool, tls: SocketAddr, profile: &Path) -> Result<(Driver, WebDriver)> {
+    let (driver, capabilities) = match kind {
+        BrowserKind::Chromium => {
+            let driver = Driver::start("chromedriver", &["--port=0", "--enable-chrome-logs"]).await?;
+            let mut arguments = chromium_arguments(profile, headless, tls);
+            arguments.push("--enable-logging=stderr".to_owned());
+            (driver, json!({ "goog:chromeOptions": { "args": arguments } }))
+        }
+        BrowserKind::Firefox => {
+            let driver = Driver::start("geckodriver", &["--port=0", "--allow-system-access"]).await?;
+            (driver, firefox(profile, headless, tls))
+        }
+    };
+    let web = WebDriver::new(driver.address(), serde_json::from_value::<Capabilities>(capabilities)?).await?;
+    Ok((driver, web))
+}
+
+/// Packs a folder into an archive.
+fn pack(folder: &Path, archive: &Path) -> Result<()> {
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(archive)?);
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let options =
+                    zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+                zip.start_file_from_path(path.strip_prefix(folder)?, options)?;
+                std::io::copy(&mut std::fs::File::open(path)?, &mut zip)?;
+            }
+        }
+    }
+    zip.finish()?;
+    Ok(())
+}
+
+/// The arguments of a Chromium with the extension, whose port 443 of both services' hosts leads to `tls`.
+pub(crate) fn chromium_arguments(profile: &Path, headless: bool, tls: SocketAddr) -> Vec<String> {
     let extension = BrowserKind::Chromium.extension();
     let extension = extension.display();
     let mut arguments = vec![
@@ -251,7 +336,6 @@ fn chromium(profile: &Path, headless: bool, tls: SocketAddr) -> Value {
         format!("--disable-extensions-except={extension}"),
         format!("--host-resolver-rules=MAP crm.kontur.ru {tls}, MAP demo.phonet.com.ua {tls}"),
         "--window-size=1280,900".to_owned(),
-        "--enable-logging=stderr".to_owned(),
     ];
     let switches = [
         "--ignore-certificate-errors",
@@ -267,7 +351,7 @@ fn chromium(profile: &Path, headless: bool, tls: SocketAddr) -> Value {
     if headless {
         arguments.push("--headless=new".to_owned());
     }
-    json!({ "goog:chromeOptions": { "args": arguments } })
+    arguments
 }
 
 fn firefox(profile: &Path, headless: bool, tls: SocketAddr) -> Value {
@@ -286,6 +370,7 @@ fn firefox(profile: &Path, headless: bool, tls: SocketAddr) -> Value {
                 "devtools.console.stdout.content": true,
                 "browser.dom.window.dump.enabled": true,
                 "browser.shell.checkDefaultBrowser": false,
+                "xpinstall.signatures.required": false,
                 "datareporting.policy.dataSubmissionEnabled": false,
             },
         },
@@ -293,7 +378,7 @@ fn firefox(profile: &Path, headless: bool, tls: SocketAddr) -> Value {
 }
 
 /// Chromium names an unpacked extension after its path: the first half of the SHA-256, a letter for each half-byte.
-fn unpacked_id(path: &Path) -> String {
+pub(crate) fn unpacked_id(path: &Path) -> String {
     let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
     digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from(b'a' + half)).collect()
 }

@@ -1,6 +1,6 @@
 //! The sandbox's control API, as its control page uses it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::PATIENCE;
 
 /// A client of the control API.
+#[derive(Clone)]
 pub struct Control {
     http: reqwest::Client,
     base: String,
@@ -52,6 +53,8 @@ pub struct Entry {
     pub answer: Value,
     /// What the vendors' documents do not allow about it.
     pub violations: Vec<String>,
+    /// Whether the same was accepted before.
+    pub repeat: bool,
 }
 
 /// A call as the CRM holds it.
@@ -119,12 +122,17 @@ impl Control {
 
     /// Waits for a condition of the sandbox, such as `registered:<externalId>`.
     pub async fn wait(&self, what: &str) -> Result<()> {
-        self.wait_for::<Value>(what).await.map(drop)
+        self.wait_within(what, PATIENCE).await
+    }
+
+    /// The same for what may take longer than anything else.
+    pub async fn wait_within(&self, what: &str, patience: Duration) -> Result<()> {
+        self.wait_for::<Value>(what, patience).await.map(drop)
     }
 
     /// Waits for a dial of `number` (digits) and answers with its call's uuid.
     pub async fn dialled(&self, number: &str) -> Result<String> {
-        Ok(self.wait_for::<Ringing>(&format!("dial:{number}")).await?.uuid)
+        Ok(self.wait_for::<Ringing>(&format!("dial:{number}"), PATIENCE).await?.uuid)
     }
 
     /// How many times the exchange was asked to dial `number` (digits), with whatever outcome.
@@ -162,8 +170,13 @@ impl Control {
         self.get("verdict").await
     }
 
-    async fn wait_for<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
-        let timeout = PATIENCE.as_millis().to_string();
+    /// Whether it is, and each answered call has its recording.
+    pub async fn verdict_with_recordings(&self) -> Result<Verdict> {
+        self.get("verdict?recordings=true").await
+    }
+
+    async fn wait_for<T: DeserializeOwned>(&self, what: &str, patience: Duration) -> Result<T> {
+        let timeout = patience.as_millis().to_string();
         let query = [("what", what), ("timeout", &timeout)];
         read(what, self.http.get(format!("{}/control/wait", self.base)).query(&query)).await
     }

@@ -14,7 +14,7 @@ use tokio::{
 
 /// A running driver; it is killed when this is dropped.
 pub struct Driver {
-    _process: Child,
+    process: Child,
     port: u16,
     said: Arc<Mutex<Vec<String>>>,
 }
@@ -37,12 +37,17 @@ impl Driver {
         listen(process.stdout.take(), &said, found.clone());
         listen(process.stderr.take(), &said, found);
         let port = port.recv().await.with_context(|| format!("{program} ended without naming its port"))?;
-        Ok(Self { _process: process, port, said })
+        Ok(Self { process, port, said })
     }
 
     /// Where it takes commands.
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its process, the parent of the browser's; none when it is over.
+    pub fn process(&self) -> Option<u32> {
+        self.process.id()
     }
 
     /// The lines that the driver and its browser printed so far.

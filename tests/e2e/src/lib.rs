@@ -5,13 +5,20 @@
 
 mod browser;
 mod control;
+mod day;
 mod driver;
 mod pages;
+mod processes;
+mod soak;
 mod stage;
+mod unwatched;
 mod wait;
 
 pub use browser::{Appearance, Browser, BrowserKind, Tab};
 pub use control::{Communication, Control, Entry, Ringing, Verdict};
+pub use day::{Script, clear, weather};
 pub use pages::{CallButton, CrmPage, Options, Popup};
+pub use soak::{Soak, soak};
 pub use stage::{SETTINGS, Stage, root};
+pub use unwatched::{Chromium, Unwatched};
 pub use wait::{PATIENCE, until};

@@ -1,10 +1,15 @@
 //! The pages a user looks at: the CRM's with our buttons and cards, the popup, the options.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use thirtyfour::{By, WebElement};
 
-use crate::{Stage, Tab, until};
+use crate::{
+    PATIENCE, Stage, Tab,
+    wait::{until, until_within},
+};
 
 /// A page of the CRM in a tab of its own.
 pub struct CrmPage<'a> {
@@ -116,6 +121,15 @@ impl<'a> CrmPage<'a> {
         .await
     }
 
+    /// Hangs up by the card's button.
+    pub async fn hang_up_on_card(&self) -> Result<()> {
+        until("a button to hang up on the card", async || {
+            let host = self.stage.browser.find("trubka-card").await?.context("no card")?;
+            Ok(Some(self.stage.browser.find_in_shadow(&host, ".hang-up").await?.click().await?))
+        })
+        .await
+    }
+
     /// Where the card's links lead.
     pub async fn card_links(&self) -> Result<Vec<String>> {
         let host = self.stage.browser.find("trubka-card").await?.context("no card")?;
@@ -169,12 +183,29 @@ impl<'a> Popup<'a> {
 
     /// Waits until the connection is shown to be in this state.
     pub async fn link(&self, state: &str) -> Result<()> {
-        self.element(&format!("#link[data-state={state}]")).await.map(drop)
+        self.link_within(state, PATIENCE).await
+    }
+
+    /// The same where it takes longer than anything else.
+    pub async fn link_within(&self, state: &str, patience: Duration) -> Result<()> {
+        let css = format!("#link[data-state={state}]");
+        until_within(patience, &format!("{css} in the popup"), async || self.stage.browser.find(&css).await)
+            .await
+            .map(drop)
     }
 
     /// Waits until an element matches.
     pub async fn element(&self, css: &str) -> Result<WebElement> {
         until(&format!("{css} in the popup"), async || self.stage.browser.find(css).await).await
+    }
+
+    /// Clicks an element as soon as that can be done.
+    pub async fn click(&self, css: &str) -> Result<()> {
+        until(&format!("{css} to click in the popup"), async || {
+            let element = self.stage.browser.find(css).await?.context("it is not there")?;
+            Ok(Some(element.click().await?))
+        })
+        .await
     }
 
     /// Waits until an element's text holds the message `key`.

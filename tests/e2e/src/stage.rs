@@ -30,7 +30,9 @@ pub struct Stage {
     pub browser: Browser,
     /// The hand that leads the sandbox.
     pub control: Control,
-    sandbox: Sandbox,
+    tls: SocketAddr,
+    /// None on a colleague's stage: it plays in the sandbox of another.
+    sandbox: Option<Sandbox>,
     messages: HashMap<String, Text>,
 }
 
@@ -42,27 +44,60 @@ struct Text {
 impl Stage {
     /// Starts both; the extension is loaded and knows nothing yet.
     pub async fn open(kind: BrowserKind, headless: bool) -> Result<Self> {
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let sandbox = trubka_sandbox::start(Config { http: anywhere, tls: anywhere }).await?;
+        let sandbox = sandbox().await?;
         let control = Control::new(format!("http://{}", sandbox.http()));
-        let browser = Browser::start(kind, headless, sandbox.tls()).await?;
+        let tls = sandbox.tls();
+        Self::furnish(kind, headless, control, tls, Some(sandbox)).await
+    }
+
+    /// Another agent's browser in the same sandbox.
+    pub async fn colleague(&self, kind: BrowserKind) -> Result<Self> {
+        Self::furnish(kind, true, self.control.clone(), self.tls, None).await
+    }
+
+    async fn furnish(
+        kind: BrowserKind,
+        headless: bool,
+        control: Control,
+        tls: SocketAddr,
+        sandbox: Option<Sandbox>,
+    ) -> Result<Self> {
+        let browser = Browser::start(kind, headless, tls).await?;
         let messages = messages(&browser).await?;
-        Ok(Self { browser, control, sandbox, messages })
+        Ok(Self { browser, control, tls, sandbox, messages })
     }
 
     /// Ends both.
     pub async fn close(self) -> Result<()> {
         let quit = self.browser.quit().await;
-        self.sandbox.stop().await;
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
+        }
         quit
+    }
+
+    /// Where the sandbox speaks TLS.
+    pub fn tls(&self) -> SocketAddr {
+        self.tls
+    }
+
+    /// Ends the browser as a power cut does, and starts it again on the same profile.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.browser.kill().await?;
+        self.browser.start_again().await
     }
 
     /// Imports the sandbox's settings as a user does, and waits until the exchange sees the agent.
     pub async fn connect(&self) -> Result<()> {
+        self.configure(SETTINGS).await?;
+        self.control.wait("socket:001").await
+    }
+
+    /// Imports a settings file as a user does.
+    pub async fn configure(&self, settings: &str) -> Result<()> {
         let options = Options::open(self).await?;
-        options.import(SETTINGS).await?;
-        options.saved().await?;
-        self.control.wait("socket:001").await.map(drop)
+        options.import(settings).await?;
+        options.saved().await
     }
 
     /// Connects, and opens the CRM's table of contacts.
@@ -108,6 +143,12 @@ impl Stage {
         ensure!(complaints.is_empty(), "the extension complained:\n  {}", complaints.join("\n  "));
         Ok(())
     }
+}
+
+/// A sandbox on ports of its own.
+pub(crate) async fn sandbox() -> Result<Sandbox> {
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Ok(trubka_sandbox::start(Config { http: anywhere, tls: anywhere }).await?)
 }
 
 /// The texts in the language that the browser speaks.

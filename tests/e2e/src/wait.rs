@@ -15,8 +15,17 @@ const GLANCE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// After [`PATIENCE`], with the last error if there was one.
-pub async fn until<T>(what: &str, mut glance: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
-    let deadline = Instant::now() + PATIENCE;
+pub async fn until<T>(what: &str, glance: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+    until_within(PATIENCE, what, glance).await
+}
+
+/// The same for what may take longer than anything else.
+pub async fn until_within<T>(
+    patience: Duration,
+    what: &str,
+    mut glance: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let deadline = Instant::now() + patience;
     loop {
         let seen = glance().await;
         match seen {

@@ -1,5 +1,8 @@
 //! Every case in both browsers, each on a stage of its own: `cargo test -p trubka-e2e -- firefox::` runs some of them.
 
+// Some cases have figures to tell.
+#![allow(clippy::print_stdout)]
+
 mod cases;
 
 use std::{pin::Pin, time::Duration};
@@ -9,19 +12,26 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::{runtime::Runtime, time::timeout};
 use trubka_e2e::{BrowserKind, Stage};
 
-/// One case; after it the sandbox must be content and the consoles empty.
-type Case = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+type Play = for<'a> fn(&'a mut Stage) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
-/// How long one case may take, all its waiting together.
-const LIMIT: Duration = Duration::from_secs(120);
+/// One case; after it the sandbox must be content and the consoles empty.
+#[derive(Clone, Copy)]
+struct Case {
+    name: &'static str,
+    /// The browser it is for, where it is for one alone.
+    only: Option<BrowserKind>,
+    /// How long it may take, all its waiting together.
+    limit: Duration,
+    play: Play,
+}
 
 fn main() {
     let mut arguments = Arguments::from_args();
     // Two browsers at a time would only make each other slow.
     arguments.test_threads.get_or_insert(1);
     let trials = [BrowserKind::Chromium, BrowserKind::Firefox].into_iter().flat_map(|kind| {
-        cases::ALL.iter().map(move |&(name, case)| {
-            let name = format!("{}::{name}", kind.name());
+        cases::ALL.iter().filter(move |case| case.only.is_none_or(|only| only == kind)).map(move |&case| {
+            let name = format!("{}::{}", kind.name(), case.name);
             let title = name.replace("::", "-");
             Trial::test(name, move || run(kind, &title, case).map_err(|error| Failed::from(format!("{error:#}"))))
         })
@@ -31,8 +41,8 @@ fn main() {
 
 fn run(kind: BrowserKind, title: &str, case: Case) -> Result<()> {
     Runtime::new()?.block_on(async {
-        let stage = Stage::open(kind, true).await?;
-        let outcome = match play(&stage, case).await {
+        let mut stage = Stage::open(kind, true).await?;
+        let outcome = match play(&mut stage, case).await {
             Ok(()) => Ok(()),
             Err(error) => Err(anyhow!("{error:#}\n{}", traces(&stage, title).await)),
         };
@@ -41,8 +51,8 @@ fn run(kind: BrowserKind, title: &str, case: Case) -> Result<()> {
     })
 }
 
-async fn play(stage: &Stage, case: Case) -> Result<()> {
-    timeout(LIMIT, case(stage)).await.context("it takes too long")??;
+async fn play(stage: &mut Stage, case: Case) -> Result<()> {
+    timeout(case.limit, (case.play)(stage)).await.context("it takes too long")??;
     stage.all_is_well().await
 }
 

@@ -1,24 +1,42 @@
 //! What must hold in each browser.
 
 mod calls;
+mod idle;
+mod killing;
+mod owner;
 mod page;
 mod pictures;
+mod popup;
+mod recordings;
+mod restart;
 mod settings;
+mod soak;
 mod trouble;
+
+use std::time::Duration;
+
+use trubka_e2e::BrowserKind;
 
 use crate::Case;
 
+/// How long a case may take that says nothing else, in seconds.
+const LIMIT: u64 = 120;
+
 macro_rules! cases {
-    ($($module:ident::$name:ident,)*) => {
-        /// Each case by its name.
-        pub const ALL: &[(&str, Case)] =
-            &[$((concat!(stringify!($module), "::", stringify!($name)), |stage| Box::pin($module::$name(stage)))),*];
+    ($($module:ident::$name:ident $(in $browser:ident)? $(within $seconds:literal)?,)*) => {
+        /// Every case.
+        pub const ALL: &[Case] = &[$(Case {
+            name: concat!(stringify!($module), "::", stringify!($name)),
+            only: [$(Some(BrowserKind::$browser),)? None][0],
+            limit: Duration::from_secs([$($seconds,)? LIMIT][0]),
+            play: |stage| Box::pin($module::$name(stage)),
+        }),*];
     };
 }
 
 cases! {
     calls::a_click_rings_and_the_call_is_in_the_crm,
-    calls::a_number_is_dialled_once,
+    calls::a_double_click_dials_once,
     calls::a_refused_number_says_why,
     calls::a_click_without_a_connection_says_so,
     calls::an_incoming_call_has_a_card_to_its_end,
@@ -30,6 +48,20 @@ cases! {
     calls::an_internal_call_is_registered,
     page::buttons_survive_a_page_that_renders_all_the_time,
     page::what_is_no_phone_number_gets_no_button,
+    page::a_page_older_than_the_extension_says_so in Chromium,
+    page::a_page_older_than_the_extension_goes_on in Firefox,
+    popup::a_call_is_hung_up_from_the_popup,
+    popup::a_call_is_hung_up_from_the_card,
+    popup::a_call_is_hung_up_from_the_button,
+    popup::hanging_up_says_when_it_fails,
+    popup::what_was_refused_is_sent_again,
+    popup::all_that_was_refused_is_sent_again,
+    popup::what_was_refused_is_given_up_after_a_question,
+    popup::the_exported_log_names_nobody,
+    owner::clicks_in_two_of_five_tabs_dial_once,
+    owner::a_restart_between_click_and_answer_dials_once,
+    owner::two_agents_in_one_group_call_make_one_communication,
+    recordings::of_two_calls_reach_the_crm_soon_and_late within 180,
     settings::an_unknown_key_is_named,
     settings::a_wrong_type_is_named,
     settings::the_check_says_what_is_wrong,
@@ -40,6 +72,15 @@ cases! {
     trouble::an_unknown_event_is_survived,
     trouble::an_expired_access_key_is_renewed_once,
     trouble::a_background_killed_in_a_call_loses_nothing,
+    trouble::a_half_open_socket_is_replaced,
+    trouble::a_key_revoked_while_connected_is_said,
+    trouble::a_captive_portal_is_believed_nothing,
+    trouble::a_withdrawn_permission_is_said in Firefox,
+    restart::a_call_outlives_the_browser,
+    restart::a_call_that_ends_while_the_browser_is_dead_is_registered,
+    idle::death_and_return within 240,
+    killing::a_day_of_deaths within 480,
+    soak::memory_and_database_stay_flat in Chromium within 300,
     pictures::of_popup_and_options,
 }
 

@@ -44,3 +44,39 @@ pub async fn what_is_no_phone_number_gets_no_button(stage: &Stage) -> Result<()>
     }
     Ok(())
 }
+
+pub async fn a_page_older_than_the_extension_says_so(stage: &Stage) -> Result<()> {
+    let crm = stage.connected_crm().await?;
+    crm.phase(CLIENT, "idle").await?;
+    renew(stage).await?;
+    crm.show().await?;
+    let outdated = stage.message("problem_pageOutdated")?.to_owned();
+    crm.card_that("says that the page is to be reloaded", |card| card.contains(&outdated)).await.map(drop)
+}
+
+/// Firefox runs the new extension's script in the pages that are open.
+pub async fn a_page_older_than_the_extension_goes_on(stage: &Stage) -> Result<()> {
+    let crm = stage.connected_crm().await?;
+    crm.phase(CLIENT, "idle").await?;
+    renew(stage).await?;
+    crm.show().await?;
+    until("the renewed extension to connect", async || {
+        let ledger = stage.control.ledger().await?;
+        Ok((ledger.iter().filter(|entry| entry.path.contains("/connector/")).count() == 2).then_some(()))
+    })
+    .await?;
+    stage.popup().await?.link("live").await?;
+    crm.show().await?;
+    crm.click(CLIENT).await?;
+    let call = stage.control.dialled(CLIENT).await?;
+    stage.control.hang_up(&call).await?;
+    stage.control.registered(&call).await.map(drop)
+}
+
+/// Loads the extension anew, as an update does.
+async fn renew(stage: &Stage) -> Result<()> {
+    stage.popup().await?;
+    // The popup goes with the old extension.
+    let reload = "setTimeout(() => (globalThis.browser ?? chrome).runtime.reload())";
+    stage.browser.script(reload, Vec::new()).await
+}

@@ -1,6 +1,7 @@
 //! Settings that cannot be right.
 
 use anyhow::Result;
+use serde::Serialize;
 use serde_json::{Value, json};
 use trubka_e2e::{Options, SETTINGS, Stage};
 
@@ -14,7 +15,7 @@ pub async fn a_wrong_type_is_named(stage: &Stage) -> Result<()> {
 
 pub async fn the_check_says_what_is_wrong(stage: &Stage) -> Result<()> {
     let options = Options::open(stage).await?;
-    options.import(&changed("/kontur/apiKey", json!("wrong"))?).await?;
+    options.import(&changed(&[("/kontur/apiKey", "wrong")])?).await?;
     options.saved().await?;
     options.click("#check").await?;
     options.says("#checks [data-step=konturKey][data-ok=false]", "problem_konturKeyRefused").await?;
@@ -28,7 +29,7 @@ pub async fn the_check_says_what_is_wrong(stage: &Stage) -> Result<()> {
 async fn refused(stage: &Stage, pointer: &str, value: Value, problem: &str, path: &str) -> Result<()> {
     stage.connect().await?;
     let options = Options::open(stage).await?;
-    options.import(&changed(pointer, value)?).await?;
+    options.import(&changed(&[(pointer, value)])?).await?;
     let sentence = options.says("#problems", problem).await?;
     anyhow::ensure!(sentence.contains(path), "{sentence:?} does not name {path}");
     stage.popup().await?.link("live").await
@@ -36,17 +37,17 @@ async fn refused(stage: &Stage, pointer: &str, value: Value, problem: &str, path
 
 /// Imports the sandbox's settings with one value changed.
 pub async fn configure(stage: &Stage, pointer: &str, value: &str) -> Result<()> {
-    let options = Options::open(stage).await?;
-    options.import(&changed(pointer, value.into())?).await?;
-    options.saved().await
+    stage.configure(&changed(&[(pointer, value)])?).await
 }
 
-/// The sandbox's settings with one value put in.
-fn changed(pointer: &str, value: Value) -> Result<String> {
+/// The sandbox's settings with some values put in.
+pub fn changed(changes: &[(&str, impl Serialize)]) -> Result<String> {
     let mut settings: Value = serde_json::from_str(SETTINGS)?;
-    let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", pointer));
-    if let Some(Value::Object(parent)) = settings.pointer_mut(parent) {
-        parent.insert(key.to_owned(), value);
+    for (pointer, value) in changes {
+        let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", pointer));
+        if let Some(Value::Object(parent)) = settings.pointer_mut(parent) {
+            parent.insert(key.to_owned(), json!(value));
+        }
     }
     Ok(settings.to_string())
 }

@@ -1,0 +1,31 @@
+//! A browser that is ended by force and started again on the same profile.
+
+use anyhow::Result;
+use trubka_e2e::Stage;
+
+use super::CLIENT;
+
+pub async fn a_call_outlives_the_browser(stage: &mut Stage) -> Result<()> {
+    stage.browser.reopen().await?;
+    stage.connect().await?;
+    let call = stage.control.incoming(Some(CLIENT), "001").await?.uuid;
+    stage.control.answer(&call).await?;
+    stage.control.wait(&format!("event:{call}:connected")).await?;
+    stage.restart().await?;
+    // Nothing but the browser's own start wakes the extension.
+    stage.control.wait("socket:001").await?;
+    stage.control.hang_up(&call).await?;
+    stage.control.registered(&call).await.map(drop)
+}
+
+pub async fn a_call_that_ends_while_the_browser_is_dead_is_registered(stage: &mut Stage) -> Result<()> {
+    stage.browser.reopen().await?;
+    stage.connect().await?;
+    let call = stage.control.incoming(Some(CLIENT), "001").await?.uuid;
+    stage.control.answer(&call).await?;
+    stage.control.wait(&format!("event:{call}:connected")).await?;
+    stage.browser.kill().await?;
+    stage.control.hang_up(&call).await?;
+    stage.browser.start_again().await?;
+    stage.control.registered(&call).await.map(drop)
+}
