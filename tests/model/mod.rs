@@ -666,6 +666,12 @@ impl World {
     }
 
     fn click_to_call(&mut self, epoch: u32, frame: &str) {
+        let is_closing =
+            |due: &Due| matches!(due, Due::Input(_, Input::SocketClosed { epoch: closed }) if *closed == epoch);
+        if self.exchange.socket.is_none() && self.due.values().any(is_closing) {
+            // The socket is gone, and the browser has yet to say so: the frame is lost.
+            return;
+        }
         assert_eq!(self.exchange.socket, Some(epoch), "a frame for a socket that is not open");
         let frame: Value = serde_json::from_str(frame).expect("JSON");
         assert_eq!(frame["action"], "call");
