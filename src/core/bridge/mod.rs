@@ -3,12 +3,14 @@
 mod crm;
 mod exchange;
 mod requests;
+mod storing;
 
 use std::collections::VecDeque;
 
 use fastrand::Rng;
 use serde::Serialize;
 
+use self::storing::{Storage, VERSION};
 use crate::{
     Millis,
     core::{
@@ -16,7 +18,7 @@ use crate::{
         calls::Calls,
         check::Check,
         dials::{DialState, Dials},
-        io::{DocumentName, HttpAnswer, HttpFailure, Input, Output, Session, Snapshot, Write},
+        io::{HttpAnswer, HttpFailure, Input, Output, Session, Snapshot},
         link::{Link, Step},
         log::Log,
         outbox::{Outbox, Row},
@@ -32,19 +34,12 @@ use crate::{
     settings::Settings,
 };
 
-/// The version of the state document. 2 knows the history and the recordings, which begin anew where they are absent, and tells
-/// calls in three ways; a later one is read as far as it is known.
-const VERSION: u32 = 2;
 /// How long the exchange's last unreadable message is shown.
 const COMPLAINT: Millis = Millis::mins(10);
 /// The shell wakes the core every half minute while a connection is wanted: after a longer gap the computer slept.
 const SLEPT: Millis = Millis::secs(90);
-/// How soon a failed database is tried again.
-const RESAVE: Millis = Millis::secs(30);
 /// Within which time after the opening of the socket the history is read.
 const AFTER_OPENING: Millis = Millis::secs(10);
-/// How long after a click its call is expected.
-const AWAITED: Millis = Millis::secs(10);
 /// A clock that is set back by less than this is only being corrected.
 const CORRECTED: Millis = Millis::secs(5);
 
@@ -120,27 +115,6 @@ enum Question {
 #[derive(Debug)]
 struct Recording;
 
-#[derive(Debug, Default)]
-struct Storage {
-    /// The number of the last batch.
-    batch: u32,
-    /// The number of the last batch that was reported on.
-    stored: u32,
-    writes: Vec<Write>,
-    dirty: bool,
-    /// Whether a batch was lost, and none since has held everything.
-    failed: bool,
-    /// Whether it could not be opened: what it holds is not known here, and only another life of the worker may try again.
-    unopened: bool,
-    /// The batch under way that holds everything.
-    resaving: Option<u32>,
-    resave_at: Option<Millis>,
-    /// The dial that waits for the next batch.
-    unsaved_dial: Option<String>,
-    /// The dials that go with each batch under way.
-    dials: Vec<(u32, String)>,
-}
-
 /// What was put out last, so that only changes go out.
 #[derive(Debug, Default)]
 struct Shown {
@@ -150,17 +124,6 @@ struct Shown {
     wake_at: Option<Option<Millis>>,
     session: Session,
     link: Option<LinkState>,
-}
-
-/// The state document.
-#[derive(Serialize)]
-struct State<'a> {
-    version: u32,
-    calls: &'a Calls,
-    dials: &'a Dials,
-    recordings: &'a Recordings,
-    recovery: &'a Recovery,
-    away: Option<bool>,
 }
 
 /// Whether a view differs from the one put out last, which is kept as its JSON.
@@ -416,102 +379,6 @@ impl Bridge {
     fn next_http(&mut self) -> u32 {
         self.http = self.http.wrapping_add(1);
         self.http
-    }
-
-    // ── Storing ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    fn store_row(&mut self, id: u32) {
-        if let Some(json) = self.crm.outbox.get(id).and_then(|row| serde_json::to_string(row).ok()) {
-            self.storage.writes.push(Write::PutRow { id, json: Private::new(json) });
-        }
-    }
-
-    /// Stores what has changed, in one batch. After a failure everything is stored anew.
-    fn persist(&mut self, now: Millis) {
-        let resave = self.storage.resave_at.is_some_and(|at| at.has_come(now, RESAVE));
-        if !self.storage.dirty && self.storage.writes.is_empty() && !resave && !self.log.is_due(now) {
-            return;
-        }
-        if self.storage.failed {
-            self.storage.resave_at = None;
-            self.storage.resaving = Some(self.storage.batch + 1);
-            self.storage.writes.clear();
-            self.storage.writes.push(Write::ClearRows);
-            let rows: Vec<_> = self.crm.outbox.rows().iter().map(|row| row.id).collect();
-            rows.into_iter().for_each(|id| self.store_row(id));
-            let json = self.settings.to_json();
-            self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
-        }
-        if self.storage.dirty || self.storage.failed {
-            self.write_state(now);
-        }
-        self.storage.writes.extend(self.log.take_writes());
-        self.storage.batch += 1;
-        self.storage.dirty = false;
-        let batch = self.storage.batch;
-        self.crm.outbox.batched(batch);
-        self.storage.dials.extend(self.storage.unsaved_dial.take().map(|key| (batch, key)));
-        self.out.push_back(Output::Persist { batch, writes: std::mem::take(&mut self.storage.writes) });
-    }
-
-    fn write_state(&mut self, now: Millis) {
-        let undelivered = self.crm.outbox.by_call();
-        let recordings = &self.recordings;
-        let is_needed = |call: &str| undelivered.contains_key(call) || recordings.of_call(call).is_some();
-        self.calls.forget(self.recovery.reaches_back_to(now), is_needed);
-        let state = State {
-            version: VERSION,
-            calls: &self.calls,
-            dials: &self.dials,
-            recordings: &self.recordings,
-            recovery: &self.recovery,
-            away: self.away,
-        };
-        if let Ok(json) = serde_json::to_string(&state) {
-            self.storage.writes.push(Write::Document { name: DocumentName::State, json: Private::new(json) });
-        }
-    }
-
-    /// What waited for this batch may go out now. Where the database fails, the user is told and memory carries on.
-    fn persisted(&mut self, batch: u32, stored: bool, now: Millis) {
-        self.storage.stored = batch;
-        if !stored {
-            if !self.storage.failed {
-                self.log.add(now, "storage", "failed");
-            }
-            self.storage.failed = true;
-            self.storage.resaving = None;
-            self.storage.resave_at = (!self.storage.unopened).then(|| now + RESAVE);
-        } else if self.storage.resaving == Some(batch) {
-            self.storage.failed = false;
-            self.storage.resaving = None;
-        }
-        self.crm.outbox.stored(batch);
-        let keys: Vec<_> = self.storage.dials.extract_if(.., |(with, _)| *with <= batch).map(|(_, key)| key).collect();
-        for key in keys {
-            self.send_dial(&key, now);
-        }
-    }
-
-    fn send_dial(&mut self, key: &str, now: Millis) {
-        let Some(dial) = self.dials.get(key).filter(|dial| dial.state == DialState::Saving) else { return };
-        let communication = dial.communication.clone();
-        // Nobody waits any more for a dial that was long in being stored, such as through a sleep.
-        let is_awaited = dial.asked_at + AWAITED > now;
-        let state = match self.link.open_epoch().filter(|_| is_awaited) {
-            Some(epoch) => {
-                let text = connector::click2call(dial.number.reveal());
-                self.out.push_back(Output::SendFrame { epoch, text });
-                DialState::Sent
-            }
-            None => {
-                self.call_failed(communication, now);
-                DialState::Failed { problem: Problem::new(Code::DialOffline) }
-            }
-        };
-        self.log.add(now, "dial", if state == DialState::Sent { "sent" } else { "offline" });
-        self.dials.set(key, state);
-        self.storage.dirty = true;
     }
 
     // ── Showing ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -77,6 +77,7 @@ cases! {
     trouble::a_captive_portal_is_believed_nothing,
     trouble::a_withdrawn_permission_is_said in Firefox,
     restart::a_call_outlives_the_browser,
+    restart::a_call_that_came_and_went_while_the_browser_was_dead_is_registered within 180,
     restart::a_call_that_ends_while_the_browser_is_dead_is_registered,
     idle::death_and_return within 240,
     killing::a_day_of_deaths within 480,

@@ -1,0 +1,155 @@
+//! What is stored, and what waits for it: rows and dials go out only after the database has them.
+
+use serde::Serialize;
+
+use super::Bridge;
+use crate::{
+    Millis,
+    core::{
+        calls::Calls,
+        dials::{DialState, Dials},
+        io::{DocumentName, Output, Write},
+        recordings::Recordings,
+        recovery::Recovery,
+    },
+    phonet::connector,
+    private::Private,
+    problem::{Code, Problem},
+};
+
+/// The version of the state document. 2 knows the history and the recordings, which begin anew where they are absent, and tells
+/// calls in three ways; a later one is read as far as it is known.
+pub(super) const VERSION: u32 = 2;
+/// How soon a failed database is tried again.
+const RESAVE: Millis = Millis::secs(30);
+/// How long after a click its call is expected.
+const AWAITED: Millis = Millis::secs(10);
+
+/// The writes on their way to the database.
+#[derive(Debug, Default)]
+pub(super) struct Storage {
+    /// The number of the last batch.
+    pub(super) batch: u32,
+    /// The number of the last batch that was reported on.
+    pub(super) stored: u32,
+    pub(super) writes: Vec<Write>,
+    pub(super) dirty: bool,
+    /// Whether a batch was lost, and none since has held everything.
+    pub(super) failed: bool,
+    /// Whether it could not be opened: what it holds is not known here, and only another life of the worker may try again.
+    pub(super) unopened: bool,
+    /// The batch under way that holds everything.
+    pub(super) resaving: Option<u32>,
+    pub(super) resave_at: Option<Millis>,
+    /// The dial that waits for the next batch.
+    pub(super) unsaved_dial: Option<String>,
+    /// The dials that go with each batch under way.
+    pub(super) dials: Vec<(u32, String)>,
+}
+
+/// The state document.
+#[derive(Serialize)]
+struct State<'a> {
+    version: u32,
+    calls: &'a Calls,
+    dials: &'a Dials,
+    recordings: &'a Recordings,
+    recovery: &'a Recovery,
+    away: Option<bool>,
+}
+
+impl Bridge {
+    pub(super) fn store_row(&mut self, id: u32) {
+        if let Some(json) = self.crm.outbox.get(id).and_then(|row| serde_json::to_string(row).ok()) {
+            self.storage.writes.push(Write::PutRow { id, json: Private::new(json) });
+        }
+    }
+
+    /// Stores what has changed, in one batch. After a failure everything is stored anew.
+    pub(super) fn persist(&mut self, now: Millis) {
+        let resave = self.storage.resave_at.is_some_and(|at| at.has_come(now, RESAVE));
+        if !self.storage.dirty && self.storage.writes.is_empty() && !resave && !self.log.is_due(now) {
+            return;
+        }
+        if self.storage.failed {
+            self.storage.resave_at = None;
+            self.storage.resaving = Some(self.storage.batch + 1);
+            self.storage.writes.clear();
+            self.storage.writes.push(Write::ClearRows);
+            let rows: Vec<_> = self.crm.outbox.rows().iter().map(|row| row.id).collect();
+            rows.into_iter().for_each(|id| self.store_row(id));
+            let json = self.settings.to_json();
+            self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
+        }
+        if self.storage.dirty || self.storage.failed {
+            self.write_state(now);
+        }
+        self.storage.writes.extend(self.log.take_writes());
+        self.storage.batch += 1;
+        self.storage.dirty = false;
+        let batch = self.storage.batch;
+        self.crm.outbox.batched(batch);
+        self.storage.dials.extend(self.storage.unsaved_dial.take().map(|key| (batch, key)));
+        self.out.push_back(Output::Persist { batch, writes: std::mem::take(&mut self.storage.writes) });
+    }
+
+    fn write_state(&mut self, now: Millis) {
+        let undelivered = self.crm.outbox.by_call();
+        let recordings = &self.recordings;
+        let is_needed = |call: &str| undelivered.contains_key(call) || recordings.of_call(call).is_some();
+        self.calls.forget(self.recovery.reaches_back_to(now), is_needed);
+        let state = State {
+            version: VERSION,
+            calls: &self.calls,
+            dials: &self.dials,
+            recordings: &self.recordings,
+            recovery: &self.recovery,
+            away: self.away,
+        };
+        if let Ok(json) = serde_json::to_string(&state) {
+            self.storage.writes.push(Write::Document { name: DocumentName::State, json: Private::new(json) });
+        }
+    }
+
+    /// What waited for this batch may go out now. Where the database fails, the user is told and memory carries on.
+    pub(super) fn persisted(&mut self, batch: u32, stored: bool, now: Millis) {
+        self.storage.stored = batch;
+        if !stored {
+            if !self.storage.failed {
+                self.log.add(now, "storage", "failed");
+            }
+            self.storage.failed = true;
+            self.storage.resaving = None;
+            self.storage.resave_at = (!self.storage.unopened).then(|| now + RESAVE);
+        } else if self.storage.resaving == Some(batch) {
+            self.storage.failed = false;
+            self.storage.resaving = None;
+        }
+        self.crm.outbox.stored(batch);
+        let keys: Vec<_> = self.storage.dials.extract_if(.., |(with, _)| *with <= batch).map(|(_, key)| key).collect();
+        for key in keys {
+            self.send_dial(&key, now);
+        }
+    }
+
+    fn send_dial(&mut self, key: &str, now: Millis) {
+        let Some(dial) = self.dials.get(key).filter(|dial| dial.state == DialState::Saving) else { return };
+        let communication = dial.communication.clone();
+        // Nobody waits any more for a dial that was long in being stored, such as through a sleep.
+        let is_awaited = dial.asked_at + AWAITED > now;
+        let state = match self.link.open_epoch().filter(|_| is_awaited) {
+            Some(epoch) => {
+                let text = connector::click2call(dial.number.reveal());
+                self.out.push_back(Output::SendFrame { epoch, text });
+                DialState::Sent
+            }
+            None => {
+                self.call_failed(communication, now);
+                DialState::Failed { problem: Problem::new(Code::DialOffline) }
+            }
+        };
+        self.log.add(now, "dial", if state == DialState::Sent { "sent" } else { "offline" });
+        self.dials.set(key, state);
+        self.storage.dirty = true;
+    }
+}
