@@ -219,6 +219,12 @@ impl CallEvent {
         })
     }
 
+    /// Whether it speaks of a group or a scenario that a client's call came to.
+    pub fn is_of_entity(&self) -> bool {
+        let is_user = self.leg.as_ref().is_none_or(|leg| leg.kind == EntityKind::User);
+        self.direction == LegDirection::Incoming && !is_user
+    }
+
     /// Reads who talked to whom from a record of the history, told as a hangup without its times.
     pub(super) fn from_history(fields: Fields<'_>) -> Option<Self> {
         let mut hangup = Self::from_fields(EventKind::Hangup, fields).ok()?;

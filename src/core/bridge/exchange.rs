@@ -14,7 +14,7 @@ use crate::{
     kontur::telephony::Callback,
     phone,
     phonet::{
-        CallEvent, EntityKind, Frame, LegDirection,
+        CallEvent, Frame, LegDirection,
         rest::{self, HistoryList, HistoryRecord},
     },
     problem::{Code, Problem},
@@ -312,7 +312,7 @@ impl Bridge {
         // What is known may have gone on while nobody listened, so both kinds are taken.
         // A leg of a colleague's, though ours came from it, is not ours.
         for event in active {
-            let is_calls_own = self.calls.knows(&event.uuid) && is_entity(&event);
+            let is_calls_own = self.calls.knows(&event.uuid) && event.is_of_entity();
             if self.calls.knows_leg(&event.uuid) || is_calls_own || self.is_own(&event) {
                 self.call_event(&event, now);
             }
@@ -406,7 +406,7 @@ impl Bridge {
     fn is_wanted(&self, record: &HistoryRecord, list: HistoryList) -> bool {
         let hangup = &record.hangup;
         let is_new = self.recovery.certain().is_some_and(|certain| hangup.server_time > Some(certain));
-        let is_missed = list == HistoryList::Missed && is_entity(hangup) && hangup.bridge_at.is_none();
+        let is_missed = list == HistoryList::Missed && hangup.is_of_entity() && hangup.bridge_at.is_none();
         self.calls.is_live(&hangup.uuid)
             || (is_new && !self.calls.knows_leg(&hangup.uuid) && (self.is_own(hangup) || is_missed))
             || (is_new && self.recordings.is_looked_for(&hangup.uuid))
@@ -439,9 +439,4 @@ impl Bridge {
             }
         }
     }
-}
-
-/// Whether the leg is a call's stay with a group or a scenario.
-fn is_entity(event: &CallEvent) -> bool {
-    event.leg.as_ref().is_some_and(|leg| leg.kind != EntityKind::User)
 }

@@ -1,39 +1,25 @@
-//! The model: calls and their legs, and what the CRM is told of them.
-//!
-//! An event only asserts what is true of a leg: that it rang, was answered, ended. [`Calls::apply`] compares that with
-//! what is known and tells the difference, so that repeated, late and missing events all come out right.
-
-use std::collections::VecDeque;
+//! One call: what the exchange tells of it, and what the CRM is told.
 
 use serde::Serialize;
 
+use super::{
+    Source,
+    leg::{Leg, dial_at},
+};
 use crate::{
     Millis,
     json::Fields,
     kontur::{
         digits,
         files::Recording,
-        telephony::{CallBoundary, CallEvent as LegEvent, Callback, EventType, Item, Links, Party, RegisterCall},
+        telephony::{CallBoundary, CallEvent as LegEvent, Callback, EventType, Item, Links, RegisterCall},
     },
     phone,
-    phonet::{CallEvent, Contact, EntityKind, EventKind, LegDirection},
+    phonet::{CallEvent, Contact, EventKind, LegDirection},
     private::Private,
     protocol::Direction,
     settings::Settings,
 };
-
-/// How many ended calls are remembered at least: for the popup's list, and to know late and repeated events by.
-const ENDED_KEPT: usize = 50;
-/// The clocks of the exchange's events and of its history may differ by less than this.
-const SLACK: Millis = Millis::mins(1);
-
-/// Every call this browser knows.
-#[derive(Debug, Default, Serialize)]
-pub struct Calls {
-    live: Vec<Call>,
-    /// Newest first.
-    ended: VecDeque<Call>,
-}
 
 /// A client's whole conversation with the company, or a talk among colleagues.
 #[derive(Debug, Serialize)]
@@ -112,220 +98,8 @@ impl Telling {
     }
 }
 
-/// Where an event was heard of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The exchange tells it now.
-    Live,
-    /// The history tells it afterwards.
-    History,
-}
-
-/// What the CRM is to be told of one call.
-#[derive(Debug)]
-pub struct Told {
-    /// The call's `externalId`.
-    pub call: String,
-    /// In this order.
-    pub callbacks: Vec<Callback>,
-}
-
-/// One conversation between two parties, or the call's stay with a group or scenario.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Leg {
-    uuid: String,
-    /// Whether another call distributed it.
-    distributed: bool,
-    from: Party,
-    to: Party,
-    dial_at: Millis,
-    bridge_at: Option<Millis>,
-    end_at: Option<Millis>,
-    /// When its last event arrived, by this computer's clock.
-    heard_at: Millis,
-}
-
-impl Calls {
-    /// Reads them as they are stored; a call that cannot be read is left out.
-    pub fn read(fields: Fields<'_>, version: u32) -> Self {
-        let calls = |key| fields.objects(key).filter_map(|call| Call::read(call, version));
-        Self { live: calls("live").collect(), ended: calls("ended").collect() }
-    }
-
-    /// Takes events of the exchange and returns what the CRM is to be told, call by call. The events of one call are taken together
-    /// before it is said to be over.
-    pub fn apply(&mut self, events: &[&CallEvent], source: Source, settings: &Settings, now: Millis) -> Vec<Told> {
-        let mut calls: Vec<(String, Vec<&CallEvent>)> = Vec::new();
-        for event in events {
-            let id = self.id_of(event);
-            if !self.ended.iter().any(|call| call.id == id && call.has_leg(&event.uuid)) {
-                match calls.iter_mut().find(|(call, _)| *call == id) {
-                    Some((_, events)) => events.push(event),
-                    None => calls.push((id, vec![event])),
-                }
-            }
-        }
-        calls.into_iter().map(|(id, events)| self.apply_to(id, &events, source, settings, now)).collect()
-    }
-
-    fn apply_to(
-        &mut self,
-        id: String,
-        events: &[&CallEvent],
-        source: Source,
-        settings: &Settings,
-        now: Millis,
-    ) -> Told {
-        let mut callbacks = Vec::new();
-        let mut known = self.take(&id);
-        for event in events {
-            let mut call = match known.take() {
-                Some(mut call) => {
-                    call.learn(event, settings);
-                    call
-                }
-                None => Call::open(id.clone(), event, settings, now),
-            };
-            call.begin(source, &mut callbacks);
-            call.step(event, settings, now, &mut callbacks);
-            known = Some(call);
-        }
-        if let Some(mut call) = known {
-            if call.settle(source, now, &mut callbacks) {
-                self.put_ended(call);
-            } else {
-                self.put_live(call);
-            }
-        }
-        Told { call: id, callbacks }
-    }
-
-    fn put_live(&mut self, call: Call) {
-        let place = self.live.partition_point(|other| (other.started_at, &other.id) <= (call.started_at, &call.id));
-        self.live.insert(place, call);
-    }
-
-    fn put_ended(&mut self, call: Call) {
-        let place = self.ended.iter().position(|other| other.ended_at <= call.ended_at).unwrap_or(self.ended.len());
-        self.ended.insert(place, call);
-    }
-
-    /// Forgets ended calls, but for the newest, those that the history may still tell of, and those that somebody needs.
-    pub fn forget(&mut self, certain: Option<Millis>, is_needed: impl Fn(&str) -> bool) {
-        if self.ended.len() <= ENDED_KEPT {
-            return;
-        }
-        let mut place = 0;
-        self.ended.retain(|call| {
-            place += 1;
-            let is_recent = certain.is_none_or(|certain| call.ended_at.is_some_and(|at| at + SLACK > certain));
-            place <= ENDED_KEPT || is_recent || is_needed(&call.id)
-        });
-    }
-
-    /// A leg that went on when it was heard of last, and that nobody knows any more, is given up: the call goes on without it, or
-    /// is forgotten. Its end is nowhere told, so none is invented.
-    pub fn give_up(&mut self, uuid: &str, now: Millis) -> Option<Told> {
-        let place = self.live.iter().position(|call| call.has_leg(uuid))?;
-        let mut call = self.live.remove(place);
-        call.legs.retain(|leg| leg.uuid != uuid);
-        call.entity.take_if(|entity| entity.uuid == uuid);
-        let mut told = Told { call: call.id.clone(), callbacks: Vec::new() };
-        if call.legs.is_empty() && call.entity.is_none() {
-            return Some(told);
-        }
-        if call.settle(Source::History, now, &mut told.callbacks) {
-            self.put_ended(call);
-        } else {
-            self.put_live(call);
-        }
-        Some(told)
-    }
-
-    /// Live calls, oldest first.
-    pub fn live(&self) -> impl Iterator<Item = &Call> {
-        self.live.iter()
-    }
-
-    /// Ended calls, newest first.
-    pub fn ended(&self) -> impl Iterator<Item = &Call> {
-        self.ended.iter()
-    }
-
-    /// The call with this `externalId`.
-    pub fn get(&self, id: &str) -> Option<&Call> {
-        self.live.iter().chain(&self.ended).find(|call| call.id == id)
-    }
-
-    /// As [`Calls::get`], to note what the CRM answered.
-    pub fn get_mut(&mut self, id: &str) -> Option<&mut Call> {
-        self.live.iter_mut().chain(&mut self.ended).find(|call| call.id == id)
-    }
-
-    /// The live legs that have been silent since `moment`, by this computer's clock.
-    pub fn silent_since(&self, moment: Millis, now: Millis) -> Vec<String> {
-        let silent = self.live_legs().filter(|leg| leg.heard_at <= moment || leg.heard_at > now);
-        silent.map(|leg| leg.uuid.clone()).collect()
-    }
-
-    fn live_legs(&self) -> impl Iterator<Item = &Leg> {
-        let legs = self.live.iter().flat_map(|call| call.legs.iter().chain(&call.entity));
-        legs.filter(|leg| leg.end_at.is_none())
-    }
-
-    /// Whether an active call was answered, though nobody has told so here.
-    pub fn is_behind(&self, active: &CallEvent) -> bool {
-        let was_answered = active.kind == EventKind::Bridge || active.bridge_at.is_some();
-        was_answered && self.live_legs().any(|leg| leg.uuid == active.uuid && leg.bridge_at.is_none())
-    }
-
-    /// Whether a leg is known.
-    pub fn knows(&self, uuid: &str) -> bool {
-        self.live.iter().chain(&self.ended).any(|call| call.knows(uuid))
-    }
-
-    /// Whether a leg is known, and not only its call.
-    pub fn knows_leg(&self, uuid: &str) -> bool {
-        self.live.iter().chain(&self.ended).any(|call| call.has_leg(uuid))
-    }
-
-    /// Whether this leg, or the call's stay with a group or scenario, is known to go on.
-    pub fn is_live(&self, uuid: &str) -> bool {
-        self.live_legs().any(|leg| leg.uuid == uuid)
-    }
-
-    /// Since when a live leg has been silent, by this computer's clock.
-    pub fn heard_at(&self, uuid: &str) -> Option<Millis> {
-        self.live_legs().find(|leg| leg.uuid == uuid).map(|leg| leg.heard_at)
-    }
-
-    /// When the oldest live leg of these began: from there the history is to be read.
-    pub fn earliest(&self, uuids: &[String]) -> Option<Millis> {
-        self.live_legs().filter(|leg| uuids.contains(&leg.uuid)).map(|leg| leg.dial_at).min()
-    }
-
-    /// `externalId`: the call that knows the leg or its parent; else `parentUuid ?? uuid`.
-    pub fn id_of(&self, event: &CallEvent) -> String {
-        let known = |uuid: &str| self.live.iter().chain(&self.ended).find(|call| call.knows(uuid));
-        let parent = event.parent_uuid.as_deref();
-        let call = known(&event.uuid).or_else(|| parent.and_then(known));
-        call.map_or_else(|| parent.unwrap_or(&event.uuid).to_owned(), |call| call.id.clone())
-    }
-
-    /// Takes a call out: a live one, or an ended one that a further leg brings back.
-    fn take(&mut self, id: &str) -> Option<Call> {
-        if let Some(place) = self.live.iter().position(|call| call.id == id) {
-            return Some(self.live.remove(place));
-        }
-        let place = self.ended.iter().position(|call| call.id == id)?;
-        let call = self.ended.remove(place)?;
-        Some(Call { closed_at: None, ended_at: None, ..call })
-    }
-}
-
 impl Call {
-    fn read(fields: Fields<'_>, version: u32) -> Option<Self> {
+    pub(super) fn read(fields: Fields<'_>, version: u32) -> Option<Self> {
         let client = fields.object("client")?;
         Some(Self {
             id: fields.text("id")?,
@@ -357,7 +131,7 @@ impl Call {
         })
     }
 
-    fn open(id: String, event: &CallEvent, settings: &Settings, now: Millis) -> Self {
+    pub(super) fn open(id: String, event: &CallEvent, settings: &Settings, now: Millis) -> Self {
         let started_at = dial_at(event, now);
         let direction = match event.direction {
             LegDirection::Incoming => Direction::Inbound,
@@ -399,7 +173,7 @@ impl Call {
     }
 
     /// Keeps what an event says of the client, where it was not known.
-    fn learn(&mut self, event: &CallEvent, settings: &Settings) {
+    pub(super) fn learn(&mut self, event: &CallEvent, settings: &Settings) {
         if self.direction == Direction::Internal {
             return;
         }
@@ -417,7 +191,7 @@ impl Call {
     }
 
     /// A call that is heard of while it goes on is told live from its start; what had been over before stays untold.
-    fn begin(&mut self, source: Source, tell: &mut Vec<Callback>) {
+    pub(super) fn begin(&mut self, source: Source, tell: &mut Vec<Callback>) {
         if source == Source::Live && self.telling == Telling::Afterwards && self.registered.is_empty() {
             self.telling = Telling::Live;
             tell.push(Callback::CallStarted(self.boundary(self.started_at)));
@@ -425,11 +199,11 @@ impl Call {
     }
 
     /// Brings the event's leg up to what the event asserts.
-    fn step(&mut self, event: &CallEvent, settings: &Settings, now: Millis, tell: &mut Vec<Callback>) {
+    pub(super) fn step(&mut self, event: &CallEvent, settings: &Settings, now: Millis, tell: &mut Vec<Callback>) {
         let heard = event.server_time.unwrap_or(now);
         let bridged = event.bridge_at.or_else(|| (event.kind == EventKind::Bridge).then_some(heard));
         let ended = (event.kind == EventKind::Hangup).then_some(heard);
-        if is_entity(event) || self.entity.as_ref().is_some_and(|entity| entity.uuid == event.uuid) {
+        if event.is_of_entity() || self.entity.as_ref().is_some_and(|entity| entity.uuid == event.uuid) {
             let entity = self.entity.get_or_insert_with(|| Leg::new(event, settings, dial_at(event, now), now));
             entity.heard_at = now;
             entity.bridge_at = entity.bridge_at.or(bridged);
@@ -457,7 +231,7 @@ impl Call {
     }
 
     /// Ends the call where nothing of it is left for this browser; true when it has ended.
-    fn settle(&mut self, source: Source, now: Millis, tell: &mut Vec<Callback>) -> bool {
+    pub(super) fn settle(&mut self, source: Source, now: Millis, tell: &mut Vec<Callback>) -> bool {
         if self.legs.iter().any(|leg| leg.end_at.is_none()) {
             return false;
         }
@@ -472,7 +246,7 @@ impl Call {
             None if self.legs.iter().all(|leg| leg.distributed) => None,
             None => Some(self.legs.iter().filter_map(Leg::item).collect()),
         };
-        let ends = self.legs.iter().chain(&self.entity).filter_map(|leg| leg.end_at);
+        let ends = self.all_legs().filter_map(|leg| leg.end_at);
         let ended_at = ends.max().unwrap_or(self.last_at);
         self.ended_at = Some(ended_at);
         // What was over before it was heard of never was on a card.
@@ -517,17 +291,35 @@ impl Call {
         self.recorded.push(Recorded { leg, recording });
     }
 
-    /// Whether anybody at the company talked, as far as this browser knows.
-    pub fn answered_at(&self) -> Option<Millis> {
-        self.legs.iter().chain(&self.entity).filter_map(|leg| leg.bridge_at).min()
+    /// Its legs, and its stay with a group or scenario.
+    pub(super) fn all_legs(&self) -> impl Iterator<Item = &Leg> {
+        self.legs.iter().chain(&self.entity)
     }
 
-    fn knows(&self, uuid: &str) -> bool {
+    /// Forgets a leg; false where nothing is left of the call.
+    pub(super) fn drop_leg(&mut self, uuid: &str) -> bool {
+        self.legs.retain(|leg| leg.uuid != uuid);
+        self.entity.take_if(|entity| entity.uuid == uuid);
+        self.all_legs().next().is_some()
+    }
+
+    /// A further leg brings it back.
+    pub(super) fn reopen(&mut self) {
+        self.closed_at = None;
+        self.ended_at = None;
+    }
+
+    /// Whether anybody at the company talked, as far as this browser knows.
+    pub fn answered_at(&self) -> Option<Millis> {
+        self.all_legs().filter_map(|leg| leg.bridge_at).min()
+    }
+
+    pub(super) fn knows(&self, uuid: &str) -> bool {
         self.id == uuid || self.has_leg(uuid)
     }
 
-    fn has_leg(&self, uuid: &str) -> bool {
-        self.legs.iter().chain(&self.entity).any(|leg| leg.uuid == uuid)
+    pub(super) fn has_leg(&self, uuid: &str) -> bool {
+        self.all_legs().any(|leg| leg.uuid == uuid)
     }
 
     /// What is told of a call never runs backwards: a time before the last one told is clamped to that.
@@ -597,55 +389,6 @@ impl Call {
     }
 }
 
-impl Leg {
-    fn read(fields: Fields<'_>) -> Option<Self> {
-        Some(Self {
-            uuid: fields.text("uuid")?,
-            distributed: fields.flag("distributed")?,
-            from: Party::read(fields.object("from")?)?,
-            to: Party::read(fields.object("to")?)?,
-            dial_at: fields.millis("dialAt")?,
-            bridge_at: fields.millis("bridgeAt"),
-            end_at: fields.millis("endAt"),
-            heard_at: fields.millis("heardAt")?,
-        })
-    }
-
-    fn new(event: &CallEvent, settings: &Settings, dial_at: Millis, now: Millis) -> Self {
-        let user = |side: &Option<crate::phonet::Entity>| {
-            let ext = side.as_ref().filter(|side| side.kind == EntityKind::User).and_then(|side| side.ext.as_deref());
-            Party::user(ext.and_then(|ext| settings.user_id(ext)))
-        };
-        let (from, to) = match event.direction {
-            LegDirection::Incoming => (Party::client(), user(&event.leg)),
-            LegDirection::Outgoing => (user(&event.leg), Party::client()),
-            LegDirection::Internal => (user(&event.leg), user(&event.leg2)),
-        };
-        Self {
-            uuid: event.uuid.clone(),
-            distributed: event.parent_uuid.is_some(),
-            from,
-            to,
-            dial_at,
-            bridge_at: None,
-            end_at: None,
-            heard_at: now,
-        }
-    }
-
-    fn item(&self) -> Option<Item> {
-        Some(Item {
-            id: self.uuid.clone(),
-            from: self.from.clone(),
-            to: self.to.clone(),
-            answered: self.bridge_at.is_some(),
-            recordings: Vec::new(),
-            started_at: self.bridge_at.unwrap_or(self.dial_at),
-            finished_at: self.end_at?,
-        })
-    }
-}
-
 /// Whether this browser tells the CRM of a call that begins so. An internal call is told by the caller's browser, by the
 /// callee's only where the directory knows no CRM user for the caller; one that does not know who it is tells it, too.
 fn tells(event: &CallEvent, settings: &Settings) -> bool {
@@ -654,16 +397,6 @@ fn tells(event: &CallEvent, settings: &Settings) -> bool {
         (LegDirection::Internal, Some(caller), Some(own)) => caller == own || settings.user_id(caller).is_none(),
         _ => true,
     }
-}
-
-/// Whether the event speaks of a group or a scenario that a client's call came to.
-fn is_entity(event: &CallEvent) -> bool {
-    event.direction == LegDirection::Incoming && event.leg.as_ref().is_some_and(|leg| leg.kind != EntityKind::User)
-}
-
-/// When the leg began to ring; where the exchange does not say, when it was answered, or when we heard of it.
-fn dial_at(event: &CallEvent, now: Millis) -> Millis {
-    event.dial_at.or(event.bridge_at).or(event.server_time).unwrap_or(now)
 }
 
 fn fill<T: Clone>(known: &mut Option<T>, told: &Option<T>) {
