@@ -27,6 +27,7 @@ main() {
         build) build && say "Load dist/chrome or dist/firefox into the browser (see README.md), or try ./build.sh run" ;;
         run) run "$@" ;;
         test) run_tests ;;
+        e2e) end_to_end "$@" ;;
         bench) bench ;;
         soak) soak "$@" ;;
         package) package ;;
@@ -46,6 +47,7 @@ Usage: ./build.sh [WORD]
   run [--headless]  open it in Chromium on the sandbox's CRM page; headless, play a short tour instead
                     (--browser firefox for Firefox)
   test              everything that can be checked: formatting, lints, types, tests natively and in both browsers
+  e2e [NAME]        only the tests in both browsers, or those whose name holds NAME, such as killing:: or firefox::
   bench             the benchmarks
   soak MINUTES      lets calls come for so long and says whether memory and database stay flat (--browser firefox)
   package           dist/*.zip for the stores
@@ -243,6 +245,12 @@ bench() {
     need_rust
     say "Compiling and running the benchmarks…"
     cargo bench --quiet --package trubka-bench
+}
+
+end_to_end() {
+    build
+    need_browsers
+    cargo test --package trubka-e2e -- "$@"
 }
 
 soak() {
