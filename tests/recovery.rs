@@ -107,6 +107,8 @@ fn many_missed_calls_are_walked_page_by_page_through_a_death() {
     world.run_for(Millis::mins(60));
     assert_eq!(world.crm.calls.len(), 130);
     assert!(world.crm.calls.values().all(|call| call.registered.is_some() && call.started.is_none()));
+    let state = world.store.state.as_ref().unwrap().reveal().len();
+    assert!(state < 60_000, "beyond the newest fifty only names are kept: {state} bytes");
     clean(&world);
 }
 

@@ -31,6 +31,17 @@ pub struct Calls {
     live: Vec<Call>,
     /// Newest first.
     ended: VecDeque<Call>,
+    /// Legs of ended calls that are forgotten but for this: the history may still tell of them.
+    past: Vec<Past>,
+}
+
+/// A leg that is over and told.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Past {
+    uuid: String,
+    /// When its call ended.
+    ended_at: Millis,
 }
 
 /// Where an event was heard of.
@@ -55,7 +66,12 @@ impl Calls {
     /// Reads them as a state document of this version has them; a call that cannot be read is left out.
     pub fn read(fields: Fields<'_>, version: u32) -> Self {
         let calls = |key| fields.objects(key).filter_map(|call| Call::read(call, version));
-        Self { live: calls("live").collect(), ended: calls("ended").collect() }
+        let past = |past: Fields<'_>| Some(Past { uuid: past.text("uuid")?, ended_at: past.millis("endedAt")? });
+        Self {
+            live: calls("live").collect(),
+            ended: calls("ended").collect(),
+            past: fields.objects("past").filter_map(past).collect(),
+        }
     }
 
     /// Takes events of the exchange and returns what the CRM is to be told, call by call. The events of one call are taken together
@@ -64,7 +80,8 @@ impl Calls {
         let mut calls: Vec<(String, Vec<&CallEvent>)> = Vec::new();
         for event in events {
             let id = self.id_of(event);
-            if !self.ended.iter().any(|call| call.id == id && call.has_leg(&event.uuid)) {
+            let is_over = self.ended.iter().any(|call| call.id == id && call.has_leg(&event.uuid));
+            if !is_over && !self.is_past(&event.uuid) {
                 match calls.iter_mut().find(|(call, _)| *call == id) {
                     Some((_, events)) => events.push(event),
                     None => calls.push((id, vec![event])),
@@ -116,17 +133,27 @@ impl Calls {
         self.ended.insert(place, call);
     }
 
-    /// Forgets ended calls, but for the newest, those that the history may still tell of, and those that somebody needs.
+    /// Forgets ended calls, but for the newest and those that somebody needs; of those that the history may still tell of, it keeps
+    /// the legs' names.
     pub fn forget(&mut self, certain: Option<Millis>, is_needed: impl Fn(&str) -> bool) {
+        let is_recent = |at: Millis| certain.is_none_or(|certain| at + SLACK > certain);
+        self.past.retain(|past| is_recent(past.ended_at));
         if self.ended.len() <= ENDED_KEPT {
             return;
         }
-        let mut place = 0;
+        let (mut place, past) = (0, &mut self.past);
         self.ended.retain(|call| {
             place += 1;
-            let is_recent = certain.is_none_or(|certain| call.ended_at.is_some_and(|at| at + SLACK > certain));
-            place <= ENDED_KEPT || is_recent || is_needed(&call.id)
+            let is_kept = place <= ENDED_KEPT || is_needed(&call.id);
+            if let Some(ended_at) = call.ended_at.filter(|at| !is_kept && is_recent(*at)) {
+                past.extend(call.all_legs().map(|leg| Past { uuid: leg.uuid.clone(), ended_at }));
+            }
+            is_kept
         });
+    }
+
+    fn is_past(&self, uuid: &str) -> bool {
+        self.past.iter().any(|past| past.uuid == uuid)
     }
 
     /// A leg that went on when it was heard of last, and that nobody knows any more, is given up: the call goes on without it, or
@@ -184,12 +211,12 @@ impl Calls {
 
     /// Whether a leg is known.
     pub fn knows(&self, uuid: &str) -> bool {
-        self.live.iter().chain(&self.ended).any(|call| call.knows(uuid))
+        self.live.iter().chain(&self.ended).any(|call| call.knows(uuid)) || self.is_past(uuid)
     }
 
     /// Whether a leg is known, and not only its call.
     pub fn knows_leg(&self, uuid: &str) -> bool {
-        self.live.iter().chain(&self.ended).any(|call| call.has_leg(uuid))
+        self.live.iter().chain(&self.ended).any(|call| call.has_leg(uuid)) || self.is_past(uuid)
     }
 
     /// Whether this leg, or the call's stay with a group or scenario, is known to go on.
