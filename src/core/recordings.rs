@@ -114,7 +114,7 @@ impl Recordings {
 
     /// A talk has ended: its recording is looked for; soon where it ended just now, at once where it was over long ago.
     pub fn add(&mut self, call: &str, leg: &str, ended_just_now: bool, now: Millis) {
-        if !self.jobs.iter().any(|job| job.leg == leg) {
+        if !self.is_looked_for(leg) {
             self.jobs.push(Job {
                 call: call.to_owned(),
                 leg: leg.to_owned(),

@@ -6,12 +6,12 @@ use crate::{
     core::{
         calls::{Source, Told},
         check::KeyVerdict,
-        io::{HttpAnswer, Output, Write},
+        io::{HttpAnswer, Output},
         log,
         recovery::{GIVEN_UP, Page},
         rest::{RestError, Task},
     },
-    kontur::telephony::Callback,
+    kontur::telephony::{CallFailed, Callback},
     phone,
     phonet::{
         CallEvent, Frame, LegDirection,
@@ -99,7 +99,7 @@ impl Bridge {
             for callback in callbacks {
                 if let Callback::RegisterCall(_) = &callback {
                     let older = self.crm.outbox.supersede(&call);
-                    self.storage.writes.extend(older.into_iter().map(|id| Write::DeleteRow { id }));
+                    self.delete_rows(older);
                 }
                 let id = self.crm.outbox.add(&call, &callback, now);
                 self.store_row(id);
@@ -123,17 +123,16 @@ impl Bridge {
     pub(super) fn discard_unknown(&mut self, call: &str) {
         if self.calls.get(call).is_none() {
             let discarded = self.crm.outbox.discard(call);
-            self.storage.writes.extend(discarded.into_iter().map(|id| Write::DeleteRow { id }));
+            self.delete_rows(discarded);
         }
     }
 
     /// A dial that the CRM asked for did not come about.
     pub(super) fn call_failed(&mut self, communication: Option<String>, now: Millis) {
         self.storage.dirty = true;
-        if let Some(communication_id) = communication {
-            let callback = Callback::CallFailed(crate::kontur::telephony::CallFailed { communication_id });
-            let Callback::CallFailed(body) = &callback else { return };
-            let id = self.crm.outbox.add(&body.communication_id, &callback, now);
+        if let Some(communication) = communication {
+            let callback = Callback::CallFailed(CallFailed { communication_id: communication.clone() });
+            let id = self.crm.outbox.add(&communication, &callback, now);
             self.store_row(id);
         }
     }

@@ -46,7 +46,7 @@ impl Bridge {
             Request::RetryAll => self.retry(None, now),
             Request::DiscardDelivery { call } => {
                 let discarded = self.crm.outbox.discard(&call);
-                self.storage.writes.extend(discarded.into_iter().map(|id| Write::DeleteRow { id }));
+                self.delete_rows(discarded);
                 self.storage.dirty |= self.recordings.discard(&call);
                 Message::Status(self.status(now))
             }

@@ -65,6 +65,10 @@ impl Bridge {
         }
     }
 
+    pub(super) fn delete_rows(&mut self, ids: Vec<u32>) {
+        self.storage.writes.extend(ids.into_iter().map(|id| Write::DeleteRow { id }));
+    }
+
     /// Stores what has changed, in one batch. After a failure everything is stored anew.
     pub(super) fn persist(&mut self, now: Millis) {
         let resave = self.storage.resave_at.is_some_and(|at| at.has_come(now, RESAVE));

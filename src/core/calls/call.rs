@@ -373,9 +373,7 @@ impl Call {
             client_phone: self.client.number.as_ref().and_then(digits),
             items,
             external_created_at: self
-                .legs
-                .iter()
-                .chain(&self.entity)
+                .all_legs()
                 .map(|leg| leg.dial_at)
                 .min()
                 .unwrap_or(self.started_at)
