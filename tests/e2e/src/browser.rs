@@ -291,13 +291,13 @@ impl Browser {
 async fn lead(kind: BrowserKind, headless: bool, tls: SocketAddr, profile: &Path) -> Result<(Driver, WebDriver)> {
     let (driver, capabilities) = match kind {
         BrowserKind::Chromium => {
-            let driver = Driver::start("chromedriver", &["--port=0", "--enable-chrome-logs"]).await?;
+            let driver = Driver::start("chromedriver", &["--enable-chrome-logs"]).await?;
             let mut arguments = chromium_arguments(profile, headless, tls);
             arguments.push("--enable-logging=stderr".to_owned());
             (driver, json!({ "goog:chromeOptions": { "args": arguments } }))
         }
         BrowserKind::Firefox => {
-            let driver = Driver::start("geckodriver", &["--port=0", "--allow-system-access"]).await?;
+            let driver = Driver::start("geckodriver", &["--allow-system-access"]).await?;
             (driver, firefox(profile, headless, tls))
         }
     };

@@ -1,6 +1,8 @@
 //! The WebDriver process: chromedriver or geckodriver on a port of its own.
 
 use std::{
+    io::ErrorKind,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener},
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -20,9 +22,11 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts `program` and waits until it names the port it listens on.
+    /// Starts `program` and waits until it listens.
     pub async fn start(program: &str, arguments: &[&str]) -> Result<Self> {
+        let port = free_port()?;
         let mut process = Command::new(program)
+            .arg(format!("--port={port}"))
             .args(arguments)
             // Where Chromium on Linux takes its language from, if it has that language at all.
             .envs([("LC_ALL", "ru_RU.UTF-8"), ("LANGUAGE", "ru")])
@@ -33,11 +37,13 @@ impl Driver {
             .spawn()
             .with_context(|| format!("{program} does not start; ./build.sh setup installs it"))?;
         let said = Arc::default();
-        let (found, mut port) = mpsc::channel(1);
-        listen(process.stdout.take(), &said, found.clone());
-        listen(process.stderr.take(), &said, found);
-        let port = port.recv().await.with_context(|| format!("{program} ended without naming its port"))?;
-        Ok(Self { process, port, said })
+        let (listens, mut listening) = mpsc::channel(1);
+        listen(process.stdout.take(), &said, listens.clone());
+        listen(process.stderr.take(), &said, listens);
+        let listening = listening.recv().await;
+        let driver = Self { process, port, said };
+        listening.with_context(|| format!("{program} ended at once, saying: {}", driver.said().join("; ")))?;
+        Ok(driver)
     }
 
     /// Where it takes commands.
@@ -56,32 +62,44 @@ impl Driver {
     }
 }
 
-/// Keeps what the process prints, and reports the first port named in it.
+/// A port that nobody has on either loopback address.
+///
+/// It lies below those that Linux gives to whoever asks for any: chromedriver takes its port on both addresses, and
+/// ends when the one it was given on the first is taken on the second.
+fn free_port() -> Result<u16> {
+    // Any other error means that the machine has no such address, so nobody can be there either.
+    let is_free = |address: IpAddr, port| {
+        !TcpListener::bind((address, port)).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+    };
+    let mut ports = (0..100).map(|_| fastrand::u16(20_000..30_000));
+    ports
+        .find(|&port| is_free(Ipv4Addr::LOCALHOST.into(), port) && is_free(Ipv6Addr::LOCALHOST.into(), port))
+        .context("no free port between 20000 and 30000")
+}
+
+/// Keeps what the process prints, and reports the line that says it listens.
 fn listen(
     output: Option<impl AsyncRead + Unpin + Send + 'static>,
     said: &Arc<Mutex<Vec<String>>>,
-    found: mpsc::Sender<u16>,
+    listens: mpsc::Sender<()>,
 ) {
     let Some(output) = output else { return };
     let said = Arc::clone(said);
     tokio::spawn(async move {
         let mut lines = BufReader::new(output).lines();
-        let mut found = Some(found);
+        let mut listens = Some(listens);
         while let Ok(Some(line)) = lines.next_line().await {
-            if let Some(port) = port_in(&line)
-                && let Some(found) = found.take()
-            {
-                // The other output may have been first; then nobody listens any more, which is fine.
-                let _ = found.try_send(port);
-            }
+            let ready = says_it_listens(&line);
             said.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            if ready && let Some(listens) = listens.take() {
+                // The other output may have been first; then nobody waits any more, which is fine.
+                let _ = listens.try_send(());
+            }
         }
     });
 }
 
-/// "ChromeDriver was started successfully on port 1234." and "… Listening on 127.0.0.1:1234".
-fn port_in(line: &str) -> Option<u16> {
-    let rest =
-        line.split_once("started successfully on port ").or_else(|| line.split_once("Listening on 127.0.0.1:"))?.1;
-    rest.trim_end_matches('.').parse().ok()
+/// chromedriver's and geckodriver's words.
+fn says_it_listens(line: &str) -> bool {
+    line.contains("started successfully on port ") || line.contains("Listening on 127.0.0.1:")
 }

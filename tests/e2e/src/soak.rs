@@ -124,9 +124,11 @@ async fn play(browser: &Unwatched, control: &Control, length: Duration, seed: u6
         done??;
     }
     clear(control).await?;
-    control.wait_within("delivered:calls", AFTERMATH).await?;
+    let delivered = control.wait_within("delivered:calls", AFTERMATH).await;
+    // The verdict names the calls that were waited for in vain.
     let verdict = control.verdict().await?;
     ensure!(verdict.ok, "the sandbox's verdict:\n  {}", verdict.problems.join("\n  "));
+    delivered?;
     Ok(Soak { growth: growth(&samples), samples })
 }
 
