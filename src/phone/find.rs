@@ -1,66 +1,39 @@
 //! Where a text holds phone numbers, with the words around them taken into account.
 //!
-//! The library's own matcher is not used: it knows nothing of labels, and would add a tenth to the wasm.
+//! The library's own matcher is not used: it knows nothing of words, and would add a tenth to the wasm.
+
+use std::ops::Range;
 
 use rlibphonenumber::{PhoneNumber, enums::Region};
 
-use super::{E164, for_people, parse_possible};
+use super::{
+    Correction, E164,
+    candidate::{Candidate, FEWEST_DIGITS},
+    columns::Columns,
+    context::{Context, is_letter, lower_case},
+    correction::Corrections,
+    extension::Extension,
+    for_people,
+    reading::{self, Reading},
+    runs::{Gap, Run, Runs, is_dash, is_hidden, is_space},
+    utf16::Offsets,
+    words::is_unit,
+};
 use crate::private::Private;
 
-/// Words that name a field or stand before a number and say that it is no phone.
-const ID_WORDS: &[&str] = &[
-    "инн",
-    "кпп",
-    "огрн",
-    "огрнип",
-    "окпо",
-    "оквэд",
-    "бик",
-    "снилс",
-    "бин",
-    "иин",
-    "унп",
-    "єдрпоу",
-    "едрпоу",
-    "іпн",
-    "р/с",
-    "к/с",
-    "счет",
-    "счёт",
-    "рахунок",
-    "заказ",
-    "заказа",
-    "замовлення",
-    "договор",
-    "договора",
-    "договір",
-    "накладная",
-    "накладной",
-    "трек",
-    "артикул",
-    "код",
-    "паспорт",
-    "кадастровый",
-    "id",
-    "order",
-    "invoice",
-    "contract",
-    "tracking",
-    "account",
-    "imei",
-    "iban",
-];
+/// How far back a token is looked at for what makes it an address, in bytes.
+const TOKEN: usize = 200;
 
-/// Words that name a field or stand before a number and say that it is a phone.
-const PHONE_WORDS: &[&str] =
-    &["тел", "моб", "сот", "phone", "tel", "mobile", "факс", "fax", "контактн", "вотсап", "whatsapp"];
-
-/// The most separators between two digits of one number: `8 (916) - 123`.
-const LONGEST_GAP: usize = 4;
-/// How many characters before a number its word is looked for.
-const WORD_NEAR: usize = 40;
-/// The longest text looked at, in bytes: what is longer is no text for people.
-const LONGEST: usize = 20_000;
+/// Where a text stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a> {
+    /// The words that name it: its label or its column's header.
+    pub label: Option<&'a str>,
+    /// The country of numbers that name none.
+    pub region: Region,
+    /// What users said of earlier guesses.
+    pub corrections: &'a [Correction],
+}
 
 /// A phone number found in a text.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,326 +44,434 @@ pub struct Found {
     pub end: u32,
     /// The number.
     pub number: E164,
-    /// The number for people.
-    pub display: Private<String>,
     /// The extension behind it, digits only.
     pub ext: Option<String>,
+    pub(super) parsed: PhoneNumber,
 }
 
-/// The phone numbers of a text. `label` are the words that name its field; `region` is the country of numbers that name none.
-///
-/// A number with an explicit `+` counts when its length is possible, for libraries lag behind the numbering plans; one without
-/// counts in a field that is named a phone, and elsewhere when it is assigned and no word before it says that it is an id.
-pub fn find(text: &str, label: Option<&str>, region: Region) -> Vec<Found> {
-    if text.len() > LONGEST {
-        return Vec::new();
+impl Found {
+    /// The number for people, in its international format.
+    pub fn display(&self) -> Private<String> {
+        for_people(&self.parsed)
     }
-    let label = label.map_or(Context::Unknown, Context::of_label);
-    let mut offsets = Utf16Offsets::new(text);
+}
+
+/// The phone numbers of a text, in its order.
+///
+/// A number with an explicit `+` counts when its length is possible, for libraries lag behind the numbering plans. One without
+/// counts where a label or a word says that it is a phone; where they say that it is something else, only when it is written as
+/// nothing but phones are; and elsewhere when it is assigned. The time is linear in the text's length.
+pub fn find(text: &str, field: &Field) -> Vec<Found> {
+    let mut finder = Finder::new(text, field);
+    let mut offsets = Offsets::new(text);
     let mut found = Vec::new();
-    let mut rest = 0;
-    while let Some(candidate) = Candidate::next(text, rest) {
-        rest = candidate.end;
-        if !candidate.is_plausible() {
-            continue;
-        }
-        let context = Context::of_text_before(text.get(..candidate.start).unwrap_or_default()).or(label);
-        if let Some(number) = candidate.number(context, region) {
+    for run in Runs::of(text) {
+        let mut first = 0;
+        while first < run.groups.len() {
+            let Some(hit) = finder.number_at(&run, first) else {
+                first += 1;
+                continue;
+            };
             found.push(Found {
-                start: offsets.at(candidate.start),
-                end: offsets.at(candidate.end),
-                number: E164::of(&number),
-                display: for_people(&number),
-                ext: extension_after(text.get(candidate.end..).unwrap_or_default()),
+                start: offsets.at(hit.place.start),
+                end: offsets.at(hit.place.end),
+                number: E164::of(&hit.number),
+                ext: hit.ext,
+                parsed: hit.number,
             });
+            first = hit.next;
         }
     }
     found
 }
 
-/// A run of digits with what people write between them. Places are in bytes.
-struct Candidate {
-    start: usize,
-    end: usize,
-    /// The digits, behind a `+` if there was one.
-    digits: String,
-    /// Whether letters or the like touch it: part of a longer word, not a number.
-    touches_word: bool,
+/// A number and what is behind it.
+struct Hit {
+    /// Where it stands, in bytes.
+    place: Range<usize>,
+    number: PhoneNumber,
+    ext: Option<String>,
+    /// The first group of the run behind it.
+    next: usize,
 }
 
-impl Candidate {
-    /// The next run of digits from a place on. Each character is looked at a bounded number of times.
-    fn next(text: &str, from: usize) -> Option<Self> {
-        let is_start = |c: char| c.is_ascii_digit() || is_plus(c);
-        let first = from + text.get(from..)?.find(is_start)?;
-        let mut run = Self { start: first, end: first, digits: String::new(), touches_word: false };
-        let before = text.get(..first)?;
-        // An opening bracket right before belongs to the number: `(812) 385-41-36`.
-        if let Some(outside) = before.strip_suffix('(') {
-            run.start = outside.len();
+struct Finder<'a> {
+    text: &'a str,
+    region: Region,
+    label: Context,
+    corrections: Corrections<'a>,
+    columns: Option<Columns<'a>>,
+    /// What was looked at last, in bytes, and what the words around it said: a list goes on as it began.
+    last: (Range<usize>, Context),
+    /// How far the last number's extension goes, in bytes.
+    read_to: usize,
+}
+
+impl<'a> Finder<'a> {
+    fn new(text: &'a str, field: &Field<'a>) -> Self {
+        Self {
+            text,
+            region: field.region,
+            label: field.label.map_or(Context::Unknown, Context::of_label),
+            corrections: Corrections::of(field.corrections, field.label),
+            columns: Columns::of(text),
+            last: (0..0, Context::Unknown),
+            read_to: 0,
         }
-        run.touches_word = text.get(..run.start)?.ends_with(is_word);
-        let mut gap = 0;
-        for (place, c) in text.get(first..)?.char_indices() {
-            let place = first + place;
-            if c.is_ascii_digit() {
-                run.digits.push(c);
-                run.end = place + 1;
-                gap = 0;
-            } else if is_plus(c) && place == first {
-                run.digits.push('+');
-                run.end = place + c.len_utf8();
-            } else if is_separator(c) && gap < LONGEST_GAP {
-                gap += 1;
-            } else {
-                run.touches_word |= gap == 0 && is_word(c);
+    }
+
+    /// The number that begins with this group of a run.
+    fn number_at(&mut self, run: &Run, first: usize) -> Option<Hit> {
+        let mut candidate = Candidate::of(run, first)?;
+        let is_read = candidate.start(self.text) < self.read_to;
+        let follows_number = first > 0 && self.last_number_ends(candidate.end_before());
+        let may_start = candidate.before.is_none_or(|gap| gap.may_part() || (follows_number && gap.close));
+        if is_read || !may_start || candidate.is_rest() {
+            return None;
+        }
+        let mut context = None;
+        let mut best = None;
+        while candidate.is_of_bounded_size() && !candidate.is_date() {
+            if candidate.digits().len() >= FEWEST_DIGITS && candidate.may_stop() {
+                let context = *context.get_or_insert_with(|| self.context(&candidate));
+                let reading = self.decide(&candidate, context).filter(|reading| E164::fits(&reading.number));
+                if let Some(Reading { number, is_certain }) = reading {
+                    best = Some((candidate.place(self.text), number, candidate.last + 1));
+                    if is_certain {
+                        break;
+                    }
+                }
+            }
+            // A number may be broken over two lines only where its length is known beforehand.
+            let wide = candidate.after().is_some_and(Gap::is_wide);
+            if (wide && (candidate.plus.is_none() || best.is_some())) || !candidate.grow() {
                 break;
             }
         }
-        Some(run)
+        if let Some(context) = context {
+            self.last = (candidate.place(self.text), context);
+        }
+        let (place, number, next) = best?;
+        let ext = Extension::after(self.text.get(place.end..).unwrap_or_default());
+        self.last.0.end = place.end;
+        self.read_to = place.end + ext.as_ref().map_or(0, |ext| ext.length);
+        Some(Hit { place, number, ext: ext.map(|ext| ext.digits), next })
     }
 
-    fn is_plausible(&self) -> bool {
-        !self.touches_word && (7..=16).contains(&self.digits.len())
+    /// What the words around a candidate say, else what was said of the list that it stands in,
+    /// else what its column or its field is named.
+    fn context(&mut self, candidate: &Candidate) -> Context {
+        let start = candidate.start(self.text);
+        let before = Context::before(self.text.get(..start).unwrap_or_default());
+        let after = || Context::after(self.text.get(candidate.run_end()..).unwrap_or_default());
+        let list = || {
+            let (place, context) = &self.last;
+            let between = self.text.get(place.end..start).filter(|_| place.end > 0)?;
+            let goes_on = between.len() <= 12
+                && between.split(|c: char| !is_letter(c)).all(|word| {
+                    matches!(word, "" | "и" | "или" | "та" | "або" | "і" | "й" | "and" | "or" | "доб" | "моб")
+                });
+            // A number that is written out is one of its own.
+            (goes_on && (*context == Context::Phone || candidate.is_next_bare())).then_some(*context)
+        };
+        let around = before.or(list().unwrap_or_default());
+        let column = self.columns.as_mut().map_or(Context::Unknown, |columns| columns.context(start));
+        around.or(column).or(self.label).or(after())
     }
 
-    fn number(&self, context: Context, region: Region) -> Option<PhoneNumber> {
-        if context == Context::Id {
+    fn decide(&self, candidate: &Candidate, context: Context) -> Option<Reading> {
+        let digits = candidate.digits();
+        let place = candidate.place(self.text);
+        match self.corrections.said_of(self.text.get(place.clone()).unwrap_or_default()) {
+            Some(false) => return None,
+            Some(true) => {
+                return candidate.explicit().or_else(|| reading::in_phone_field(digits, self.region));
+            }
+            None => {}
+        }
+        if !self.may_start(place.start, candidate) || !self.may_end(place.end, candidate, context) {
             return None;
         }
-        let number = parse_possible(&self.digits, region)?;
-        let counts = self.digits.starts_with('+') || context == Context::Phone || number.is_valid();
-        counts.then_some(number)
-    }
-}
-
-fn is_plus(c: char) -> bool {
-    matches!(c, '+' | '＋')
-}
-
-fn is_word(c: char) -> bool {
-    is_letter_or_digit(c) || matches!(c, '_' | '@' | '/' | '=' | '&' | '%')
-}
-
-/// Beyond ASCII everything but punctuation and symbols counts as a letter; Unicode's full tables would weigh more than they bring.
-fn is_letter_or_digit(c: char) -> bool {
-    c.is_ascii_alphanumeric()
-        || (c >= '\u{c0}' && !matches!(c, '\u{2000}'..='\u{2bff}' | '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ff0f}'))
-}
-
-/// What people write between the digits of one number; a comma or a semicolon parts two.
-fn is_separator(c: char) -> bool {
-    matches!(c, ' ' | '\u{a0}' | '\u{2000}'..='\u{200b}' | '\u{202f}' | '\u{2060}' | '\u{ad}')
-        || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '.' | '(' | ')')
-}
-
-/// The extension that words right behind a number name: `доб. 123`, `(доб. 123)`, `вн. 12`, `#134`, `ext 5`.
-fn extension_after(text: &str) -> Option<String> {
-    let text = text.trim_start_matches([' ', '\u{a0}', ',', '(']);
-    let words = ["добавочный", "доб", "внутренний", "внутр", "вн", "ext", "x", "#"];
-    let rest = words.iter().find_map(|word| text.strip_prefix(word))?;
-    let rest = rest.trim_start_matches(['.', ':', ' ', '\u{a0}']);
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    (1..=7).contains(&digits.len()).then_some(digits)
-}
-
-/// The number of a `tel:` or `callto:` link's address; the whole address is its place.
-pub fn find_link(href: &str, region: Region) -> Option<Found> {
-    let (scheme, rest) = href.split_once(':')?;
-    if !scheme.eq_ignore_ascii_case("tel") && !scheme.eq_ignore_ascii_case("callto") {
-        return None;
-    }
-    let written = percent_decode(rest);
-    // RFC 3966: parameters follow a semicolon, the extension among them.
-    let (number, parameters) = written.split_once(';').unwrap_or((&written, ""));
-    let ext = parameters.split(';').find_map(|parameter| parameter.strip_prefix("ext=")).map(str::to_owned);
-    let number = parse_possible(number, region)?;
-    let end = u32::try_from(href.encode_utf16().count()).ok()?;
-    Some(Found { start: 0, end, number: E164::of(&number), display: for_people(&number), ext })
-}
-
-/// What the words around a number say of it.
-#[derive(Clone, Copy, PartialEq)]
-enum Context {
-    Phone,
-    Id,
-    Unknown,
-}
-
-impl Context {
-    fn of_label(label: &str) -> Self {
-        let label: String = label.chars().take(100).map(lower).collect();
-        let words = || label.split(|c: char| !is_letter_or_digit(c) && c != '/').filter(|word| !word.is_empty());
-        if words().any(is_phone_word) {
-            Self::Phone
-        } else if label.contains('№') || words().any(is_id_word) {
-            Self::Id
-        } else {
-            Self::Unknown
+        if candidate.plus.is_some() {
+            return candidate.explicit().filter(|reading| !candidate.is_amount() || reading.number.is_valid());
         }
-    }
-
-    /// The last word before the number decides, with what stands between: `ИНН: 77…`, `Заказ № 89…`, `тел. 8…`.
-    fn of_text_before(before: &str) -> Self {
-        // One word is enough; looking further back for each number would make a long text slow.
-        let near = before.char_indices().rev().nth(WORD_NEAR).map_or(0, |(place, _)| place);
-        let before = before.get(near..).unwrap_or_default();
-        let tail = before.trim_end_matches(|c: char| !is_letter_or_digit(c) && !"№#".contains(c));
-        if tail.ends_with(['№', '#']) {
-            return Self::Id;
+        let is_list = context != Context::Phone && candidate.is_list();
+        if is_list || candidate.is_address() || !candidate.begins_plausibly() {
+            return None;
         }
-        let word = tail.rsplit(|c: char| c.is_whitespace()).next().unwrap_or_default();
-        let word: String = word.chars().map(lower).collect();
-        if is_phone_word(&word) {
-            Self::Phone
-        } else if is_id_word(&word) {
-            Self::Id
-        } else {
-            Self::Unknown
-        }
-    }
-
-    fn or(self, other: Self) -> Self {
-        if self == Self::Unknown { other } else { self }
-    }
-}
-
-/// Lower case for the alphabets of the words above; the full tables of Unicode would be 4 % of the wasm.
-fn lower(c: char) -> char {
-    match c {
-        'А'..='Я' => char::from_u32(u32::from(c) + 0x20).unwrap_or(c),
-        'Ѐ'..='Џ' => char::from_u32(u32::from(c) + 0x50).unwrap_or(c),
-        _ => c.to_ascii_lowercase(),
-    }
-}
-
-fn is_phone_word(word: &str) -> bool {
-    PHONE_WORDS.iter().any(|start| word.starts_with(start))
-}
-
-fn is_id_word(word: &str) -> bool {
-    ID_WORDS.contains(&word)
-}
-
-/// JavaScript counts UTF-16 units, Rust bytes; the places are asked for in rising order, so one pass serves all.
-struct Utf16Offsets<'a> {
-    chars: std::str::CharIndices<'a>,
-    units: u32,
-    length: usize,
-}
-
-impl<'a> Utf16Offsets<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { chars: text.char_indices(), units: 0, length: text.len() }
-    }
-
-    fn at(&mut self, byte: usize) -> u32 {
-        while self.chars.offset() < byte.min(self.length) {
-            match self.chars.next() {
-                Some((_, c)) => self.units += if c.len_utf16() == 2 { 2 } else { 1 },
-                None => break,
+        match context {
+            Context::Phone => reading::in_phone_field(digits, self.region),
+            // Only what nobody writes but for a phone: `8 (916) 123-45-67`.
+            Context::Id => {
+                let reading = candidate.has_area_in_brackets().then(|| reading::domestic(digits, self.region))??;
+                reading.is_certain.then_some(reading)
             }
-        }
-        self.units
-    }
-}
-
-/// Decodes `%2B` and the like; what is no UTF-8 then is left as it was.
-fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        let hex = (byte == b'%').then(|| tail.get(..2)).flatten().and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(decoded) => {
-                bytes.push(decoded);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(byte);
-                rest = tail;
+            Context::Unknown => {
+                if candidate.is_amount() || candidate.is_glued() {
+                    return None;
+                }
+                let is_bare = candidate.is_bare() && !candidate.may_be_bare(self.region);
+                let reading = (!is_bare).then(|| reading::domestic(digits, self.region))??;
+                (reading.is_certain || candidate.is_drawn_as_phone()).then_some(reading)
             }
         }
     }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+
+    /// Whether a number may begin here: not in the middle of a word, an address, a sum or a time.
+    fn may_start(&self, start: usize, candidate: &Candidate) -> bool {
+        let before = self.text.get(..start).unwrap_or_default().trim_end_matches(is_hidden);
+        let Some(c) = before.chars().next_back() else { return true };
+        let is_explicit = candidate.plus.is_some();
+        let token = self.token_before(start);
+        let outside = before.strip_suffix(c).unwrap_or_default();
+        let previous = outside.chars().next_back();
+        let is_named = || Context::of_last_word(before) == Context::Phone;
+        let allowed = match c {
+            c if is_letter(c) => is_named() || (is_explicit && !c.is_ascii()),
+            '_' | '=' => is_explicit || is_named(),
+            '@' | '&' | '%' | '\\' | '^' | '*' | '#' | '$' | '€' | '£' | '¥' | '₽' | '₴' | '₸' => is_named(),
+            '/' => match previous {
+                Some(digit) if digit.is_ascii_digit() => is_explicit || self.last_number_ends(outside.len()),
+                Some(letter) if letter.is_ascii_alphabetic() => is_named() && !token.contains('.'),
+                Some('/') => false,
+                _ => true,
+            },
+            ':' => is_explicit || !previous.is_some_and(|c| c.is_ascii_digit()),
+            ',' => is_explicit || self.last_number_ends(outside.len()) || !matches!(digits_at_end(outside), 1..=4),
+            '.' => is_explicit || is_named() || !previous.is_some_and(|c| c.is_ascii_alphanumeric()),
+            c if is_dash(c) => is_explicit || is_named() || !previous.is_some_and(is_letter),
+            _ => true,
+        };
+        allowed && !token.contains("://") && !token.contains("www.")
+    }
+
+    fn last_number_ends(&self, at: usize) -> bool {
+        self.last.0.end == at
+    }
+
+    /// What stands between the last space and a place; of an endless word the end.
+    fn token_before(&self, place: usize) -> &'a str {
+        let before = self.text.get(..place).unwrap_or_default();
+        let from = (before.len().saturating_sub(TOKEN)..=before.len()).find(|&from| before.is_char_boundary(from));
+        let near = before.get(from.unwrap_or_default()..).unwrap_or_default();
+        near.rsplit(|c: char| is_space(c) || matches!(c, '<' | '>' | '"' | '«' | '»')).next().unwrap_or_default()
+    }
+
+    /// Whether a number may end here: not before a unit, a longer word, an address or a fraction.
+    fn may_end(&self, end: usize, candidate: &Candidate, context: Context) -> bool {
+        let after = self.text.get(end..).unwrap_or_default().trim_start_matches(is_hidden);
+        let mut rest = after.chars();
+        let Some(c) = rest.next() else { return true };
+        let next = rest.next();
+        let is_sure = candidate.plus.is_some() || context == Context::Phone;
+        let behind = after.strip_prefix(c).unwrap_or_default();
+        let digits = digits_at_start(behind);
+        let is_group = || {
+            let rest = behind.get(digits..).unwrap_or_default();
+            rest.starts_with(|c| is_dash(c) || c == '(') || (digits == 1 && digits_at_start(rest.trim_start()) > 0)
+        };
+        let allowed = match c {
+            c if is_letter(c) || c == '#' => {
+                Extension::after(after).is_some() || (is_sure && is_letter(c) && !c.is_ascii())
+            }
+            '_' => candidate.plus.is_some(),
+            '@' | '%' | '=' | '&' | '*' | '^' | '\\' | '°' | '‰' => false,
+            '/' => match next {
+                Some(letter) if letter.is_ascii_alphabetic() => false,
+                Some(digit) if digit.is_ascii_digit() => {
+                    digits >= FEWEST_DIGITS || (digits != 4 && (is_sure || !candidate.is_bare()))
+                }
+                _ => true,
+            },
+            ':' => !next.is_some_and(|c| c.is_ascii_digit()),
+            ',' => is_sure || !matches!(digits, 1..=3) || is_group(),
+            '.' => !next.is_some_and(|c| c.is_ascii_alphanumeric() || c == '*'),
+            c if is_dash(c) => is_sure || !next.is_some_and(is_letter),
+            _ => true,
+        };
+        allowed && (is_sure || !begins_with_unit(after))
+    }
+}
+
+/// How many digits a text ends with, up to five.
+fn digits_at_end(text: &str) -> usize {
+    text.chars().rev().take(5).take_while(char::is_ascii_digit).count()
+}
+
+/// How many digits a text begins with, up to seven.
+fn digits_at_start(text: &str) -> usize {
+    text.chars().take(FEWEST_DIGITS).take_while(char::is_ascii_digit).count()
+}
+
+/// Whether a text begins with what is counted or paid.
+fn begins_with_unit(text: &str) -> bool {
+    let text = text.trim_start_matches(is_space);
+    let end = text.find(|c: char| !is_letter(c)).unwrap_or(text.len());
+    let is_sign = text.starts_with(['₽', '₴', '₸', '$', '€', '£', '¥', '%', '‰']);
+    is_sign || text.get(..end).is_some_and(|word| is_unit(&lower_case(word)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn found(text: &str, label: Option<&str>) -> Vec<Found> {
+        find(text, &Field { label, region: Region::RU, corrections: &[] })
+    }
+
     fn numbers(text: &str, label: Option<&str>) -> Vec<String> {
-        find(text, label, Region::RU).iter().map(|found| found.number.as_private().reveal().clone()).collect()
+        found(text, label).iter().map(|found| found.number.as_private().reveal().clone()).collect()
     }
 
     #[test]
-    fn finds_what_the_crm_shows() {
-        assert_eq!(numbers("+7 945 123-54-89", Some("Телефон")), ["+79451235489"]);
-        assert_eq!(
-            numbers("+7 945 123-54-89", None),
-            ["+79451235489"],
-            "explicit, though the library calls it unassigned"
-        );
-        assert_eq!(numbers("+7 945 123-54-89, +7 965 456-87-89", None), ["+79451235489", "+79654568789"]);
-        assert_eq!(numbers("76046851124", Some("ТЕЛЕФОН")), ["+76046851124"]);
-        assert_eq!(numbers("8 (916) 123-45-67", None), ["+79161234567"]);
-        assert_eq!(numbers("(812) 385-41-36", Some("Тел.")), ["+78123854136"]);
-        assert_eq!(numbers("+7\u{a0}916\u{a0}123\u{2011}45\u{2011}67", None), ["+79161234567"]);
-        assert_eq!(numbers("+380 44 123 45 67 +375 29 123-45-67", None), ["+380441234567", "+375291234567"]);
-        assert_eq!(numbers("тел. 8 812 385-41-36", None), ["+78123854136"]);
+    fn a_number_is_found_however_it_is_written() {
+        for text in [
+            "+79161234567",
+            "79161234567",
+            "89161234567",
+            "8 (916) 123-45-67",
+            "+7\u{a0}916\u{a0}123\u{2011}45\u{2011}67",
+            "8.916.123.45.67",
+            "+7/916/123-45-67",
+            "＋７（９１６）１２３－４５－６７",
+            "+7 916 123\u{ad}4567",
+            "(916) 123-45-67",
+            "8~10~7 916 123-45-67",
+            "00 7 916 123 45 67",
+            "тел.89161234567",
+            "Иван:89161234567",
+        ] {
+            assert_eq!(numbers(text, None), ["+79161234567"], "{text}");
+        }
+        assert_eq!(numbers("+7 945 123-54-89", None), ["+79451235489"], "assigned, though the library does not know");
+        assert_eq!(numbers("+49 (0) 30 1234567", None), ["+49301234567"]);
+        assert_eq!(numbers("0441234567", None), ["+380441234567"], "the neighbours write like this");
     }
 
     #[test]
-    fn leaves_ids_alone() {
+    fn words_decide() {
+        assert_eq!(numbers("9161234567", Some("Контактный номер")), ["+79161234567"]);
+        assert_eq!(numbers("моб. 9161234567", None), ["+79161234567"]);
         for (text, label) in [
-            ("7751036892 – 775101001", Some("ИНН – КПП")),
+            ("9161234567", None),
             ("ИНН 9909123456", None),
             ("9909123456", Some("ИНН")),
             ("№ 8001234567", None),
             ("Заказ 89123456789", None),
-            ("Заказ № 89123456789", None),
-            ("14:23", None),
-            ("0,00 ₽", None),
-            ("2022-03-22", None),
-            ("192.168.10.1", None),
-            ("file_79161234567.pdf", None),
-            ("https://example.com/79161234567", None),
-            ("a1b2c3d4-79161234567f", None),
+            ("Заказ клиента № 89123456789", None),
+            ("89123456789", Some("№ договора")),
+            ("89161234567", Some("IMEI телефона")),
+            ("р/с 89161234567", Some("Телефон")),
         ] {
             assert_eq!(numbers(text, label), Vec::<String>::new(), "{text} in {label:?}");
+        }
+        assert_eq!(numbers("Заказ 15, Иванов 89161234567", None), ["+79161234567"]);
+        assert_eq!(numbers("+7 916 123-45-67", Some("ИНН")), ["+79161234567"], "a country's code outweighs the field");
+        assert_eq!(numbers("ИНН 7707083893, тел. 8 916 123-45-67", None), ["+79161234567"]);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_number_is_left_alone() {
+        for text in [
+            "14:23",
+            "0,00 ₽",
+            "79 123 456 789 руб.",
+            "79161234567 руб",
+            "2022-03-22",
+            "01.02.2024-15.03.2024",
+            "192.168.10.1",
+            "55.751244, 37.618423",
+            "77:01:0004012:3456",
+            "4276 3800 1234 5678",
+            "40702810900000012345",
+            "112-233-445 95",
+            "file_79161234567.pdf",
+            "79161234567.pdf",
+            "https://example.com/79161234567",
+            "79161234567@mail.ru",
+            "a1b2c3d4-79161234567f",
+            "1,89161234567",
+        ] {
+            assert_eq!(numbers(text, None), Vec::<String>::new(), "{text}");
         }
     }
 
     #[test]
-    fn places_are_utf16_units() {
-        let found = find("😀 Тел: +7 916 123-45-67!", None, Region::RU);
-        assert_eq!((found[0].start, found[0].end), (8, 24));
+    fn one_text_may_hold_several() {
+        let text = "8 495 123-45-67 8 495 123-45-68, +7 (916) 123-45-67/89161234568; т. 9161234569 (моб.)";
+        let all = ["+74951234567", "+74951234568", "+79161234567", "+79161234568", "+79161234569"];
+        assert_eq!(numbers(text, None), all);
+        assert_eq!(numbers("8 916 123 45 67 8 916 123 45 68", None), ["+79161234567", "+79161234568"]);
+    }
+
+    #[test]
+    fn a_place_is_that_of_the_number_alone_in_utf16_units() {
+        let found = found("😀 Тел: +7 916 123-45-67! (8 812) 385-41-36 (см. сайт)", None);
+        let places: Vec<_> = found.iter().map(|found| (found.start, found.end)).collect();
+        assert_eq!(places, [(8, 24), (26, 43)]);
     }
 
     #[test]
     fn an_extension_behind_the_number_is_told() {
-        for text in [
-            "+7 812 385-41-36 доб. 123",
-            "+7 812 385-41-36 (доб. 123)",
-            "+7 812 385-41-36, вн. 123",
-            "+78123854136#123",
+        for (words, ext) in [
+            (" доб. 123", "123"),
+            (" (доб. 123)", "123"),
+            (", вн. 12", "12"),
+            ("#134", "134"),
+            (" ext 5", "5"),
+            (" внутр.: 77", "77"),
+            (" добавочный номер 8", "8"),
         ] {
-            let found = find(text, None, Region::RU);
-            assert_eq!(found[0].ext.as_deref(), Some("123"), "{text}");
-            assert_eq!(found[0].number.as_private().reveal(), "+78123854136");
-            assert_eq!(found.len(), 1);
+            let found = found(&format!("+7 812 385-41-36{words}"), None);
+            assert_eq!(found.len(), 1, "{words}");
+            assert_eq!(found[0].ext.as_deref(), Some(ext), "{words}");
+            assert_eq!(found[0].end, 16, "{words}");
         }
+        assert_eq!(found("+7 812 385-41-36 доб. 12345678", None)[0].ext, None);
     }
 
     #[test]
-    fn reads_links() {
-        let number = |href| find_link(href, Region::RU).map(|found| found.number.as_private().reveal().clone());
-        assert_eq!(number("tel:+79161234567"), Some("+79161234567".into()));
-        assert_eq!(number("tel:%2B7%20916%20123-45-67"), Some("+79161234567".into()));
-        assert_eq!(number("callto:89161234567"), Some("+79161234567".into()));
-        assert_eq!(number("TEL:8-916-123-45-67"), Some("+79161234567".into()));
-        assert_eq!(number("tel:%"), None);
-        assert_eq!(number("mailto:79161234567@mail.ru"), None);
-        assert_eq!(find_link("tel:+79161234567;ext=12", Region::RU).unwrap().ext.as_deref(), Some("12"));
+    fn a_correction_outweighs_everything() {
+        let said = |text, label, phone| vec![Correction::of(text, label, phone).unwrap()];
+        let numbers = |text, label, corrections: &[Correction]| {
+            let found = find(text, &Field { label, region: Region::RU, corrections });
+            found.iter().map(|found| found.number.as_private().reveal().clone()).collect::<Vec<_>>()
+        };
+        let not = said("8 916 123-45-67", Some("Лицевой\u{a0}код:"), false);
+        assert!(numbers("8 812 385-41-36", Some("лицевой код"), &not).is_empty(), "the same pattern in such a field");
+        assert_eq!(numbers("88123854136", Some("Телефон"), &not).len(), 1, "another field");
+        let is = said("9161234567", Some("Абонент"), true);
+        assert_eq!(numbers("9161234568", Some("Абонент"), &is), ["+79161234568"]);
+        let one = said("89161234567", None, false);
+        assert!(numbers("8\u{ad}9161234567", None, &one).is_empty());
+        assert_eq!(numbers("89161234568", None, &one), ["+79161234568"], "another number");
+        assert_eq!(Correction::of("Иван", None, true), None);
+        assert!(not[0].is_sound() && is[0].is_sound() && one[0].is_sound());
+    }
+
+    /// At a million characters what is not linear never comes to an end.
+    #[test]
+    fn hostile_texts_come_to_an_end() {
+        for (piece, each) in [
+            ("8 ", 0),
+            ("8(", 0),
+            ("+7", 0),
+            ("8916 ", 0),
+            ("8 916 123-45-", 0),
+            ("№", 0),
+            ("доб", 0),
+            ("тел. 8", 0),
+            ("1.", 0),
+            ("8\n", 0),
+            ("\u{ad}", 0),
+            ("a://", 0),
+            ("89161234567,", 1),
+            ("+79161234567;", 1),
+            ("8 916 123-45-67\t", 1),
+        ] {
+            let repeats = 1_000_000 / piece.len();
+            let text = piece.repeat(repeats);
+            assert_eq!(found(&text, Some(&text)).len(), repeats * each, "{piece}");
+        }
     }
 }

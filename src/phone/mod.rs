@@ -1,8 +1,20 @@
 //! Phone numbers: E.164 out of what people write, and the places where a text holds one.
 
+mod candidate;
+mod columns;
+mod context;
+mod correction;
+mod extension;
 mod find;
+mod link;
+mod reading;
+mod runs;
+mod utf16;
+mod words;
 
-pub use find::{Found, find, find_link};
+pub use correction::Correction;
+pub use find::{Field, Found, find};
+pub use link::find_link;
 pub use rlibphonenumber::enums::Region;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat};
 
@@ -23,6 +35,11 @@ impl E164 {
 
     fn of(number: &PhoneNumber) -> Self {
         Self(Private::new(number.format_as(PhoneNumberFormat::E164).into_owned()))
+    }
+
+    /// Whether it is short enough for E.164, as a few possible numbers of the library are not.
+    fn fits(number: &PhoneNumber) -> bool {
+        Self::of(number).0.reveal().len() <= 16
     }
 
     /// The number, with `+`.
