@@ -11,12 +11,16 @@ export type Request =
   | { kind: "findNumbers"; batch: number; items: TextItem[] }
   | { kind: "dial"; key: string; number: string }
   | { kind: "hangUp"; call: string }
+  | { kind: "correct"; text: string; label?: string; phone: boolean }
   | { kind: "getStatus" }
+  | { kind: "select"; text: string }
+  | { kind: "setSite"; origin: string; on: boolean }
   | { kind: "reconnect" }
   | { kind: "retryDelivery"; call: string }
   | { kind: "retryAll" }
   | { kind: "discardDelivery"; call: string }
   | { kind: "getSettings" }
+  | { kind: "forgetCorrection"; label?: string; pattern: string }
   | { kind: "saveSettings"; document: string }
   | { kind: "checkConnection" }
   | { kind: "exportLog" };
@@ -29,6 +33,7 @@ export interface TextItem {
 
 export type Message =
   | ViewMessage
+  | { kind: "off"; origin: string }
   | { kind: "reload"; problem: Problem }
   | { kind: "numbers"; batch: number; items: FoundItem[] }
   | { kind: "dial"; dial: DialView }
@@ -43,8 +48,17 @@ export type Message =
 export type ViewMessage = { kind: "view" } & PageView;
 export type StatusMessage = { kind: "status" } & StatusView;
 
+/**
+ * What the background tells the frame in which an item of the context menu was clicked: what stands there is a phone, or is none.
+ * Not the core's.
+ */
+export type MenuMessage = { kind: "menu"; phone: boolean; selection: string };
+
 /** The settings as `docs/settings.schema.json` describes them. */
 export type SettingsDocument = Record<string, unknown>;
+
+/** One of the settings' corrections. */
+export type Correction = { label?: string; pattern: string; phone: boolean };
 
 export interface FoundItem {
   id: number;
@@ -60,6 +74,7 @@ export interface FoundNumber {
 }
 
 export interface PageView {
+  finder: number;
   link: LinkView;
   dials: DialView[];
   calls: CallView[];
@@ -132,8 +147,14 @@ export interface StatusView {
   current: CallView[];
   recent: CallView[];
   dials: DialView[];
+  selected?: SelectedView;
+  sites: string[];
   waiting: number;
   failed: number;
+}
+
+export interface SelectedView {
+  numbers: FoundNumber[];
 }
 
 export interface CheckItem {
@@ -187,6 +208,8 @@ export type ProblemCode =
   | "konturUnexpectedAnswer"
   | "konturTooMany"
   | "konturGaveUp"
+  | "correctionNotNumber"
+  | "correctionsFull"
   | "storageFailed"
   | "permissionMissing"
   | "pageOutdated"

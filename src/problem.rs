@@ -112,6 +112,12 @@ codes! {
     /// The call to be hung up is over already.
     HangUpOver = "hangUpOver",
 
+    // Corrections.
+    /// What the user calls a phone, or none, holds no number.
+    CorrectionNotNumber = "correctionNotNumber",
+    /// There are as many corrections as are kept.
+    CorrectionsFull = "correctionsFull",
+
     // Recordings.
     /// The recording is larger than the CRM takes.
     RecordingTooLarge = "recordingTooLarge",

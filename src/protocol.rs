@@ -17,10 +17,13 @@ use crate::{
 pub const MAX_PAGE_REQUEST: usize = 256 * 1024;
 
 /// Who sent a request, as the browser says, never as the message says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sender {
     /// Our content script on a page: hostile until checked.
-    Page,
+    Page {
+        /// The origin of its document; `null` where the page is none that we answer.
+        origin: String,
+    },
     /// A page of the extension itself: popup or options.
     Extension,
 }
@@ -28,7 +31,8 @@ pub enum Sender {
 /// What a content script, the popup or the options ask for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
-    /// A content script starts. Answered by [`Message::View`], or [`Message::Reload`] when `version` is not ours.
+    /// A content script starts. Answered by [`Message::View`], by [`Message::Reload`] when `version` is not ours, or by
+    /// [`Message::Off`].
     Hello {
         /// The version of the extension that the content script came with.
         version: String,
@@ -52,8 +56,30 @@ pub enum Request {
         /// The call's `externalId`.
         call: String,
     },
+    /// The user says that a guess about a number was wrong. Answered by [`Message::View`].
+    Correct {
+        /// The number as it is written on the page, and nothing else.
+        text: Private<String>,
+        /// The words that name its field.
+        label: Option<String>,
+        /// Whether it is a phone.
+        phone: bool,
+    },
     /// Everything the popup shows. Answered by [`Message::Status`].
     GetStatus,
+    /// Shows the user the phone numbers of a selection before anything is dialled; an empty one takes them away.
+    /// Answered by [`Message::Status`].
+    Select {
+        /// The selection.
+        text: Private<String>,
+    },
+    /// Switch a site on, as soon as the browser grants access to it, or off. Answered by [`Message::Status`].
+    SetSite {
+        /// Its origin.
+        origin: String,
+        /// On or off.
+        on: bool,
+    },
     /// Try the connection to the exchange now instead of waiting. Answered by [`Message::Status`].
     Reconnect,
     /// Send what the CRM refused for this call once more, its recording too. Answered by [`Message::Status`].
@@ -70,6 +96,13 @@ pub enum Request {
     },
     /// The settings without their secrets. Answered by [`Message::Settings`].
     GetSettings,
+    /// Take back what was said of such numbers in fields of this name. Answered by [`Message::Settings`].
+    ForgetCorrection {
+        /// The correction's own.
+        label: Option<String>,
+        /// The correction's own.
+        pattern: String,
+    },
     /// Replace the settings; a secret left out stays as it was. Answered by [`Message::Settings`] or [`Message::Invalid`].
     SaveSettings {
         /// The settings document, as JSON text: a whole file may be given as it is.
@@ -94,12 +127,24 @@ impl Request {
             }
             "dial" => (Self::Dial { key: fields.text("key")?, number: fields.private("number")? }, 2),
             "hangUp" => (Self::HangUp { call: fields.text("call")? }, 1),
+            "correct" => {
+                let label = fields.text("label");
+                let count = 2 + usize::from(label.is_some());
+                (Self::Correct { text: fields.private("text")?, label, phone: fields.flag("phone")? }, count)
+            }
             "getStatus" => (Self::GetStatus, 0),
+            "select" => (Self::Select { text: fields.private("text")? }, 1),
+            "setSite" => (Self::SetSite { origin: fields.text("origin")?, on: fields.flag("on")? }, 2),
             "reconnect" => (Self::Reconnect, 0),
             "retryDelivery" => (Self::RetryDelivery { call: fields.text("call")? }, 1),
             "retryAll" => (Self::RetryAll, 0),
             "discardDelivery" => (Self::DiscardDelivery { call: fields.text("call")? }, 1),
             "getSettings" => (Self::GetSettings, 0),
+            "forgetCorrection" => {
+                let label = fields.text("label");
+                let count = 1 + usize::from(label.is_some());
+                (Self::ForgetCorrection { label, pattern: fields.text("pattern")? }, count)
+            }
             "saveSettings" => (Self::SaveSettings { document: fields.text("document")? }, 1),
             "checkConnection" => (Self::CheckConnection, 0),
             "exportLog" => (Self::ExportLog, 0),
@@ -134,8 +179,13 @@ impl TextItem {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Message {
-    /// What a CRM page shows.
+    /// What a page shows.
     View(PageView),
+    /// Trubka does not work on this site, or not any more: a page of it puts its part away.
+    Off {
+        /// The site's origin.
+        origin: String,
+    },
     /// The content script is older than the extension: the page must be reloaded.
     Reload {
         /// The sentence to show.
@@ -217,10 +267,12 @@ pub struct FoundNumber {
     pub ext: Option<String>,
 }
 
-/// The state a CRM page shows: buttons by number, the card by call.
+/// The state a page shows: buttons by number, the card by call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PageView {
+    /// What the finder goes by. When it changes, the answers so far count no more.
+    pub finder: u32,
     /// The connection to the exchange.
     pub link: LinkView,
     /// The dials of the last minutes, oldest first.
@@ -466,10 +518,22 @@ pub struct StatusView {
     pub recent: Vec<CallView>,
     /// The dials of the last minutes, oldest first.
     pub dials: Vec<DialView>,
+    /// The selection that the user wants to call, until it is dialled or put away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selected: Option<SelectedView>,
+    /// The origins of the sites that Trubka works on: switched on, and granted by the browser.
+    pub sites: Vec<String>,
     /// Calls of which something waits to be told to the CRM.
     pub waiting: u32,
     /// Calls of which the CRM refused something, or whose recording cannot be had.
     pub failed: u32,
+}
+
+/// The phone numbers of a selection.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SelectedView {
+    /// In the order of the text; none where it holds none.
+    pub numbers: Vec<FoundNumber>,
 }
 
 /// One step of the check of the connections.
@@ -509,6 +573,8 @@ mod tests {
             Request::parse(r#"{"kind":"findNumbers","batch":1,"items":[{"id":7,"text":"т","label":"Телефон"}]}"#),
             Some(Request::FindNumbers { batch: 1, items })
         );
+        let correct = Request::Correct { text: "12 34".into(), label: None, phone: false };
+        assert_eq!(Request::parse(r#"{"kind":"correct","text":"12 34","phone":false}"#), Some(correct));
         for json in [
             "",
             "7",
@@ -518,6 +584,8 @@ mod tests {
             r#"{"kind":"dial","key":"k","number":"+7","url":"https://evil.example"}"#,
             r#"{"kind":"findNumbers","batch":-1,"items":[]}"#,
             r#"{"kind":"findNumbers","batch":1,"items":[{"id":7,"text":"t","html":"x"}]}"#,
+            r#"{"kind":"correct","text":"12 34","label":"ИНН"}"#,
+            r#"{"kind":"setSite","origin":"https://crm.example","on":"yes"}"#,
             r#"{"kind":"eval"}"#,
         ] {
             assert_eq!(Request::parse(json), None, "{json}");

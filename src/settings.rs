@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    phone::Region,
+    phone::{Correction, Region},
     phonet::rest::User,
     private::Private,
     problem::{Code, Problem},
@@ -15,8 +15,13 @@ use crate::{
 /// The document's version that this code writes and reads.
 const VERSION: u64 = 1;
 
+/// The CRM's own address.
+const CRM: &str = "https://crm.kontur.ru";
+/// The most corrections that are kept.
+const MOST_CORRECTIONS: usize = 200;
+
 /// All settings, checked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The exchange, if one is set up.
     pub phonet: Option<Phonet>,
@@ -26,9 +31,28 @@ pub struct Settings {
     pub directory: Vec<Person>,
     /// The country of numbers that name none.
     pub region: DefaultRegion,
+    /// The origins of the sites that Trubka works on; the CRM unless set.
+    pub sites: Vec<String>,
+    /// What the user said of wrong guesses about numbers.
+    pub corrections: Vec<Correction>,
     advanced: Advanced,
     /// The subscriber's internal number as the exchange told it, where the settings name an e-mail address. Not stored.
     told_ext: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            phonet: None,
+            kontur: None,
+            directory: Vec::new(),
+            region: DefaultRegion::default(),
+            sites: vec![CRM.to_owned()],
+            corrections: Vec::new(),
+            advanced: Advanced::default(),
+            told_ext: None,
+        }
+    }
 }
 
 /// The country of numbers that name none; Russia unless set.
@@ -133,6 +157,8 @@ struct Document<'a> {
     kontur: Option<&'a Kontur>,
     directory: &'a [Person],
     region: &'a str,
+    sites: &'a [String],
+    corrections: &'a [Correction],
     advanced: &'a Advanced,
 }
 
@@ -201,6 +227,8 @@ impl Settings {
             kontur: self.kontur.as_ref(),
             directory: &self.directory,
             region: &self.region.0.as_region_str(),
+            sites: &self.sites,
+            corrections: &self.corrections,
             advanced: &self.advanced,
         };
         Private::new(serde_json::to_string(&document).unwrap_or_default())
@@ -267,10 +295,34 @@ impl Settings {
         self.directory.iter().find(|person| person.ext == ext).and_then(|person| person.name.as_ref())
     }
 
-    /// The origins that must be reachable.
+    /// The origins of the services.
+    pub fn services(&self) -> impl Iterator<Item = &String> {
+        let phonet = self.phonet.iter().map(|phonet| &phonet.address);
+        phonet.chain(self.kontur.iter().map(|kontur| &kontur.address))
+    }
+
+    /// The origins that the browser must let us reach: the services and the sites.
     pub fn origins(&self) -> Vec<String> {
-        let phonet = self.phonet.iter().map(|phonet| phonet.address.clone());
-        phonet.chain(self.kontur.iter().map(|kontur| kontur.address.clone())).collect()
+        self.services().chain(&self.sites).cloned().collect()
+    }
+
+    /// Names what the finder of numbers goes by, so that answers of before a change count no more.
+    pub fn finder(&self) -> u32 {
+        let corrections = serde_json::to_string(&self.corrections).unwrap_or_default();
+        fingerprint(&[&self.region.0.as_region_str(), &corrections])
+    }
+
+    /// Remembers a correction, in place of what was said of such numbers before; false where there are too many.
+    pub fn correct(&mut self, correction: Correction) -> bool {
+        self.forget(correction.label.as_deref(), &correction.pattern);
+        let fits = self.corrections.len() < MOST_CORRECTIONS;
+        self.corrections.extend(fits.then_some(correction));
+        fits
+    }
+
+    /// Forgets what was said of such numbers in fields of this name.
+    pub fn forget(&mut self, label: Option<&str>, pattern: &str) {
+        self.corrections.retain(|known| known.label.as_deref() != label || known.pattern != pattern);
     }
 
     fn read(document: &Value, problems: &mut Vec<Problem>) -> Option<Self> {
@@ -316,7 +368,7 @@ impl Settings {
                 recordings: recordings.unwrap_or(true),
                 missed_calls: missed_calls.unwrap_or(false),
                 cards: cards.unwrap_or_default(),
-                address: advanced.kontur_address.clone().unwrap_or_else(|| "https://crm.kontur.ru".to_owned()),
+                address: advanced.kontur_address.clone().unwrap_or_else(|| CRM.to_owned()),
             })
         });
         let directory = root.list("directory", |section| {
@@ -327,8 +379,26 @@ impl Settings {
         });
         let region = root.optional("region", |text| text.parse::<Region>().is_ok());
         let region = region.and_then(|region| region.parse().ok()).map_or_else(DefaultRegion::default, DefaultRegion);
+        let sites = root.texts("sites", is_site).unwrap_or_else(|| Self::default().sites);
+        let corrections = root.list("corrections", |section| {
+            let label = section.optional("label", |_| true);
+            let (pattern, phone) = (section.required("pattern", |_| true), section.flag("phone").unwrap_or(false));
+            let unlabelled = Correction { label: None, pattern: pattern?, phone };
+            if !unlabelled.is_sound() {
+                section.problem(Code::SettingsWrongValue, "pattern");
+                return None;
+            }
+            let correction = Correction { label, ..unlabelled };
+            if !correction.is_sound() {
+                section.problem(Code::SettingsWrongValue, "label");
+            }
+            Some(correction)
+        });
+        if corrections.len() > MOST_CORRECTIONS {
+            root.problem(Code::SettingsWrongValue, "corrections");
+        }
         root.close();
-        Some(Self { phonet, kontur, directory, region, advanced, told_ext: None })
+        Some(Self { phonet, kontur, directory, region, sites, corrections, advanced, told_ext: None })
     }
 }
 
@@ -418,6 +488,25 @@ impl<'d, 'p> Section<'d, 'p> {
         list
     }
 
+    /// A list of texts, each of them once.
+    fn texts(&mut self, key: &'static str, is_right: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+        let Some(items) = self.value(key)?.as_array() else {
+            self.problem(Code::SettingsWrongType, key);
+            return None;
+        };
+        let mut texts = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            match item.as_str() {
+                Some(text) if is_right(text) && !texts.iter().any(|known| known == text) => texts.push(text.to_owned()),
+                text => {
+                    let code = if text.is_some() { Code::SettingsWrongValue } else { Code::SettingsWrongType };
+                    self.problem(code, &join(key, &index.to_string()));
+                }
+            }
+        }
+        Some(texts)
+    }
+
     fn optional(&mut self, key: &'static str, is_right: impl Fn(&str) -> bool) -> Option<String> {
         match self.value(key)? {
             Value::String(text) if is_right(text) => Some(text.clone()),
@@ -489,6 +578,11 @@ fn is_host(text: &str) -> bool {
         !label.is_empty() && label.len() <= 63 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     text.len() <= 253 && text.split('.').all(label)
+}
+
+/// Whether this is the origin of a web site as a browser writes it; http too, for many a company's own CRM has nothing else.
+pub fn is_site(text: &str) -> bool {
+    origin_scheme(text).is_some() && !text.ends_with('/') && !text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 fn is_secret(text: &str) -> bool {

@@ -11,13 +11,13 @@
 
 mod model;
 
-use model::{ANNA, BORIS, START, World, event};
+use model::{ANNA, BORIS, CRM_SITE, START, World, event, page};
 use serde_json::{Value, json};
 use trubka::{
     Millis,
     core::io::Input,
     problem::Code,
-    protocol::{CallPhase, DeliveryState, DialPhase, LinkState, Message, Request, Sender},
+    protocol::{CallPhase, DeliveryState, DialPhase, LinkState, Message, Request, Sender, StatusView, TextItem},
 };
 
 const T: i64 = START.0 + 10_000;
@@ -554,12 +554,190 @@ fn a_page_may_ask_only_what_is_a_pages() {
         Request::SaveSettings { document: "{}".into() },
         Request::RetryDelivery { call: "u".into() },
         Request::DiscardDelivery { call: "u".into() },
+        Request::Select { text: "+79161234567".into() },
+        Request::SetSite { origin: "https://evil.example".into(), on: true },
+        Request::ForgetCorrection { label: None, pattern: "12345".into() },
     ] {
-        let ask = world.ask(Sender::Page, request);
+        let ask = world.ask(page(), request);
         assert!(matches!(&world.replies[&ask], Message::Refused { problem } if problem.code == Code::NotAllowed));
     }
-    let ask = world.ask(Sender::Page, Request::Hello { version: "0.0.1".into() });
+    let ask = world.ask(page(), Request::Hello { version: "0.0.1".into() });
     assert!(matches!(&world.replies[&ask], Message::Reload { .. }));
+}
+
+/// What the answer to a request shows.
+fn status(world: &mut World, request: Request) -> StatusView {
+    let ask = world.ask(Sender::Extension, request);
+    match world.replies.remove(&ask) {
+        Some(Message::Status(status)) => status,
+        other => panic!("{other:?}"),
+    }
+}
+
+const SITE: &str = "https://helpdesk.example:8443";
+
+fn hello(world: &mut World, origin: &str) -> Message {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let ask = world.ask(Sender::Page { origin: origin.to_owned() }, Request::Hello { version });
+    world.replies.remove(&ask).unwrap()
+}
+
+fn off(origin: &str) -> Message {
+    Message::Off { origin: origin.to_owned() }
+}
+
+#[test]
+fn a_page_of_a_site_that_is_not_on_is_answered_nothing() {
+    let mut world = World::live(50);
+    assert_eq!(world.sites, [CRM_SITE]);
+    assert!(matches!(hello(&mut world, CRM_SITE), Message::View(_)));
+    for origin in [SITE, "null", "", "https://crm.kontur.ru.evil.example", "http://crm.kontur.ru", "extension"] {
+        assert_eq!(hello(&mut world, origin), off(origin));
+        let dial = Request::Dial { key: "k".into(), number: "+79161234567".into() };
+        let ask = world.ask(Sender::Page { origin: origin.to_owned() }, dial);
+        assert_eq!(world.replies[&ask], off(origin));
+    }
+    world.run_for(Millis::secs(2));
+    assert_eq!(world.dialled.len(), 0);
+}
+
+#[test]
+fn a_site_is_on_once_the_browser_grants_it_and_until_it_is_switched_off() {
+    let mut world = World::live(51);
+    let connected = world.view.link.since;
+    let switch = |on| Request::SetSite { origin: SITE.to_owned(), on };
+    world.input(Input::Permissions { forbidden: vec![SITE.to_owned()] });
+    assert_eq!(status(&mut world, switch(true)).sites, [CRM_SITE]);
+    world.input(Input::Permissions { forbidden: vec![SITE.to_owned()] });
+    assert_eq!(hello(&mut world, SITE), off(SITE), "the user is still being asked");
+    world.input(Input::Permissions { forbidden: Vec::new() });
+    assert_eq!(world.sites, [CRM_SITE, SITE]);
+    assert!(matches!(hello(&mut world, SITE), Message::View(_)));
+
+    world.run_for(Millis::secs(2));
+    world.crash();
+    world.run_for(Millis::secs(10));
+    assert_eq!(world.sites, [CRM_SITE, SITE], "it is stored");
+    world.run_for(Millis::secs(10));
+
+    world.input(Input::Permissions { forbidden: vec![SITE.to_owned()] });
+    assert_eq!((&world.sites, &world.left), (&vec![CRM_SITE.to_owned()], &vec![SITE.to_owned()]), "withdrawn");
+    assert_eq!(hello(&mut world, SITE), off(SITE));
+    world.input(Input::Permissions { forbidden: Vec::new() });
+    assert_eq!(world.sites, [CRM_SITE, SITE]);
+
+    assert_eq!(status(&mut world, switch(false)).sites, [CRM_SITE]);
+    assert_eq!(world.left, [SITE, SITE]);
+    let crm = Request::SetSite { origin: CRM_SITE.to_owned(), on: false };
+    assert_eq!(status(&mut world, crm).sites, Vec::<String>::new());
+    assert_eq!(hello(&mut world, CRM_SITE), off(CRM_SITE));
+    assert!(connected.is_some());
+    assert_eq!(world.view.link.state, LinkState::Live, "none of this touches the connection");
+}
+
+#[test]
+fn a_site_that_the_user_did_not_grant_is_not_kept() {
+    let mut world = World::live(52);
+    status(&mut world, Request::SetSite { origin: SITE.to_owned(), on: true });
+    world.input(Input::Permissions { forbidden: vec![SITE.to_owned()] });
+    status(&mut world, Request::SetSite { origin: SITE.to_owned(), on: false });
+    world.input(Input::Permissions { forbidden: Vec::new() });
+    assert_eq!(world.sites, [CRM_SITE]);
+    for origin in ["crm.example", "file://x", "https://x/", "https://x/y", "https://X", "https://x:99999", "https://"] {
+        let ask = world.ask(Sender::Extension, Request::SetSite { origin: origin.to_owned(), on: true });
+        assert!(matches!(&world.replies[&ask], Message::Refused { .. }), "{origin}");
+    }
+}
+
+/// How many numbers are found in this text in a field of this name.
+fn found(world: &mut World, text: &str, label: &str) -> usize {
+    let items = vec![TextItem { id: 0, text: text.into(), label: Some(label.to_owned()) }];
+    let ask = world.ask(page(), Request::FindNumbers { batch: 1, items });
+    match world.replies.remove(&ask) {
+        Some(Message::Numbers { items, .. }) => items.iter().map(|item| item.matches.len()).sum(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_correction_counts_at_once_is_stored_and_can_be_taken_back() {
+    let mut world = World::live(53);
+    let label = "Добавочный код";
+    let (text, alike) = ("+7 916 123-45-67", "+7 926 765-43-21");
+    assert_eq!((found(&mut world, text, label), found(&mut world, alike, label)), (1, 1));
+    let before = world.view.finder;
+    let correct = |text: &str, phone| Request::Correct { text: text.into(), label: Some(label.to_owned()), phone };
+    let ask = world.ask(page(), correct(text, false));
+    assert!(matches!(&world.replies[&ask], Message::View(view) if view.finder != before));
+    assert_ne!(world.view.finder, before, "every page hears of it");
+    assert_eq!((found(&mut world, text, label), found(&mut world, alike, label)), (0, 0));
+    assert_eq!(found(&mut world, text, "Телефон"), 1, "another field");
+
+    world.run_for(Millis::secs(2));
+    world.crash();
+    world.run_for(Millis::secs(10));
+    assert_eq!(found(&mut world, text, label), 0);
+    world.ask(page(), correct(text, true));
+    assert_eq!(found(&mut world, text, label), 1, "the last word counts");
+    let corrections = |world: &mut World| {
+        let ask = world.ask(Sender::Extension, Request::GetSettings);
+        let Some(Message::Settings { document, .. }) = world.replies.remove(&ask) else { panic!() };
+        serde_json::from_str::<Value>(&document).unwrap()["corrections"].clone()
+    };
+    assert_eq!(
+        corrections(&mut world),
+        json!([{ "label": "добавочный код", "pattern": "+# ### ###-##-##", "phone": true }])
+    );
+    let forget = Request::ForgetCorrection {
+        label: Some("добавочный код".into()), pattern: "+# ### ###-##-##".into()
+    };
+    world.ask(Sender::Extension, forget);
+    assert_eq!(corrections(&mut world), json!([]));
+    assert_eq!(world.view.finder, before);
+}
+
+#[test]
+fn a_correction_that_cannot_be_remembered_says_why() {
+    let mut world = World::live(54);
+    let mut correct = |text: &str| {
+        let ask = world.ask(page(), Request::Correct { text: text.into(), label: None, phone: false });
+        match world.replies.remove(&ask) {
+            Some(Message::Refused { problem }) => Some(problem.code),
+            Some(Message::View(_)) => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(correct("Иванов"), Some(Code::CorrectionNotNumber));
+    assert_eq!(correct(""), Some(Code::CorrectionNotNumber));
+    for number in 0..200 {
+        assert_eq!(correct(&format!("8 916 123 {number:04}")), None);
+    }
+    assert_eq!(correct("8 916 123 0200"), Some(Code::CorrectionsFull));
+    assert_eq!(correct("8 916 123 0000"), None, "one that is known is only said anew");
+}
+
+#[test]
+fn a_selection_is_shown_before_it_is_dialled() {
+    let mut world = World::live(55);
+    let select = |text: &str| Request::Select { text: text.into() };
+    let numbers = |status: StatusView| status.selected.unwrap().numbers;
+    let shown = numbers(status(&mut world, select("звонить 8 (916) 123-45-67 доб. 12")));
+    let shown: Vec<_> = shown.iter().map(|it| (it.e164.reveal(), it.display.reveal(), it.ext.as_deref())).collect();
+    assert_eq!(shown, [(&"+79161234567".to_owned(), &"+7 916 123-45-67".to_owned(), Some("12"))]);
+    world.run_for(Millis::secs(2));
+    assert_eq!(world.dialled.len(), 0);
+    assert_eq!(numbers(status(&mut world, select("ИНН"))), []);
+    assert_eq!(status(&mut world, select("")).selected, None);
+    status(&mut world, select("89161234567"));
+    world.drop_socket();
+    let dial = |key: &str| Request::Dial { key: key.into(), number: "+79161234567".into() };
+    world.ask(Sender::Extension, dial("k1"));
+    assert!(status(&mut world, Request::GetStatus).selected.is_some(), "what was not dialled is still shown");
+    world.run_for(Millis::secs(5));
+    world.ask(Sender::Extension, dial("k2"));
+    assert_eq!(status(&mut world, Request::GetStatus).selected, None);
+    world.run_for(Millis::secs(2));
+    assert_eq!(world.dialled, ["79161234567"]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ mod model;
 use model::{
     START, World, document, event,
     exchange::{Leg, Side},
-    settings,
+    page, settings,
 };
 use proptest::{
     prelude::*,
@@ -194,12 +194,17 @@ fn requests() -> Vec<Value> {
         json!({ "kind": "findNumbers", "batch": 1, "items": [{ "id": 7, "text": "+7 916 123-45-67 доб. 5", "label": "Телефон" }] }),
         json!({ "kind": "dial", "key": "k", "number": "+79161234567" }),
         json!({ "kind": "hangUp", "call": "c0" }),
+        json!({ "kind": "correct", "text": "7701234567", "label": "ИНН", "phone": false }),
         json!({ "kind": "getStatus" }),
+        json!({ "kind": "select", "text": "тел. 8 916 123-45-67, +380441234567" }),
+        json!({ "kind": "setSite", "origin": "https://crm.example:8443", "on": true }),
+        json!({ "kind": "setSite", "origin": "https://crm.kontur.ru", "on": false }),
         json!({ "kind": "reconnect" }),
         json!({ "kind": "retryDelivery", "call": "c0" }),
         json!({ "kind": "retryAll" }),
         json!({ "kind": "discardDelivery", "call": "c0" }),
         json!({ "kind": "getSettings" }),
+        json!({ "kind": "forgetCorrection", "label": "инн", "pattern": "##########" }),
         json!({ "kind": "saveSettings", "document": document().to_string() }),
         json!({ "kind": "checkConnection" }),
         json!({ "kind": "exportLog" }),
@@ -219,7 +224,7 @@ enum Hostility {
 }
 
 fn hostility() -> impl Strategy<Value = Hostility> {
-    let sender = prop::sample::select(vec![Sender::Page, Sender::Extension]);
+    let sender = prop::sample::select(vec![page(), Sender::Extension]);
     prop_oneof![
         8 => text(frames()).prop_map(Hostility::Frame),
         4 => (sender, text(requests())).prop_map(|(sender, request)| Hostility::Request(sender, request)),
@@ -408,7 +413,7 @@ fn whatever_stands_on_a_page_is_searched() {
         let mut core = Core::new(settings(), Snapshot::default(), fine.clone());
         let items =
             items.into_iter().map(|(text, label)| TextItem { id: 1, text: Private::new(text), label }).collect();
-        core.input(Input::Asked { ask: 1, sender: Sender::Page, request: Request::FindNumbers { batch: 1, items } });
+        core.input(Input::Asked { ask: 1, sender: page(), request: Request::FindNumbers { batch: 1, items } });
     });
 }
 

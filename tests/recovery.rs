@@ -13,6 +13,7 @@ mod model;
 use model::{
     Death, START, World, document, event,
     exchange::{Leg, Side},
+    page,
 };
 use serde_json::{Value, json};
 use trubka::{
@@ -157,7 +158,7 @@ fn a_call_that_was_never_recorded_is_looked_for_for_a_day() {
 fn hanging_up_says_what_came_of_it() {
     let mut world = World::live(6);
     let hang_up = |world: &mut World| {
-        let ask = world.ask(Sender::Page, Request::HangUp { call: "u1".to_owned() });
+        let ask = world.ask(page(), Request::HangUp { call: "u1".to_owned() });
         world.run_for(Millis::secs(20));
         match world.replies.remove(&ask) {
             Some(Message::HungUp { problem, .. }) => problem.map(|problem| problem.code),
@@ -237,7 +238,7 @@ fn the_log_tells_what_happened_and_nobodys_number_name_or_key() {
     for secret in ["7916", "Пётр", "phonet-key", "kontur-key", "access-"] {
         assert!(!text.contains(secret), "{secret}\n{text}");
     }
-    let ask = world.ask(Sender::Page, Request::ExportLog);
+    let ask = world.ask(page(), Request::ExportLog);
     assert!(matches!(world.replies.remove(&ask), Some(Message::Refused { .. })), "not for a page");
 }
 

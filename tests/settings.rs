@@ -27,6 +27,11 @@ fn complete() -> Value {
         },
         "directory": [{ "ext": "001", "userId": "3f6a0c1e-0000-4000-8000-000000000001", "name": "Анна" }],
         "region": "UA",
+        "sites": ["https://crm.kontur.ru", "http://intranet.example:8080"],
+        "corrections": [
+            { "label": "заказ", "pattern": "## ## ######", "phone": false },
+            { "pattern": "8 916 123-45-67", "phone": true }
+        ],
         "advanced": { "phonetAddress": "http://127.0.0.1:8480", "konturAddress": "https://proxy.example:8443" }
     })
 }
@@ -90,6 +95,21 @@ fn what_is_wrong_is_named_and_the_schema_agrees() {
         ("/directory/0", Some(json!({ "name": "Анна" })), Code::SettingsMissing, "directory.0.ext"),
         ("/directory/0/ext", Some(json!("0a1")), Code::SettingsWrongValue, "directory.0.ext"),
         ("/region", Some(json!("Russia")), Code::SettingsWrongValue, "region"),
+        ("/sites", Some(json!("https://crm.kontur.ru")), Code::SettingsWrongType, "sites"),
+        ("/sites/0", Some(json!(7)), Code::SettingsWrongType, "sites.0"),
+        ("/sites/0", Some(json!("https://crm.kontur.ru/")), Code::SettingsWrongValue, "sites.0"),
+        ("/sites/0", Some(json!("http://intranet.example:8080")), Code::SettingsWrongValue, "sites.1"),
+        ("/corrections/0", Some(json!({ "phone": true })), Code::SettingsMissing, "corrections.0.pattern"),
+        ("/corrections/0/pattern", Some(json!("Заказ 12345")), Code::SettingsWrongValue, "corrections.0.pattern"),
+        ("/corrections/0/pattern", Some(json!("#".repeat(41))), Code::SettingsWrongValue, "corrections.0.pattern"),
+        ("/corrections/0/label", Some(json!("з".repeat(61))), Code::SettingsWrongValue, "corrections.0.label"),
+        ("/corrections/0/phone", Some(json!("no")), Code::SettingsWrongType, "corrections.0.phone"),
+        (
+            "/corrections",
+            Some(json!(vec![json!({ "pattern": "12345", "phone": false }); 201])),
+            Code::SettingsWrongValue,
+            "corrections",
+        ),
         ("/advanced/konturAddress", Some(json!("crm.kontur.ru")), Code::SettingsWrongValue, "advanced.konturAddress"),
         (
             "/advanced/konturAddress",
@@ -145,5 +165,7 @@ fn secrets_are_kept_and_never_shown() {
     assert_eq!(without.secrets(), ["phonet.apiKey", "kontur.apiKey"]);
     let stored = Settings::load(Some(again.to_json().reveal()));
     assert_eq!(stored.kontur, again.kontur);
+    assert_eq!((&stored.sites, &stored.corrections), (&settings.sites, &settings.corrections));
+    assert_eq!(stored.corrections.len(), 2);
     assert_eq!(stored.phonet.unwrap().address, "http://127.0.0.1:8480");
 }

@@ -4,7 +4,8 @@
  */
 import init, { start } from "../wasm/trubka.js";
 import { api } from "../common/api.js";
-import { PAGES, platform } from "./platform.js";
+import { hear } from "./menus.js";
+import { platform } from "./platform.js";
 
 /** @import { Shell } from "../wasm/trubka.js" */
 
@@ -36,24 +37,45 @@ const wake = () => tell((shell) => shell.wake());
 const permissionsChanged = () => tell((shell) => shell.permissionsChanged());
 
 /**
- * Who sends, as the browser says: a page of ours, our content script in the top frame of a CRM page, or nobody we answer.
+ * Who sends, as the browser says: a page of ours, or the origin that our content script is in. A frame in a tab whose own address the
+ * browser keeps from us is on a site that nobody switched on.
  * @param {chrome.runtime.MessageSender} sender
  */
-function kindOf({ id, url = "", tab, frameId }) {
-  if (id !== api.runtime.id) return undefined;
+function senderOf({ url = "", origin, tab }) {
   if (url.startsWith(api.runtime.getURL(""))) return "extension";
-  const onPage = tab && frameId === 0 && PAGES.some((pattern) => url.startsWith(pattern.slice(0, -1)));
-  return onPage ? "page" : undefined;
+  return (tab?.url && origin) || "null";
 }
 
 api.runtime.onMessage.addListener((request, sender, reply) => {
-  const kind = kindOf(sender);
-  if (!kind) return false;
   shell()
-    .then((shell) => shell.ask(request, kind))
+    .then((shell) => shell.ask(request, senderOf(sender)))
     .then(reply, () => reply());
   return true;
 });
+
+/** @param {string} text */
+const select = (text) => tell((shell) => shell.ask({ kind: "select", text }, "extension"));
+
+hear((selection, tab) => {
+  void showPopup(tab);
+  select(selection);
+});
+
+// The popup that shows the selection: once it is closed, so is the matter.
+api.runtime.onConnect.addListener((popup) => popup.onDisconnect.addListener(() => select("")));
+
+/**
+ * Firefox opens it only within the click itself; Chrome before version 127, and where no window has the focus, not at all.
+ * @param {chrome.tabs.Tab | undefined} tab
+ */
+async function showPopup(tab) {
+  try {
+    await api.action.openPopup();
+  } catch {
+    const url = api.runtime.getURL(`popup/popup.html?tab=${tab?.id ?? ""}`);
+    await api.windows.create({ url, type: "popup", width: 380, height: 600 });
+  }
+}
 
 api.runtime.onInstalled.addListener(({ reason }) => {
   if (reason === "install") void api.runtime.openOptionsPage();

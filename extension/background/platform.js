@@ -3,6 +3,9 @@
  * No method throws; those that answer nothing drop their failures, each of which is normal where it says so.
  */
 import { api } from "../common/api.js";
+import { patternOf } from "../common/origins.js";
+import { offer } from "./menus.js";
+import { enter, register, release } from "./sites.js";
 
 /** @import { Message } from "../protocol.js" */
 
@@ -16,13 +19,16 @@ const KEEP_ALIVE_MINUTES = 0.5;
 /** Well over the 30 s after which an idle worker is stopped: an alarm every 30 s keeps one alive. */
 const REST_MINUTES = 1;
 
-/** Where the content scripts run: match patterns that end in a star. */
-export const PAGES = (api.runtime.getManifest().content_scripts ?? []).flatMap((script) => script.matches ?? []);
-
 const nothing = () => {};
+
+/** The origins of the sites whose pages have our content scripts, once the core has said so. @type {string[] | undefined} */
+let sites;
 
 /** Messages to pages leave in the order in which they were given. */
 let pages = Promise.resolve();
+
+/** So do the sites change. */
+let changes = Promise.resolve();
 
 export const platform = {
   /** An extension API call: the one sign of life that counts in both browsers. */
@@ -59,7 +65,31 @@ export const platform = {
 
   /** @param {Message} message */
   sendToPages(message) {
-    pages = pages.then(() => broadcast(message)).catch(nothing);
+    const url = (sites ?? []).map(patternOf);
+    if (url.length > 0) pages = pages.then(() => broadcast(message, { url })).catch(nothing);
+  },
+
+  /** @param {string[]} origins */
+  runOn(origins) {
+    const before = sites ?? origins;
+    sites = origins;
+    changes = changes
+      .then(async () => {
+        await offer(origins);
+        await register(origins);
+        for (const origin of origins) if (!before.includes(origin)) await enter(origin);
+      })
+      .catch(nothing);
+  },
+
+  /**
+   * @param {Extract<Message, { kind: "off" }>} off
+   * @param {string[]} needed
+   */
+  leave(off, needed) {
+    // The browser may have withdrawn the site, and names its tabs no more.
+    pages = pages.then(() => broadcast(off, {})).catch(nothing);
+    changes = changes.then(() => release(off.origin, needed)).catch(nothing);
   },
 
   /** No page of ours is open, most of the time. @param {Message} message */
@@ -72,7 +102,8 @@ export const platform = {
    * @returns {Promise<string[]>}
    */
   async forbidden(origins) {
-    const granted = await Promise.all(origins.map((origin) => api.permissions.contains({ origins: [pattern(origin)] })));
+    const isGranted = (/** @type {string} */ origin) => api.permissions.contains({ origins: [patternOf(origin)] }).catch(() => false);
+    const granted = await Promise.all(origins.map(isGranted));
     return origins.filter((_, index) => !granted[index]);
   },
 
@@ -85,16 +116,13 @@ export const platform = {
   },
 };
 
-/** @param {Message} message */
-async function broadcast(message) {
-  for (const tab of await api.tabs.query({ url: PAGES })) {
+/**
+ * @param {Message} message
+ * @param {chrome.tabs.QueryInfo} tabs
+ */
+async function broadcast(message, tabs) {
+  for (const tab of await api.tabs.query(tabs)) {
     // A tab that was loaded before the extension was has no content script.
     if (tab.id !== undefined) api.tabs.sendMessage(tab.id, message).catch(nothing);
   }
-}
-
-/** Firefox refuses a match pattern with a port, and a pattern without one covers them all. @param {string} origin */
-function pattern(origin) {
-  const { protocol, hostname } = new URL(origin);
-  return `${protocol}//${hostname}/*`;
 }

@@ -44,6 +44,19 @@ export function icon(name) {
 }
 
 /**
+ * Has the browser save a text as a file.
+ * @param {string} name
+ * @param {string} type
+ * @param {string} text
+ */
+export function download(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  element("a", { href: url, download: name }).click();
+  // The browser reads it only after the click; a minute is ample.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/**
  * Writes a text into an element that is shown only while it has one. An unchanged text is left alone, so that a screen
  * reader does not say it again.
  * @param {HTMLElement} target

@@ -1,11 +1,12 @@
-/** @import { Message, SettingsDocument } from "../protocol.js" */
+/** @import { Correction, Message, SettingsDocument } from "../protocol.js" */
 
 import { api, ask } from "../common/api.js";
-import { byId, element, say } from "../common/dom.js";
+import { byId, download, element, say } from "../common/dom.js";
 import { localize, refusal, sentence, t } from "../common/i18n.js";
 import { addRow, clearProblem, clearProblems, collect, dropEmptyRows, fill, showAtField } from "./form.js";
 import { extraOrigins, hostOf, neededOrigins, withheld } from "./origins.js";
 import { fillRegions } from "./regions.js";
+import { showCorrections, showSites } from "./remembered.js";
 
 const form = byId("settings", HTMLFormElement);
 const importFile = byId("import-file", HTMLInputElement);
@@ -46,6 +47,8 @@ byId("directory-rows").addEventListener("click", ({ target }) => {
   showWhetherChanged();
 });
 importFile.addEventListener("change", () => alone(importSettings));
+byId("export").addEventListener("click", () => alone(exportSettings));
+document.addEventListener("visibilitychange", () => void (document.hidden || refresh()));
 byId("grant").addEventListener("click", () => request(neededOrigins(saved)));
 api.permissions.onAdded.addListener(showWithheld);
 api.permissions.onRemoved.addListener(showWithheld);
@@ -86,7 +89,11 @@ async function permitted() {
 async function save() {
   dropEmptyRows();
   clearResults();
-  const answer = await ask({ kind: "saveSettings", document: JSON.stringify(collect()) });
+  // Sites and corrections are as they stand now, not as they stood when the page was opened.
+  await refresh();
+  const { sites, corrections } = saved;
+  const document = JSON.stringify({ ...collect(), sites, corrections });
+  const answer = await ask({ kind: "saveSettings", document });
   if (answer?.kind !== "invalid") return take(answer, t("options_saved"));
   /** @type {(HTMLElement | undefined)[]} */
   const fields = answer.problems.map(({ code, args: [path = "", ...rest] = [] }) =>
@@ -106,6 +113,34 @@ async function importSettings() {
   const document = await file.text();
   importFile.value = "";
   await take(await ask({ kind: "saveSettings", document }), t("options_imported", file.name));
+}
+
+/** Saves the settings in force as a file that can be loaded again. */
+async function exportSettings() {
+  clearResults();
+  const answer = await ask({ kind: "getSettings" });
+  if (answer?.kind !== "settings") return list([refusal(answer)]);
+  download("trubka-settings.json", "application/json", `${JSON.stringify(JSON.parse(answer.document), undefined, 2)}\n`);
+}
+
+/** Shows the sites and the corrections as they are by now. */
+async function refresh() {
+  const answer = await ask({ kind: "getSettings" });
+  if (answer?.kind === "settings") await showRemembered(JSON.parse(answer.document));
+}
+
+/** @param {SettingsDocument} settings in force */
+async function showRemembered({ sites, corrections }) {
+  saved = { ...saved, sites, corrections };
+  showSites(/** @type {string[]} */ (sites), async (origin) => {
+    await ask({ kind: "setSite", origin, on: false });
+    await refresh();
+  });
+  showCorrections(/** @type {Correction[]} */ (corrections), async ({ label, pattern }) => {
+    await ask({ kind: "forgetCorrection", pattern, ...(label && { label }) });
+    await refresh();
+  });
+  await showWithheld();
 }
 
 /** Saves the form and tries the connections. */
@@ -146,7 +181,7 @@ async function take(answer, success = "") {
   form.hidden = false;
   showWhetherChanged();
   say(byId("saved"), success);
-  await showWithheld();
+  await showRemembered(saved);
   return true;
 }
 

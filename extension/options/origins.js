@@ -1,20 +1,22 @@
 /** @import { SettingsDocument } from "../protocol.js" */
 
 import { api } from "../common/api.js";
+import { patternOf } from "../common/origins.js";
 import { valueAt } from "./form.js";
 
 /** The match patterns that come with the extension. @type {string[]} */
 const shipped = api.runtime.getManifest().host_permissions ?? [];
 
 /**
- * What the browser must grant for these settings: the hosts of the manifest, which Firefox lets a user refuse, and the other
- * hosts that the settings name, each with the path of the setting. An address that cannot be right needs nothing: the
+ * What the browser must grant for these settings: the hosts of the manifest, which Firefox lets a user refuse, the sites, and the
+ * other hosts that the settings name, each with the path of the setting. An address that cannot be right needs nothing: the
  * background refuses it.
  * @param {SettingsDocument} settings
  * @returns {{ origin: string, path?: string }[]}
  */
 export function neededOrigins(settings) {
-  return [...shipped.map((origin) => ({ origin })), ...extraOrigins(settings)];
+  const sites = /** @type {string[]} */ (settings.sites ?? []).map((site) => ({ origin: patternOf(site) }));
+  return [...shipped.map((origin) => ({ origin })), ...sites.filter(({ origin }) => !shipped.includes(origin)), ...extraOrigins(settings)];
 }
 
 /**
@@ -29,7 +31,7 @@ export function extraOrigins(settings) {
     "advanced.konturAddress": valueAt(settings, "advanced.konturAddress"),
   };
   return Object.entries(addresses).flatMap(([path, address]) => {
-    const origin = patternOf(address);
+    const origin = extraPattern(address);
     return origin === undefined ? [] : [{ path, origin }];
   });
 }
@@ -57,7 +59,7 @@ export function hostOf(origin) {
  * The match pattern to ask for, unless the manifest covers the address already.
  * @param {string | undefined} address
  */
-function patternOf(address) {
+function extraPattern(address) {
   if (!address || !URL.canParse(address)) return undefined;
   const { protocol, hostname } = new URL(address);
   const loopback = hostname === "127.0.0.1" || hostname === "localhost";
@@ -66,5 +68,5 @@ function patternOf(address) {
     const host = hostOf(pattern);
     return pattern.startsWith(protocol) && (hostname === host || (pattern.includes("*.") && hostname.endsWith(`.${host}`)));
   });
-  return covered ? undefined : `${protocol}//${hostname}/*`;
+  return covered ? undefined : patternOf(address);
 }

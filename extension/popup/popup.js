@@ -1,8 +1,9 @@
-/** @import { CallView, DeliveryView, DialView, LinkView, Message, Problem, Request, StatusView } from "../protocol.js" */
+/** @import { CallView, DeliveryView, DialView, FoundNumber, LinkView, Message, Problem, Request, StatusView } from "../protocol.js" */
 
 import { api, ask } from "../common/api.js";
-import { byId, element, icon, say } from "../common/dom.js";
+import { byId, download, element, icon, say } from "../common/dom.js";
 import { duration, localize, moment, refusal, sentence, t } from "../common/i18n.js";
+import { showSite } from "./site.js";
 
 const SECOND = 1000;
 
@@ -35,6 +36,7 @@ byId("set-up").addEventListener("click", openOptions);
 byId("reconnect").addEventListener("click", () => request({ kind: "reconnect" }));
 byId("retry-all").addEventListener("click", () => request({ kind: "retryAll" }));
 byId("export-log").addEventListener("click", exportLog);
+byId("put-away").addEventListener("click", () => request({ kind: "select", text: "" }));
 setInterval(tick, SECOND);
 await request({ kind: "getStatus" });
 
@@ -70,16 +72,15 @@ async function exportLog() {
   sayRefused("");
   const { version } = api.runtime.getManifest();
   const text = [`Trubka ${version}`, navigator.userAgent, api.i18n.getUILanguage(), "", answer.text].join("\n");
-  const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
   // Swedish dates are ISO 8601.
-  element("a", { href: url, download: `trubka-log-${new Date().toLocaleDateString("sv-SE")}.txt` }).click();
-  // The browser reads it only after the click; a minute is ample.
-  setTimeout(() => URL.revokeObjectURL(url), 60 * SECOND);
+  download(`trubka-log-${new Date().toLocaleDateString("sv-SE")}.txt`, "text/plain", text);
 }
 
 /** @param {StatusView} view */
 function render(view) {
   status = view;
+  renderSelected(status);
+  showSite(status.sites);
   renderLink(status.link);
   say(byId("storage"), sentence(status.storage));
   say(byId("crm"), sentence(status.crm));
@@ -107,6 +108,56 @@ function render(view) {
   byId("link").hidden = false;
   byId("calls").hidden = false;
   tick();
+}
+
+/**
+ * The numbers that the user wants to call, each to be called by one more click; the first one has the focus.
+ * @param {StatusView} view
+ */
+function renderSelected({ selected, recent, current }) {
+  const section = byId("selected");
+  const appears = section.hidden && selected !== undefined;
+  section.hidden = selected === undefined;
+  const numbers = selected?.numbers ?? [];
+  byId("nothing-selected").hidden = numbers.length > 0;
+  const calls = [...current, ...recent];
+  list("selected-numbers", numbers.map((number) => ({ number, name: nameOf(number, calls) })), selectedItem);
+  if (!appears) return;
+  // By its end the background knows that the popup was closed: a message would come too late.
+  api.runtime.connect();
+  const first = section.querySelector("button");
+  first?.focus();
+}
+
+/**
+ * The name by which the number was known in a call.
+ * @param {FoundNumber} number
+ * @param {CallView[]} calls
+ */
+function nameOf({ display }, calls) {
+  const known = calls.find(({ client }) => client.number === display)?.client;
+  return known?.name ?? known?.company;
+}
+
+/** @param {{ number: FoundNumber, name: string | undefined }} item */
+function selectedItem({ number: { e164, display, ext }, name }) {
+  const shown = ext ? t("popup_extension", display, ext) : display;
+  const call = element("button", { type: "button", id: `call-${e164}`, class: "primary", "aria-label": t("button_idle", shown) });
+  call.append(t("popup_call"));
+  const key = crypto.randomUUID();
+  call.addEventListener("click", ({ isTrusted }) => {
+    if (isTrusted) void dial(key, e164);
+  });
+  return element("li", { class: "number" }, element("p", { class: "who" }, shown), name && element("p", { class: "muted" }, name), call);
+}
+
+/**
+ * @param {string} key
+ * @param {string} number
+ */
+async function dial(key, number) {
+  const answer = await ask({ kind: "dial", key, number });
+  sayRefused(answer?.kind === "dial" ? sentence(answer.dial.problem) : refusal(answer));
 }
 
 /** @param {LinkView} link */

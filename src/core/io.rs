@@ -212,7 +212,7 @@ pub enum Output {
         /// The answer.
         message: Message,
     },
-    /// What the CRM's pages show has changed.
+    /// What the pages show has changed.
     View(PageView),
     /// What the popup shows has changed.
     Status(StatusView),
@@ -220,6 +220,13 @@ pub enum Output {
     KeepAlive(bool),
     /// The origins we need to reach (`https://host`); their permission is to be checked, then `Permissions`.
     Origins(Vec<String>),
+    /// The origins of the sites whose pages are to have our content scripts, those that are open too.
+    Sites(Vec<String>),
+    /// A site has gone from them: its pages put their part away, and the browser gets its permission back.
+    Off {
+        /// Its origin.
+        origin: String,
+    },
     /// Wake the core at this moment; replaces the moment said before.
     WakeAt(Option<Millis>),
     /// Start the newer version of the extension: nothing is going on that it would break off.

@@ -43,13 +43,13 @@ pub struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// What a CRM page shows.
+    /// What a page shows.
     pub fn page(&self, link: LinkView) -> PageView {
         let lingering = self.calls.ended().filter(|call| self.lingers(call));
         let mut calls: Vec<_> = lingering.map(|call| self.call(call)).collect();
         calls.reverse();
         calls.extend(self.calls.live().map(|call| self.call(call)));
-        PageView { link, dials: self.dials(), calls }
+        PageView { finder: self.settings.finder(), link, dials: self.dials(), calls }
     }
 
     /// The ended calls for the popup, newest first: the last ones, and older ones with something that is not delivered.

@@ -117,12 +117,16 @@ impl Shell {
 
 #[wasm_bindgen]
 impl Shell {
-    /// Answers a request of a content script (`sender` is `"page"`) or of one of the extension's pages (`"extension"`).
+    /// Answers a request of a content script (`sender` is its document's origin) or of one of the extension's pages (`"extension"`).
     /// The promise always resolves, to a `Message`, or to `undefined` when the core broke down; what is no request, or too large
     /// for a page, is refused.
     pub fn ask(&self, request: &JsValue, sender: &str) -> Promise {
-        let sender = if sender == "extension" { Sender::Extension } else { Sender::Page };
-        match decode(request, sender) {
+        // No origin is called that.
+        let sender = match sender {
+            "extension" => Sender::Extension,
+            origin => Sender::Page { origin: origin.to_owned() },
+        };
+        match decode(request, &sender) {
             Some(request) => self.0.ask(sender, request),
             None => Promise::resolve(&to_js(&Message::Refused { problem: Problem::new(Code::BadRequest) })),
         }
@@ -235,6 +239,10 @@ impl Inner {
                 self.origins.replace(origins);
                 self.check_permissions();
             }
+            Output::Sites(origins) => self.platform.run_on(origins),
+            Output::Off { origin } => {
+                self.platform.leave(&to_js(&Message::Off { origin }), self.origins.borrow().clone());
+            }
             Output::WakeAt(moment) => self.timers.wake_at(moment),
             Output::Reload => self.platform.reload(),
         }
@@ -253,8 +261,12 @@ impl Inner {
     fn check_permissions(self: &Rc<Self>) {
         let inner = Rc::clone(self);
         spawn_local(async move {
+            let asked = inner.origins.borrow().clone();
             let forbidden = inner.forbidden().await;
-            inner.handle(Input::Permissions { forbidden });
+            // Where others are asked about by now, their answer is on its way.
+            if *inner.origins.borrow() == asked {
+                inner.handle(Input::Permissions { forbidden });
+            }
         });
     }
 
@@ -273,10 +285,10 @@ async fn recall(platform: &Platform) -> Session {
 }
 
 /// A message as it came from the browser; `None` when it is no request, or larger than its sender may send.
-fn decode(request: &JsValue, sender: Sender) -> Option<Request> {
+fn decode(request: &JsValue, sender: &Sender) -> Option<Request> {
     let json = JSON::stringify(request).ok()?.dyn_into::<JsString>().ok()?;
     let limit = match sender {
-        Sender::Page => MAX_PAGE_REQUEST,
+        Sender::Page { .. } => MAX_PAGE_REQUEST,
         Sender::Extension => usize::MAX,
     };
     // UTF-16 units are never more than the bytes of UTF-8: what is far too large is not even copied.

@@ -33,13 +33,22 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub async fn recall(this: &Platform) -> Result<JsValue, JsValue>;
 
-    /// Sends a message to the content scripts of all CRM pages.
+    /// Sends a message to the content scripts of all pages that have them.
     #[wasm_bindgen(method, js_name = sendToPages)]
     pub fn send_to_pages(this: &Platform, message: &JsValue);
 
     /// Sends a message to the extension's own pages.
     #[wasm_bindgen(method, js_name = sendToExtension)]
     pub fn send_to_extension(this: &Platform, message: &JsValue);
+
+    /// Sees to it that the pages of these origins have our content scripts, those that are open too, and no others.
+    #[wasm_bindgen(method, js_name = runOn)]
+    pub fn run_on(this: &Platform, origins: Vec<String>);
+
+    /// Sends this `Message::Off` to every page, and gives the browser the permission for its origin back unless one of the
+    /// origins that are still needed shares it.
+    #[wasm_bindgen(method)]
+    pub fn leave(this: &Platform, off: &JsValue, needed: Vec<String>);
 
     /// Which of these origins the user has not granted.
     #[wasm_bindgen(method, catch)]

@@ -15,7 +15,7 @@ use super::{
     crm::{Communication, moment},
     document,
     exchange::{self, LINE, Leg, SUBSCRIBER, Side, Step},
-    read,
+    page, read,
 };
 
 /// This long after the last call of the plan began, all troubles are over.
@@ -396,7 +396,7 @@ impl Course {
             Happening::HangUp => {
                 let call = world.view.calls.iter().find(|call| call.can_hang_up).map(|call| call.id.clone());
                 if let Some(call) = call {
-                    world.ask(Sender::Page, Request::HangUp { call });
+                    world.ask(page(), Request::HangUp { call });
                 }
             }
             Happening::RetryAll => {
@@ -430,7 +430,7 @@ impl Course {
         let (key, number) = (format!("key-{key}"), clickable(number));
         self.world.clicked.insert(number.clone(), self.world.now);
         let request = Request::Dial { key: key.clone(), number: format!("+{number}").as_str().into() };
-        let ask = self.world.ask(Sender::Page, request);
+        let ask = self.world.ask(page(), request);
         if let Some(Message::Dial { dial }) = self.world.replies.get(&ask)
             && (dial.key == key && dial.phase == DialPhase::Dialling)
         {

@@ -32,6 +32,8 @@ pub use exchange::event;
 use exchange::{Leg, Step};
 
 pub const START: Millis = Millis(1_700_000_000_000);
+/// A site that is switched on from the beginning.
+pub const CRM_SITE: &str = "https://crm.kontur.ru";
 pub const ANNA: &str = "3f6a0c1e-0000-4000-8000-000000000001";
 pub const BORIS: &str = "3f6a0c1e-0000-4000-8000-000000000002";
 /// How often the shell gives a sign of life while a connection is wanted.
@@ -81,6 +83,9 @@ pub struct World {
     pub replies: BTreeMap<u32, Message>,
     pub view: PageView,
     pub status: Option<StatusView>,
+    /// The sites whose pages have content scripts, and those of which the core said that it leaves them.
+    pub sites: Vec<String>,
+    pub left: Vec<String>,
     pub settings: Settings,
     /// What the core must not do, and did.
     pub violations: Vec<String>,
@@ -225,6 +230,11 @@ struct Batch {
     stored: bool,
 }
 
+/// A page of the CRM.
+pub fn page() -> Sender {
+    Sender::Page { origin: CRM_SITE.to_owned() }
+}
+
 impl World {
     /// A world that has come up: the socket is open.
     pub fn live(seed: u64) -> Self {
@@ -248,6 +258,8 @@ impl World {
             replies: BTreeMap::new(),
             view: PageView::default(),
             status: None,
+            sites: Vec::new(),
+            left: Vec::new(),
             settings,
             violations: Vec::new(),
             latency: 200,
@@ -301,7 +313,9 @@ impl World {
                 storage_failed: false,
             }
         };
-        self.bridge = Some(Bridge::new(self.settings.clone(), snapshot, self.rng.u64(..)));
+        let saved = self.store.settings.as_ref().map(|json| Settings::load(Some(json.reveal())));
+        let settings = saved.unwrap_or_else(|| self.settings.clone());
+        self.bridge = Some(Bridge::new(settings, snapshot, self.rng.u64(..)));
         self.input(Input::Started { online: self.online, forbidden: self.forbidden.clone() });
     }
 
@@ -488,7 +502,7 @@ impl World {
     }
 
     pub fn dial(&mut self, key: &str, number: &str) -> trubka::protocol::DialView {
-        let ask = self.ask(Sender::Page, Request::Dial { key: key.into(), number: number.into() });
+        let ask = self.ask(page(), Request::Dial { key: key.into(), number: number.into() });
         match self.replies.remove(&ask) {
             Some(Message::Dial { dial }) => dial,
             other => panic!("{other:?}"),
@@ -650,6 +664,8 @@ impl World {
                 }
             }
             Output::Origins(_) => {}
+            Output::Off { origin } => self.left.push(origin),
+            Output::Sites(sites) => self.sites = sites,
             Output::Reload => {
                 if !self.view.calls.iter().all(|call| call.ended_at.is_some()) || !self.callbacks.is_empty() {
                     self.violations.push("started anew in the middle of something".to_owned());

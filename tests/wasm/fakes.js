@@ -45,6 +45,12 @@ export class FakePlatform {
     return new Promise((resolve) => (this.onPage = resolve));
   }
   sendToExtension() {}
+  runOn(origins) {
+    this.log.push(`runOn ${origins}`);
+  }
+  leave({ origin }, needed) {
+    this.log.push(`leave ${origin}, needed ${needed}`);
+  }
   async forbidden(origins) {
     return origins.filter((origin) => this.forbiddenOrigins.includes(origin));
   }

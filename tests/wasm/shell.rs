@@ -9,6 +9,9 @@ use super::fakes::{
     FakePlatform, FakeSocket, Patched, create_newer, cyclic, delete_database, fake_fetch, fake_sockets,
 };
 
+/// The origin of a page on which the extension works.
+const PAGE: &str = "https://crm.kontur.ru";
+
 async fn start(database: &str, platform: &FakePlatform) -> Shell {
     delete_database(database).await;
     Shell::start(platform.as_platform(), database).await
@@ -54,7 +57,7 @@ async fn refuses_what_is_no_request() {
         js(json!({ "kind": "dial", "key": "k", "number": "+79161234567", "url": "https://example.com" })),
     ];
     for request in &nonsense {
-        for sender in ["page", "extension"] {
+        for sender in [PAGE, "extension"] {
             let answer = ask(&shell, request, sender).await;
             assert_eq!(answer, json!({ "kind": "refused", "problem": { "code": "badRequest" } }), "{request:?}");
         }
@@ -68,12 +71,12 @@ async fn a_page_may_not_send_more_than_the_limit() {
     for (letter, count) in [("x", MAX_PAGE_REQUEST), ("ж", MAX_PAGE_REQUEST / 2)] {
         let item = json!({ "id": 1, "text": letter.repeat(count) });
         let request = js(json!({ "kind": "findNumbers", "batch": 1, "items": [item] }));
-        let refused = ask(&shell, &request, "page").await;
+        let refused = ask(&shell, &request, PAGE).await;
         assert_eq!(refused["problem"]["code"], "badRequest");
     }
     let item = json!({ "id": 1, "text": "x".repeat(MAX_PAGE_REQUEST - 100) });
     let request = js(json!({ "kind": "findNumbers", "batch": 1, "items": [item] }));
-    assert_ne!(ask(&shell, &request, "page").await["problem"]["code"], "badRequest");
+    assert_ne!(ask(&shell, &request, PAGE).await["problem"]["code"], "badRequest");
 }
 
 #[wasm_bindgen_test]
@@ -85,10 +88,28 @@ async fn the_extension_may_send_more() {
 }
 
 #[wasm_bindgen_test]
-async fn an_unknown_sender_counts_as_a_page() {
+async fn an_unknown_sender_counts_as_a_page_elsewhere() {
     let shell = start("unknown", &FakePlatform::new()).await;
     let answer = ask(&shell, &js(json!({ "kind": "getSettings" })), "somebody").await;
+    assert_eq!(answer, json!({ "kind": "off", "origin": "somebody" }));
+    let answer = ask(&shell, &js(json!({ "kind": "getSettings" })), PAGE).await;
     assert_eq!(answer["problem"]["code"], "notAllowed");
+}
+
+#[wasm_bindgen_test]
+async fn a_site_is_entered_and_left() {
+    let platform = FakePlatform::new();
+    let shell = start("sites", &platform).await;
+    assert!(platform.log().contains(&format!("runOn {PAGE}")));
+    let site = "https://helpdesk.example";
+    let switch = |on: bool| js(json!({ "kind": "setSite", "origin": site, "on": on }));
+    ask(&shell, &switch(true), "extension").await;
+    // The browser's answer about the permission takes a turn or two.
+    while !platform.log().contains(&format!("runOn {PAGE},{site}")) {
+        ask(&shell, &js(json!({ "kind": "getStatus" })), "extension").await;
+    }
+    ask(&shell, &switch(false), "extension").await;
+    assert_eq!(platform.log().last().unwrap(), &format!("leave {site}, needed {PAGE}"));
 }
 
 fn settings() -> JsValue {

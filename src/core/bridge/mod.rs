@@ -30,7 +30,7 @@ use crate::{
     phonet::connector,
     private::Private,
     problem::{Code, Problem},
-    protocol::{LinkState, Message, StatusView},
+    protocol::{LinkState, Message, SelectedView, StatusView},
     settings::Settings,
 };
 
@@ -62,6 +62,10 @@ pub struct Bridge {
     complaint: Option<(Problem, Millis)>,
     checks: Vec<Check>,
     forbidden: Vec<String>,
+    /// The site to switch on once the browser grants access to it.
+    wanted_site: Option<String>,
+    /// The selection that the user wants to call.
+    selected: Option<SelectedView>,
     storage: Storage,
     log: Log,
     /// Whether a newer version of the extension waits.
@@ -124,6 +128,7 @@ struct Shown {
     wake_at: Option<Option<Millis>>,
     session: Session,
     link: Option<LinkState>,
+    sites: Option<Vec<String>>,
 }
 
 /// Whether a view differs from the one put out last, which is kept as its JSON.
@@ -169,6 +174,8 @@ impl Bridge {
             complaint: None,
             checks: Vec::new(),
             forbidden: Vec::new(),
+            wanted_site: None,
+            selected: None,
             storage: Storage {
                 failed: snapshot.storage_failed,
                 unopened: snapshot.storage_failed,
@@ -235,13 +242,7 @@ impl Bridge {
                     self.recovery.hurry();
                 }
             }
-            Input::Permissions { forbidden } => {
-                if forbidden != self.forbidden {
-                    self.log.add(now, "permissions", if forbidden.is_empty() { "granted" } else { "missing" });
-                    self.forbidden = forbidden;
-                    self.configure(now);
-                }
-            }
+            Input::Permissions { forbidden } => self.permitted(forbidden, now),
             Input::UpdateAvailable => self.update_waits = true,
             Input::SystemCall { communication, number } => {
                 let dial = self.dial(communication.clone(), number, Some(communication.clone()), now);
@@ -399,6 +400,8 @@ impl Bridge {
             current: self.calls.live().map(|call| seen.call(call)).collect(),
             recent: seen.recent(),
             dials: seen.dials(),
+            selected: self.selected.clone(),
+            sites: self.sites(),
             waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
             failed: u32::try_from(failed).unwrap_or(u32::MAX),
         }
@@ -410,6 +413,13 @@ impl Bridge {
         if self.shown.link.replace(link.state) != Some(link.state) {
             let why = link.problem.as_ref().map_or("", |problem| problem.code.name());
             self.log.add(now, "connection", format!("{:?} {why}", link.state).trim_end());
+        }
+        let sites = self.sites();
+        if self.shown.sites.as_ref() != Some(&sites) {
+            let shown = self.shown.sites.replace(sites.clone()).unwrap_or_default();
+            self.out.push_back(Output::Sites(sites.clone()));
+            let gone = shown.into_iter().filter(|origin| !sites.contains(origin));
+            self.out.extend(gone.map(|origin| Output::Off { origin }));
         }
         let page = self.seen(now).page(link);
         if has_changed(&mut self.shown.page, &page) {

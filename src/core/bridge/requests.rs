@@ -8,36 +8,63 @@ use crate::{
         io::{DocumentName, Output, Write},
         views::Seen,
     },
-    phone::{self, E164, Found},
+    phone::{self, Correction, E164, Field, Found},
     private::Private,
     problem::{Code, Problem},
-    protocol::{DialPhase, DialView, FoundItem, FoundNumber, LinkState, Message, Request, Sender, TextItem},
-    settings::Settings,
+    protocol::{
+        DialPhase, DialView, FoundItem, FoundNumber, LinkState, Message, Request, SelectedView, Sender, TextItem,
+    },
+    settings::{Settings, is_site},
 };
 
 /// The most characters an idempotency key may have.
 const LONGEST_KEY: usize = 64;
 /// The most texts of one batch.
 const LARGEST_BATCH: usize = 1_000;
+/// The most numbers of a selection that are shown.
+const MOST_SELECTED: usize = 10;
+/// A selection that the user wants to call is read as what stands in a field of this name.
+const SELECTED: &str = "телефон";
 
 impl Bridge {
     pub(super) fn asked(&mut self, ask: u32, sender: Sender, request: Request, now: Millis) {
         let from_page = matches!(
             request,
-            Request::Hello { .. } | Request::FindNumbers { .. } | Request::Dial { .. } | Request::HangUp { .. }
+            Request::Hello { .. }
+                | Request::FindNumbers { .. }
+                | Request::Dial { .. }
+                | Request::HangUp { .. }
+                | Request::Correct { .. }
         );
-        if sender == Sender::Page && !from_page {
-            return self.reply(ask, Message::Refused { problem: Problem::new(Code::NotAllowed) });
+        if let Sender::Page { origin } = sender {
+            if !self.sites().contains(&origin) {
+                return self.reply(ask, Message::Off { origin });
+            }
+            if !from_page {
+                return self.reply(ask, refused(Code::NotAllowed));
+            }
         }
         let message = match request {
             Request::Hello { version } if version != env!("CARGO_PKG_VERSION") => {
                 Message::Reload { problem: Problem::new(Code::PageOutdated) }
             }
-            Request::Hello { .. } => Message::View(self.seen(now).page(self.link.view())),
+            Request::Hello { .. } => self.page(now),
             Request::FindNumbers { batch, items } => self.find_numbers(batch, items),
-            Request::Dial { key, number } => Message::Dial { dial: self.dial(key, number, None, now) },
+            Request::Dial { key, number } => {
+                let dial = self.dial(key, number, None, now);
+                if dial.phase != DialPhase::Failed {
+                    self.selected.take_if(|selected| selected.numbers.iter().any(|it| it.e164 == dial.number));
+                }
+                Message::Dial { dial }
+            }
             Request::HangUp { call } => return self.hang_up(ask, call, now),
+            Request::Correct { text, label, phone } => self.correct(&text, label.as_deref(), phone, now),
             Request::GetStatus => Message::Status(self.status(now)),
+            Request::Select { text } => {
+                self.selected = (!text.reveal().is_empty()).then(|| self.select(&text));
+                Message::Status(self.status(now))
+            }
+            Request::SetSite { origin, on } => self.set_site(origin, on, now),
             Request::Reconnect => {
                 self.link.reconnect(now);
                 Message::Status(self.status(now))
@@ -51,6 +78,11 @@ impl Bridge {
                 Message::Status(self.status(now))
             }
             Request::GetSettings => self.settings_message(),
+            Request::ForgetCorrection { label, pattern } => {
+                self.settings.forget(label.as_deref(), &pattern);
+                self.save_settings();
+                self.settings_message()
+            }
             Request::SaveSettings { document } => match self.settings.replaced_by(&document) {
                 Ok(settings) => {
                     self.log.add(now, "settings", "saved");
@@ -87,22 +119,82 @@ impl Bridge {
 
     fn find_numbers(&self, batch: u32, items: Vec<TextItem>) -> Message {
         let region = self.settings.region.0;
-        let found = |found: Found| FoundNumber {
-            start: found.start,
-            end: found.end,
-            e164: found.number.as_private().clone(),
-            display: found.display,
-            ext: found.ext,
-        };
         let items = items.into_iter().take(LARGEST_BATCH).filter_map(|item| {
             let text = item.text.reveal();
             let numbers = match phone::find_link(text, region) {
                 Some(link) => vec![link],
-                None => phone::find(text, item.label.as_deref(), region),
+                None => phone::find(text, &self.field(item.label.as_deref())),
             };
-            (!numbers.is_empty()).then(|| FoundItem { id: item.id, matches: numbers.into_iter().map(found).collect() })
+            (!numbers.is_empty()).then(|| FoundItem { id: item.id, matches: shown(numbers) })
         });
         Message::Numbers { batch, items: items.collect() }
+    }
+
+    fn field<'a>(&'a self, label: Option<&'a str>) -> Field<'a> {
+        Field { label, region: self.settings.region.0, corrections: &self.settings.corrections }
+    }
+
+    fn select(&self, text: &Private<String>) -> SelectedView {
+        // Whoever selects a number to call it knows better than any correction.
+        let field = Field { label: Some(SELECTED), region: self.settings.region.0, corrections: &[] };
+        let mut found = phone::find(text.reveal(), &field);
+        found.truncate(MOST_SELECTED);
+        SelectedView { numbers: shown(found) }
+    }
+
+    fn correct(&mut self, text: &Private<String>, label: Option<&str>, phone: bool, now: Millis) -> Message {
+        let Some(correction) = Correction::of(text.reveal(), label, phone) else {
+            return refused(Code::CorrectionNotNumber);
+        };
+        if !self.settings.correct(correction) {
+            return refused(Code::CorrectionsFull);
+        }
+        self.save_settings();
+        self.page(now)
+    }
+
+    fn page(&self, now: Millis) -> Message {
+        Message::View(self.seen(now).page(self.link.view()))
+    }
+
+    // ── Sites ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// The sites that are switched on, and that the browser lets us reach.
+    pub(super) fn sites(&self) -> Vec<String> {
+        self.settings.sites.iter().filter(|origin| !self.forbidden.contains(origin)).cloned().collect()
+    }
+
+    fn set_site(&mut self, origin: String, on: bool, now: Millis) -> Message {
+        if !is_site(&origin) {
+            return refused(Code::BadRequest);
+        }
+        if on {
+            self.wanted_site = Some(origin);
+        } else {
+            self.wanted_site.take_if(|wanted| *wanted == origin);
+            self.settings.sites.retain(|site| *site != origin);
+            self.save_settings();
+        }
+        self.ask_for_origins();
+        Message::Status(self.status(now))
+    }
+
+    /// The browser says what it does not let us reach.
+    pub(super) fn permitted(&mut self, forbidden: Vec<String>, now: Millis) {
+        let before = std::mem::replace(&mut self.forbidden, forbidden);
+        if before != self.forbidden {
+            self.log.add(now, "permissions", if self.forbidden.is_empty() { "granted" } else { "missing" });
+        }
+        if let Some(site) = self.wanted_site.take_if(|site| !self.forbidden.contains(site))
+            && !self.settings.sites.contains(&site)
+        {
+            self.settings.sites.push(site);
+            self.save_settings();
+        }
+        let has_changed = |origin: &String| before.contains(origin) != self.forbidden.contains(origin);
+        if self.settings.services().any(has_changed) {
+            self.configure(now);
+        }
     }
 
     // ── Dialling ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -169,11 +261,21 @@ impl Bridge {
     }
 
     fn take_settings(&mut self, settings: Settings, now: Millis) {
-        let json = settings.to_json();
-        self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
-        self.out.push_back(Output::Origins(settings.origins()));
         self.settings = settings;
+        self.save_settings();
+        self.ask_for_origins();
         self.configure(now);
+    }
+
+    fn save_settings(&mut self) {
+        let json = self.settings.to_json();
+        self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
+    }
+
+    /// Has the browser asked whether it lets us reach what is needed, and what is wanted.
+    fn ask_for_origins(&mut self) {
+        let origins = self.settings.origins().into_iter().chain(self.wanted_site.clone());
+        self.out.push_back(Output::Origins(origins.collect()));
     }
 
     fn check_connection(&mut self, ask: u32, now: Millis) {
@@ -230,4 +332,19 @@ impl Bridge {
             now,
         }
     }
+}
+
+fn shown(found: Vec<Found>) -> Vec<FoundNumber> {
+    let shown = |found: Found| FoundNumber {
+        start: found.start,
+        end: found.end,
+        e164: found.number.as_private().clone(),
+        display: found.display(),
+        ext: found.ext,
+    };
+    found.into_iter().map(shown).collect()
+}
+
+fn refused(code: Code) -> Message {
+    Message::Refused { problem: Problem::new(code) }
 }

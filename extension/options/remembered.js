@@ -1,0 +1,58 @@
+/** The sites and the corrections: what is added elsewhere, and here only looked at and taken back. */
+
+/** @import { Correction } from "../protocol.js" */
+
+import { byId, element } from "../common/dom.js";
+import { t } from "../common/i18n.js";
+import { siteOf } from "../common/origins.js";
+
+/**
+ * @param {string[]} sites
+ * @param {(origin: string) => void} leave
+ */
+export function showSites(sites, leave) {
+  const item = (/** @type {string} */ origin) =>
+    element("li", {}, element("span", {}, siteOf(origin)), remover(t("options_siteOff"), siteOf(origin), () => leave(origin)));
+  show("sites", sites.map(item));
+  byId("no-sites").hidden = sites.length > 0;
+}
+
+/**
+ * @param {Correction[]} corrections
+ * @param {(correction: Correction) => void} forget
+ */
+export function showCorrections(corrections, forget) {
+  const item = (/** @type {Correction} */ correction) => {
+    const { label, pattern, phone } = correction;
+    const verdict = element("span", { class: "muted" }, phone ? t("options_correctionPhone") : t("options_correctionNotPhone"));
+    const name = label ? t("options_correctionIn", pattern, label) : pattern;
+    return element("li", {}, element("span", {}, name, " ", verdict), remover(t("options_correctionRemove"), name, () => forget(correction)));
+  };
+  // The last one said comes first.
+  show("corrections", corrections.map(item).reverse());
+  byId("no-corrections").hidden = corrections.length > 0;
+}
+
+/**
+ * A button that takes back one thing of a list, and says which to those who do not see it beside it.
+ * @param {string} text
+ * @param {string} what
+ * @param {() => void} remove
+ */
+function remover(text, what, remove) {
+  const button = element("button", { type: "button", "aria-label": `${text}: ${what}` }, text);
+  button.addEventListener("click", remove);
+  return button;
+}
+
+/**
+ * Fills a list. The focus of one that is gone goes to the one in its place.
+ * @param {string} id
+ * @param {HTMLElement[]} items
+ */
+function show(id, items) {
+  const list = byId(id);
+  const place = [...list.children].findIndex((item) => item.contains(document.activeElement));
+  list.replaceChildren(...items);
+  if (place >= 0) (items[Math.min(place, items.length - 1)]?.querySelector("button") ?? list).focus();
+}

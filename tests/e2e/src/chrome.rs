@@ -1,0 +1,222 @@
+//! What belongs to the browser and not to a page: the extension's icon, the context menu, and the user's consent.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thirtyfour::WebElement;
+use tokio::sync::Mutex;
+
+use crate::{
+    Browser, BrowserKind, Cdp,
+    browser::{GECKO_ID, unpacked_id},
+    until,
+};
+
+/// A target of Chromium's.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Target {
+    target_id: String,
+    r#type: String,
+    url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Targets {
+    target_infos: Vec<Target>,
+}
+
+impl Browser {
+    /// Has the browser say yes when the extension asks for a host: nobody can click on its question here.
+    pub async fn consent(&self, pattern: &str) -> Result<()> {
+        match self.kind() {
+            BrowserKind::Chromium => self.site_access("addHostPermission", pattern).await,
+            BrowserKind::Firefox => {
+                let script = "Services.prefs.setBoolPref('extensions.webextOptionalPermissionPrompts', false)";
+                self.chrome_script(script, json!([])).await.map(drop)
+            }
+        }
+    }
+
+    /// Takes a host from the extension as the user does in the browser's own settings.
+    pub async fn withdraw(&self, pattern: &str) -> Result<()> {
+        match self.kind() {
+            BrowserKind::Chromium => self.site_access("removeHostPermission", pattern).await,
+            BrowserKind::Firefox => {
+                let script = "const { ExtensionPermissions } =
+                        ChromeUtils.importESModule('resource://gre/modules/ExtensionPermissions.sys.mjs');
+                    const { extension } = WebExtensionPolicy.getByID(arguments[0]);
+                    return ExtensionPermissions.remove(arguments[0], { permissions: [], origins: [arguments[1]] }, extension);";
+                self.chrome_script(script, json!([GECKO_ID, pattern])).await.map(drop)
+            }
+        }
+    }
+
+    /// What Chromium's page of the extension does about a host.
+    async fn site_access(&self, action: &str, pattern: &str) -> Result<()> {
+        let before = self.web().window().await?;
+        self.open("chrome://extensions").await?;
+        let script = "const [action, id, pattern, done] = arguments;
+            chrome.developerPrivate[action](id, pattern).then(() => done(''), ({ message }) => done(message));";
+        let id = unpacked_id(&self.kind().extension());
+        let arguments = vec![action.into(), id.into(), pattern.into()];
+        let refusal: String = self.web().execute_async(script, arguments).await?.convert()?;
+        self.web().close_window().await?;
+        self.show(&before).await?;
+        if refusal.is_empty() { Ok(()) } else { bail!("{action} of {pattern}: {refusal}") }
+    }
+
+    /// Clicks on the extension's icon in the tab looked at.
+    pub async fn click_icon(&self) -> Result<IconPopup<'_>> {
+        match self.kind() {
+            BrowserKind::Chromium => {
+                let url = self.web().current_url().await?.to_string();
+                let mut cdp = Cdp::connect(self.folder()).await?;
+                let targets: Targets =
+                    cdp.ask(None, "Target.getTargets", json!({ "filter": [{ "type": "tab" }] })).await?;
+                let tab = targets.target_infos.into_iter().find(|target| target.url == url).context("no such tab")?;
+                let id = unpacked_id(&self.kind().extension());
+                let parameters = json!({ "id": id, "targetId": tab.target_id });
+                cdp.ask::<Value>(None, "Extensions.triggerAction", parameters).await?;
+                self.popup().await
+            }
+            BrowserKind::Firefox => {
+                let script = "const { tabManager } = WebExtensionPolicy.getByID(arguments[0]).extension;
+                    const tab = Services.wm.getMostRecentBrowserWindow().gBrowser.selectedTab;
+                    tabManager.addActiveTabPermission(tab);
+                    return tabManager.getWrapper(tab).id;";
+                let tab = self.chrome_script(script, json!([GECKO_ID])).await?;
+                self.open(&self.page(&format!("popup/popup.html?tab={tab}"))).await?;
+                Ok(IconPopup { browser: self, line: None })
+            }
+        }
+    }
+
+    /// The popup that the extension has opened by itself.
+    pub async fn popup(&self) -> Result<IconPopup<'_>> {
+        match self.kind() {
+            BrowserKind::Chromium => {
+                let cdp = Mutex::new(Cdp::connect(self.folder()).await?);
+                let page = self.page("popup/popup.html");
+                let target = until("the popup", async || {
+                    let targets: Targets = cdp.lock().await.ask(None, "Target.getTargets", json!({})).await?;
+                    let is_popup = |target: &Target| target.r#type == "page" && target.url.starts_with(&page);
+                    Ok(targets.target_infos.into_iter().find(is_popup))
+                })
+                .await?;
+                let session = cdp.lock().await.attach(&target.target_id).await?;
+                Ok(IconPopup { browser: self, line: Some((cdp, session)) })
+            }
+            BrowserKind::Firefox => {
+                let script = "const { document } = Services.wm.getMostRecentBrowserWindow();
+                    return document.querySelector('.webextension-popup-browser') !== null;";
+                until("the popup", async || Ok((self.chrome_script(script, json!([])).await? == true).then_some(())))
+                    .await?;
+                self.open(&self.page("popup/popup.html")).await?;
+                Ok(IconPopup { browser: self, line: None })
+            }
+        }
+    }
+
+    /// Chooses an item of the context menu on an element of the tab looked at. `title` names it in Firefox, whose menu is the real
+    /// one; Chromium's is out of reach, so there the item's id is told to the extension as Chromium does, and that it is offered is
+    /// asked of Chromium.
+    pub async fn choose(&self, element: &WebElement, id: &str, title: &str, selection: &str) -> Result<()> {
+        self.web().action_chain().context_click_element(element).perform().await?;
+        match self.kind() {
+            BrowserKind::Chromium => {
+                let mut cdp = Cdp::connect(self.folder()).await?;
+                let targets: Targets = cdp.ask(None, "Target.getTargets", json!({})).await?;
+                let is_worker = |target: &Target| {
+                    target.r#type == "service_worker" && target.url == self.page("background/main.js")
+                };
+                let worker = targets.target_infos.into_iter().find(is_worker).context("no worker")?;
+                let session = cdp.attach(&worker.target_id).await?;
+                let info = json!({ "menuItemId": id, "selectionText": selection, "frameId": 0 });
+                let expression = format!(
+                    "chrome.contextMenus.update('{id}', {{}})
+                        .then(() => chrome.tabs.query({{ active: true, lastFocusedWindow: true }}))
+                        .then(([tab]) => chrome.contextMenus.onClicked.dispatch({info}, tab))
+                        .then(() => 'chosen', ({{ message }}) => message)"
+                );
+                let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+                let answer: Value = cdp.ask(Some(&session), "Runtime.evaluate", parameters).await?;
+                match answer.pointer("/result/value").and_then(Value::as_str) {
+                    Some("chosen") => Ok(()),
+                    other => bail!("the item {id} cannot be chosen: {other:?}"),
+                }
+            }
+            BrowserKind::Firefox => {
+                let script = "const { document } = Services.wm.getMostRecentBrowserWindow();
+                    const item = Array.from(document.querySelectorAll('#contentAreaContextMenu [id^=trubka_]'))
+                        .find((item) => item.label === arguments[0] && !item.hidden);
+                    // A test that looks elsewhere would close the popup that this may open.
+                    Services.prefs.setBoolPref('ui.popup.disable_autohide', true);
+                    item?.doCommand();
+                    document.getElementById('contentAreaContextMenu').hidePopup();
+                    return item !== undefined;";
+                until(&format!("the item {title} in the context menu"), async || {
+                    Ok((self.chrome_script(script, json!([title])).await? == true).then_some(()))
+                })
+                .await
+            }
+        }
+    }
+}
+
+/// The popup of the extension's icon. WebDriver does not know Chromium's, so that is spoken to over CDP; Firefox's own is out of reach
+/// altogether, so there what it shows is shown in a tab.
+pub struct IconPopup<'a> {
+    browser: &'a Browser,
+    line: Option<(Mutex<Cdp>, String)>,
+}
+
+impl IconPopup<'_> {
+    /// Waits until an element matches, and answers with its text.
+    pub async fn text(&self, css: &str) -> Result<String> {
+        until(&format!("{css} in the popup"), async || {
+            let text = self.evaluate(&format!("document.querySelector({})?.textContent", json!(css))).await?;
+            let text = text.as_str().map(str::to_owned);
+            ensure!(text.is_some(), "it says {}", self.evaluate("document.body.innerText").await?);
+            Ok(text)
+        })
+        .await
+    }
+
+    /// Clicks an element as a person does, as soon as it is there.
+    pub async fn click(&self, css: &str) -> Result<()> {
+        self.text(css).await?;
+        let Some((cdp, session)) = &self.line else {
+            return Ok(self.browser.find(css).await?.context("it is gone")?.click().await?);
+        };
+        let center = format!(
+            "(({{ x, y, width, height }}) => [x + width / 2, y + height / 2])(document.querySelector({}).getBoundingClientRect())",
+            json!(css)
+        );
+        let [x, y]: [f64; 2] = serde_json::from_value(self.evaluate(&center).await?)?;
+        for r#type in ["mousePressed", "mouseReleased"] {
+            let event = json!({ "type": r#type, "x": x, "y": y, "button": "left", "clickCount": 1 });
+            cdp.lock().await.ask::<Value>(Some(session), "Input.dispatchMouseEvent", event).await?;
+        }
+        Ok(())
+    }
+
+    /// What an expression is in it, or what it promises.
+    pub async fn evaluate(&self, expression: &str) -> Result<Value> {
+        let Some((cdp, session)) = &self.line else {
+            return self.browser.script(&format!("return {expression}"), Vec::new()).await;
+        };
+        let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let answer: Value = cdp.lock().await.ask(Some(session), "Runtime.evaluate", parameters).await?;
+        Ok(answer.pointer("/result/value").cloned().unwrap_or_default())
+    }
+
+    /// Closes it.
+    pub async fn close(self) -> Result<()> {
+        match self.line {
+            Some(_) => self.evaluate("setTimeout(() => window.close())").await.map(drop),
+            None => Ok(self.browser.web().close_window().await?),
+        }
+    }
+}
