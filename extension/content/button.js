@@ -2,33 +2,71 @@
 class CallButton {
   /** Within so many milliseconds nobody sees that the button now does something else: what a double click takes. */
   static #BLINK = 500;
+  /** What each button is a copy of. */
+  static #TEMPLATE = shadow.element("button", {
+    type: "button",
+    lang: words.language,
+    "data-phase": "idle",
+    "data-hang-up": "",
+  });
 
-  host;
+  host = document.createElement("trubka-call");
+  /** The number in E.164. */
   number;
+  /** The text that holds it. */
+  source;
+  /** Where in that text it stands. */
+  found;
   #name;
   #digits;
-  #button = shadow.element("button", { type: "button" }, shadow.drawing(styles.handset));
-  #label = shadow.element("span");
+  #isBeside;
+  #button = /** @type {HTMLButtonElement} */ (CallButton.#TEMPLATE.cloneNode());
+  /** @type {HTMLSpanElement | undefined} */
+  #label;
   /** @type {DialState} */
   #state = { phase: "idle", reason: "" };
   /** When it turned from dialling to hanging up, or back, on the page's own clock. */
   #turnedAt = -Infinity;
 
   /**
-   * @param {Text | HTMLElement} source the text or link that it stands beside
+   * @param {Place} place what it stands at
+   * @param {Source} source
    * @param {Protocol.FoundNumber} found
-   * @param {boolean} oneOfMany the text holds more numbers, so the button shows the end of its own
+   * @param {boolean} isBeside whether it stands at its number; else it shows which one it is for
    */
-  constructor(source, found, oneOfMany) {
+  constructor(place, source, found, isBeside) {
+    this.place = place;
     this.source = source;
+    this.found = found;
     this.number = found.e164;
     this.#name = found.ext ? words.text("button_extension", found.display, found.ext) : found.display;
-    this.#digits = oneOfMany ? (/(?:\d\D*){4}$/u.exec(found.display)?.[0] ?? "") : "";
-    const { host, root } = shadow.host("trubka-call", styles.button);
-    this.host = host;
-    this.#button.append(this.#label);
+    this.#digits = isBeside ? "" : (/(?:\d\D*){4}$/u.exec(found.display)?.[0] ?? "");
+    this.#isBeside = isBeside;
+    const root = this.host.attachShadow({ mode: "closed" });
+    shadow.dress(root, styles.button);
     root.append(this.#button);
-    this.show(this.#state);
+    this.#button.ariaLabel = this.#describe();
+    this.#write(this.#digits);
+  }
+
+  /**
+   * Whether it would do for a number of a text, and then is its button.
+   * @param {Source} source
+   * @param {Protocol.FoundNumber | undefined} found
+   * @param {boolean} isBeside
+   */
+  isFor(source, found, isBeside) {
+    const isSame = found?.e164 === this.number && found.ext === this.found.ext && isBeside === this.#isBeside;
+    if (isSame) [this.source, this.found] = [source, found];
+    return isSame;
+  }
+
+  /** The number as the page writes it. */
+  get written() {
+    const { nodes, text } = this.source;
+    const { start, end } = this.found;
+    const [link] = nodes;
+    return (link instanceof HTMLAnchorElement && link.textContent.trim()) || text.slice(start, end);
   }
 
   get phase() {
@@ -50,13 +88,43 @@ class CallButton {
     if (!state.hangUp !== !this.#state.hangUp) this.#turnedAt = performance.now();
     this.#state = state;
     const { phase, reason, hangUp } = state;
-    const name = this.#describe();
     this.#button.dataset["phase"] = phase;
     this.#button.dataset["hangUp"] = hangUp ? (hangUp.asked ? "asked" : "offered") : "";
-    this.#button.ariaLabel = name;
+    this.#button.ariaLabel = this.#describe();
     this.#button.ariaDisabled = String(hangUp ? hangUp.asked : Dials.isLive(state));
-    this.#button.title = reason ? "" : name;
+    if (reason) this.#button.title = "";
     this.tick();
+  }
+
+  /** What is shown to who points at it: a reason has a bubble of its own. */
+  point() {
+    this.#button.title = this.reason ? "" : (this.#button.ariaLabel ?? "");
+  }
+
+  /** @param {Stand} stand how it takes its place from now on */
+  stand({ way, gap }) {
+    if (way === "beside") this.host.removeAttribute("data-stand");
+    else this.host.dataset["stand"] = way;
+    if (gap > 0) this.host.style.setProperty("--trubka-gap", `${gap}px`);
+    else this.host.removeAttribute("style");
+  }
+
+  /**
+   * Puts the button over the page at so many pixels from where its element stands.
+   * @param {number} x
+   * @param {number} y
+   * @param {boolean} covers the page shows something there
+   */
+  moveTo(x, y, covers) {
+    this.#button.style.left = `${x}px`;
+    this.#button.style.top = `${y}px`;
+    if (covers) this.#button.dataset["covers"] ??= "true";
+    else delete this.#button.dataset["covers"];
+  }
+
+  /** @param {boolean} wanted a button that covers what the page shows is wanted now */
+  reveal(wanted) {
+    if (this.#button.dataset["covers"]) this.#button.dataset["covers"] = String(!wanted);
   }
 
   /** What a click does, and how far the call is. */
@@ -71,9 +139,18 @@ class CallButton {
   /** Brings the length of the conversation up to date. */
   tick() {
     const { phase, since } = this.#state;
-    const mark = { failed: "!", unknown: "?" }[/** @type {string} */ (phase)] ?? "";
+    const mark = { failed: "↻", unknown: "?" }[/** @type {string} */ (phase)] ?? "";
     const length = phase === "talking" && since !== undefined ? words.duration(Date.now() - since) : "";
-    const text = [this.#digits, length || mark].filter(Boolean).join(" ");
+    this.#write([this.#digits, length || mark].filter(Boolean).join(" "));
+  }
+
+  /** @param {string} text what stands beside the handset */
+  #write(text) {
+    if (text && !this.#label) {
+      this.#label = shadow.element("span");
+      this.#button.append(this.#label);
+    }
+    if (!this.#label) return;
     if (this.#label.textContent !== text) this.#label.textContent = text;
     this.#label.hidden = text === "";
   }

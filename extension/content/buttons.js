@@ -1,38 +1,45 @@
 /**
- * Keeps the call buttons beside their numbers. The page's own nodes are never changed: a button follows its text node
- * or link as the next sibling, moves and leaves with it, and comes back when the page renders over it.
+ * Keeps the call buttons beside their numbers. The page's own nodes are never changed: a button follows its text node,
+ * link or field as the next sibling, moves and leaves with it, and comes back when the page renders over it.
  */
 class CallButtons {
   /** A page that takes away buttons of one parent this often within the span is left in peace for a while. */
   static #PATIENCE = 40;
   static #SPAN = 2_000;
   static #LONGEST_PEACE = 60_000;
+  /** A button at the end of a text is beside the text's number when no more characters are between them. */
+  static #NEAR = 40;
 
   /** What a click is made of: none of it is for the page. */
   static CLICK = "pointerdown pointerup mousedown mouseup touchstart touchend click dblclick auxclick".split(" ");
 
-  /** @type {Map<Text | HTMLElement, CallButton[]>} */
-  #placed = new Map();
+  /** @type {Map<Node, Spot>} */
+  #spots = new Map();
+  /** The same by what their buttons stand behind, where that is not the place itself. @type {Map<Node, Spot>} */
+  #byAnchor = new Map();
   /** @type {Map<string, Set<CallButton>>} */
   #byNumber = new Map();
   /** @type {WeakMap<EventTarget, CallButton>} */
   #byHost = new WeakMap();
-  /** Texts whose buttons the page may have displaced. @type {Set<Text | HTMLElement>} */
+  /** Places whose buttons the page may have displaced. @type {Set<Spot>} */
   #suspects = new Set();
   /** @type {WeakMap<Node, { removals: number, since: number, peace: number, until: number }>} */
   #quarrels = new WeakMap();
   /** The button clicked last, while its call is live. @type {CallButton | undefined} */
   #clicked;
+  /** Whether nodes have left the page since the last sweep. */
+  #isDusty = false;
   #dials;
   #hangUps;
   #walker;
   #forget;
   #signal;
   #hint;
+  #overlays;
   #ticker;
 
   /**
-   * @param {{ dials: Dials, hangUps: HangUps, walker: PageWalker, forget: (node: Node) => void }} parts
+   * @param {{ dials: Dials, hangUps: HangUps, walker: PageWalker, forget: (source: Source) => void }} parts
    * @param {AbortSignal} signal takes every button off the page
    */
   constructor({ dials, hangUps, walker, forget }, signal) {
@@ -42,9 +49,10 @@ class CallButtons {
     this.#forget = forget;
     this.#signal = signal;
     this.#hint = new Hint(signal);
+    this.#overlays = new Overlays(signal);
     this.#ticker = new Ticker(() => this.#tick(), signal);
     signal.addEventListener("abort", () => {
-      for (const buttons of this.#placed.values()) for (const { host } of buttons) host.remove();
+      for (const { buttons } of this.#spots.values()) for (const { host } of buttons) host.remove();
     });
     const options = { capture: true, signal };
     for (const type of CallButtons.CLICK) addEventListener(type, (event) => this.#handle(event), options);
@@ -53,25 +61,41 @@ class CallButtons {
     }
     for (const type of ["pointerover", "focusin"]) addEventListener(type, (event) => this.#explain(event), options);
     for (const type of ["pointerout", "focusout"]) addEventListener(type, (event) => this.#leave(event), options);
+    addEventListener("resize", () => this.#placeAll(), options);
   }
 
   /**
-   * Puts the buttons of a text's numbers beside it, in their order.
-   * @param {Text | HTMLElement} node
-   * @param {readonly Protocol.FoundNumber[]} matches
+   * Puts the buttons of a text's numbers where the numbers end, in their order.
+   * @param {Source} source
    */
-  put(node, matches) {
-    const old = this.#placed.get(node) ?? [];
-    const isSame = old.length === matches.length && old.every(({ number }, i) => number === matches[i]?.e164);
-    if (!isSame) {
-      this.#discard(node);
-      if (matches.length > 0)
-        this.#placed.set(
-          node,
-          matches.map((found) => this.#make(node, found, matches.length > 1)),
-        );
+  put(source) {
+    let end = 0;
+    const last = source.nodes.at(-1);
+    for (const node of source.nodes) {
+      const start = end;
+      end = node !== last && node instanceof Text ? start + node.length : source.text.length;
+      const matches = source.matches.filter((found) => found.end > start && found.end <= end);
+      const isBeside = matches.length === 1 && end - (matches[0]?.end ?? 0) <= CallButtons.#NEAR;
+      this.#fill(node, source, matches, isBeside);
     }
-    this.#place(node);
+  }
+
+  /**
+   * What one of our buttons stands for, for those who ask about it.
+   * @param {EventTarget} host
+   * @returns {{ text: string, label: string | undefined } | undefined} the number as the page writes it
+   */
+  sourceOf(host) {
+    const button = this.#byHost.get(host);
+    return button && { text: button.written, label: button.source.label };
+  }
+
+  /**
+   * Takes an element with our name off the page that is none of ours: a copy that the page has made of one.
+   * @param {Element} host
+   */
+  sift(host) {
+    if (host.localName === "trubka-call" && !this.#byHost.has(host)) this.#walker.quietly(() => host.remove());
   }
 
   /**
@@ -82,36 +106,53 @@ class CallButtons {
     this.#suspect(target);
     this.#suspect(previousSibling);
     for (const node of removedNodes) {
+      this.#isDusty = true;
       if (this.#byHost.has(node)) this.#quarrel(target);
       this.#suspect(node);
-      if (node.isConnected) continue;
-      const inside = document.createTreeWalker(node, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
-      while (inside.nextNode()) this.#suspect(inside.currentNode);
     }
   }
 
   /**
    * Puts right what the page's changes have displaced.
-   * @param {boolean} restyled something may have become editable, or a link
+   * @param {Set<Node>} restyled where something may have become editable, or a link
    */
   settle(restyled) {
-    for (const node of restyled ? this.#placed.keys() : this.#suspects) {
-      if (node.isConnected && !(restyled && !PageWalker.isOpen(node))) {
-        this.#place(node);
-      } else {
-        this.#discard(node);
-        this.#forget(node);
-      }
+    for (const spot of this.#suspects) {
+      if (spot.place.isConnected) this.#place(spot);
+      else this.#drop(spot);
     }
     this.#suspects.clear();
+    if (restyled.size > 0) {
+      for (const spot of [...this.#spots.values()]) if (!CallButtons.#stays(spot.place, restyled)) this.#drop(spot);
+    }
     this.#hint.follow();
+  }
+
+  /** Forgets what has left the page together with the buttons beside it. */
+  sweep() {
+    if (!this.#isDusty) return;
+    this.#isDusty = false;
+    for (const spot of [...this.#spots.values()]) if (!spot.place.isConnected) this.#drop(spot);
+  }
+
+  /**
+   * @param {Place} place
+   * @param {Set<Node>} restyled
+   */
+  static #stays(place, restyled) {
+    /** @type {Node | null} */
+    let at = place;
+    while (at && !restyled.has(at)) at = at.parentNode ?? (at instanceof ShadowRoot ? at.host : null);
+    return !at || ground.isPlace(place);
   }
 
   /** @param {Node | null} node one that may have buttons, or hold the one that has, or be one */
   #suspect(node) {
     for (const each of [node, node?.firstChild]) {
-      const source = each && (this.#byHost.get(each)?.source ?? /** @type {Text | HTMLElement} */ (each));
-      if (source && this.#placed.has(source)) this.#suspects.add(source);
+      if (!each) continue;
+      const place = this.#byHost.get(each)?.place ?? each;
+      const spot = this.#spots.get(place) ?? this.#byAnchor.get(place);
+      if (spot) this.#suspects.add(spot);
     }
   }
 
@@ -134,10 +175,13 @@ class CallButtons {
     quarrel.since = now;
     quarrel.peace = Math.min(quarrel.peace * 2, CallButtons.#LONGEST_PEACE);
     quarrel.until = now + quarrel.peace;
-    setTimeout(() => {
-      if (this.#signal.aborted) return;
-      for (const node of this.#placed.keys()) this.#place(node);
-    }, quarrel.peace);
+    setTimeout(() => this.#placeAll(), quarrel.peace);
+  }
+
+  #placeAll() {
+    if (this.#signal.aborted) return;
+    this.#overlays.forget();
+    for (const spot of this.#spots.values()) this.#place(spot);
   }
 
   /**
@@ -156,13 +200,40 @@ class CallButtons {
   }
 
   /**
-   * @param {Text | HTMLElement} node
-   * @param {Protocol.FoundNumber} found
-   * @param {boolean} oneOfMany
+   * @param {Place} place
+   * @param {Source} source
+   * @param {Protocol.FoundNumber[]} matches
+   * @param {boolean} isBeside
    */
-  #make(node, found, oneOfMany) {
-    const button = new CallButton(node, found, oneOfMany);
-    button.show(this.#dials.of(found.e164));
+  #fill(place, source, matches, isBeside) {
+    const old = this.#spots.get(place);
+    if (!old && matches.length === 0) return;
+    const isSame =
+      old?.buttons.length === matches.length &&
+      old.buttons.every((button, i) => button.isFor(source, matches[i], isBeside));
+    if (old && !isSame) this.#discard(old);
+    const spot = isSame ? old : matches.length > 0 && this.#open(place, source, matches, isBeside);
+    if (spot) this.#place(spot);
+  }
+
+  /**
+   * @param {Place} place
+   * @param {Source} source
+   * @param {Protocol.FoundNumber[]} matches
+   * @param {boolean} isBeside
+   */
+  #open(place, source, matches, isBeside) {
+    const buttons = matches.map((found) => this.#make(new CallButton(place, source, found, isBeside)));
+    /** @type {Spot} */
+    const spot = { place, anchor: place, buttons, stand: { way: "beside", gap: 0 } };
+    this.#spots.set(place, spot);
+    return spot;
+  }
+
+  /** @param {CallButton} button */
+  #make(button) {
+    const state = this.#dials.of(button.number);
+    if (state.phase !== "idle") button.show(state);
     this.#byHost.set(button.host, button);
     const others = this.#byNumber.get(button.number);
     if (others) others.add(button);
@@ -170,11 +241,19 @@ class CallButtons {
     return button;
   }
 
-  /** @param {Text | HTMLElement} node */
-  #discard(node) {
-    const buttons = this.#placed.get(node);
-    if (!buttons) return;
-    this.#placed.delete(node);
+  /** @param {Spot} spot whose place is no place any more */
+  #drop(spot) {
+    this.#discard(spot);
+    for (const { source } of spot.buttons) this.#forget(source);
+  }
+
+  /** @param {Spot} spot */
+  #discard(spot) {
+    const { place, anchor, buttons } = spot;
+    this.#spots.delete(place);
+    this.#byAnchor.delete(anchor);
+    this.#suspects.delete(spot);
+    this.#overlays.delete(spot);
     this.#walker.quietly(() => {
       for (const { host } of buttons) host.remove();
     });
@@ -183,15 +262,25 @@ class CallButtons {
       others?.delete(button);
       if (others?.size === 0) this.#byNumber.delete(button.number);
       if (this.#hint.button === button) this.#hint.hide();
+      if (this.#clicked === button) this.#clicked = others?.values().next().value;
     }
   }
 
-  /** @param {Text | HTMLElement} node */
-  #place(node) {
-    const buttons = this.#placed.get(node);
-    const anchor = CallButtons.#anchor(node);
+  /** @param {Spot} spot */
+  #place(spot) {
+    const { place, buttons } = spot;
+    const anchor = CallButtons.#anchor(place, buttons);
     const parent = anchor.parentNode;
-    if (!buttons || !parent) return;
+    if (!parent) return;
+    if (spot.anchor !== anchor) this.#byAnchor.delete(spot.anchor);
+    spot.anchor = anchor;
+    if (anchor !== place) this.#byAnchor.set(anchor, spot);
+    const stand = this.#overlays.standAt(anchor);
+    if (stand !== spot.stand) {
+      spot.stand = stand;
+      this.#overlays.delete(spot);
+      for (const button of buttons) button.stand(stand);
+    }
     /** @type {ChildNode} */
     let before = anchor;
     let isInPlace = true;
@@ -199,26 +288,43 @@ class CallButtons {
       isInPlace &&= host.previousSibling === before;
       before = host;
     }
-    if (isInPlace || (this.#quarrels.get(parent)?.until ?? 0) > performance.now()) return;
-    this.#walker.quietly(() => anchor.after(...buttons.map(({ host }) => host)));
+    if (!isInPlace) {
+      if ((this.#quarrels.get(parent)?.until ?? 0) > performance.now()) return;
+      this.#walker.quietly(() => anchor.after(...buttons.map(({ host }) => host)));
+    }
+    this.#overlays.add(spot);
   }
 
   /**
-   * What the buttons of a text stand behind: the text itself, or the link or button that holds nothing else.
-   * @param {Text | HTMLElement} node
-   * @returns {Text | HTMLElement}
+   * What buttons stand behind: the place itself, or the link or button of the page that holds nothing else.
+   * @param {Place} place
+   * @param {CallButton[]} buttons
+   * @returns {Place | HTMLElement}
    */
-  static #anchor(node) {
-    const parent = node.parentElement;
-    const isAlone = parent?.firstChild === node && parent.lastChild === node;
-    return isAlone && node instanceof Text && (parent.localName === "a" || parent.localName === "button")
-      ? parent
-      : node;
+  static #anchor(place, buttons) {
+    /** @type {Node} */
+    let inner = place;
+    for (let at = place.parentElement; at && ground.kindOf(at) !== "closed"; at = at.parentElement) {
+      if (at.localName === "a" || at.localName === "button") return at;
+      const isAlone = at.firstChild === inner && (at.lastChild === inner || at.lastChild === buttons.at(-1)?.host);
+      if (!isAlone || ground.kindOf(at) !== "inline") break;
+      inner = at;
+    }
+    return place;
+  }
+
+  /**
+   * The button that an event is for; in the page's own shadow trees, too.
+   * @param {Event} event
+   */
+  #buttonOf(event) {
+    const [target] = event.composedPath();
+    return target && this.#byHost.get(target);
   }
 
   /** @param {Event} event */
   #handle(event) {
-    const button = event.target && this.#byHost.get(event.target);
+    const button = this.#buttonOf(event);
     if (!button) {
       if (event.type === "pointerdown") this.#hint.hide();
       return;
@@ -240,7 +346,7 @@ class CallButtons {
       this.#hint.hide();
     }
     const isPress = event.key === "Enter" || event.key === " ";
-    if (!isPress || !event.target || !this.#byHost.has(event.target)) return;
+    if (!isPress || !this.#buttonOf(event)) return;
     event.stopImmediatePropagation();
     // A key held down would dial, and then hang up.
     if (event.repeat) event.preventDefault();
@@ -261,14 +367,15 @@ class CallButtons {
   }
 
   /** @param {Event} event */
-  #explain({ target }) {
-    const button = target && this.#byHost.get(target);
+  #explain(event) {
+    const button = this.#buttonOf(event);
+    button?.point();
     if (button?.reason && this.#hint.button !== button) this.#hint.show(button, false);
   }
 
   /** @param {Event} event */
-  #leave({ target }) {
-    const button = target && this.#byHost.get(target);
+  #leave(event) {
+    const button = this.#buttonOf(event);
     if (button && button === this.#hint.button && !this.#hint.isPinned) this.#hint.hide();
   }
 

@@ -1,21 +1,22 @@
 /**
- * A text of the page that could hold a number.
+ * A text of the page that could hold numbers, as it was when it was read.
  * @typedef {object} Source
- * @property {Text | HTMLElement} node a text node, or a link that dials
- * @property {string} text the text that was asked about
+ * @property {readonly Place[]} nodes the text nodes of one line, or one link or field
+ * @property {string} text what they say together
  * @property {string | undefined} label
+ * @property {number} age how often what the background goes by had changed when it was asked about
  * @property {number} unanswered how many pieces of it wait for an answer
  * @property {Protocol.FoundNumber[]} matches what the answers so far have brought
  */
 
 /**
- * A part of a text that goes into one item.
- * @typedef {{ source: Source, text: string }} Piece
+ * A part of a text that goes into one item, and where it starts in it.
+ * @typedef {{ source: Source, text: string, start: number }} Piece
  */
 
 /**
- * Asks the background which texts hold phone numbers: in batches, what is visible first, each text once. An answer
- * counts only for the text it was asked for.
+ * Asks the background which texts hold phone numbers: in batches, each text once. An answer counts only for the text it
+ * was asked for.
  */
 class NumberFinder {
   /** Of one request: items, and UTF-16 units of JSON, each at most three bytes. */
@@ -32,65 +33,85 @@ class NumberFinder {
 
   /** @type {WeakMap<Node, Source>} */
   #sources = new WeakMap();
-  /** Pieces not yet known to be in view or not, by the element that shows them. @type {WeakMap<Element, Piece[]>} */
-  #unplaced = new WeakMap();
-  /** @type {Piece[]} */
-  #visible = [];
-  /** @type {Piece[]} */
-  #hidden = [];
+  /** What is to be asked about. @type {Piece[]} */
+  #pieces = [];
+  /** Whose buttons are to be placed. @type {Source[]} */
+  #placing = [];
   /** @type {Map<string, Protocol.FoundNumber[]>} */
   #answers = new Map();
+  #age = 0;
   #batch = 0;
   #asking = false;
   #background;
   #found;
-  #viewport;
+  #slices;
 
   /**
    * @param {Background} background
-   * @param {(node: Text | HTMLElement, matches: Protocol.FoundNumber[]) => void} found a text's numbers; none
-   * when it has none, or while they are not known
+   * @param {(source: Source) => void} found a text's numbers are known; none when it has none or is no more
    * @param {AbortSignal} signal
    */
   constructor(background, found, signal) {
     this.#background = background;
     this.#found = found;
-    this.#viewport = new IntersectionObserver((entries) => this.#place(entries));
-    signal.addEventListener("abort", () => this.#viewport.disconnect());
+    this.#slices = new Slices(() => this.#step(), signal);
   }
 
   /**
    * Takes a text as it stands now.
-   * @param {Text | HTMLElement} node
-   * @param {string} text empty when it can hold no number
+   * @param {readonly Place[]} nodes
+   * @param {string} text
    */
-  offer(node, text) {
+  offer(nodes, text) {
+    const [node] = nodes;
+    if (!node) return;
     const known = this.#sources.get(node);
-    if (known?.text === text) {
-      if (known.unanswered === 0) this.#found(node, known.matches);
-      return;
-    }
-    if (text === "") {
-      if (!known) return;
-      this.#sources.delete(node);
-      this.#found(node, []);
-      return;
-    }
     const label = labels.of(node);
+    const isSame = known?.text === text && known.label === label && NumberFinder.#areSame(known.nodes, nodes);
+    if (isSame && known.age === this.#age) {
+      if (known.unanswered === 0) this.#found(known);
+      return;
+    }
     const answer = this.#answers.get(NumberFinder.#question(text, label));
     /** @type {Source} */
-    const source = { node, text, label, unanswered: 0, matches: answer ?? [] };
-    this.#sources.set(node, source);
-    this.#found(node, source.matches);
-    if (!answer) this.#await(source);
+    const source = { nodes, text, label, age: this.#age, unanswered: 0, matches: answer ?? [] };
+    if (!isSame) for (const each of nodes) this.nothing(each);
+    for (const each of nodes) this.#sources.set(each, source);
+    if (answer) this.#found(source);
+    else this.#await(source);
+  }
+
+  /**
+   * Takes it that a node holds no number now.
+   * @param {Place} node
+   */
+  nothing(node) {
+    const source = this.#sources.get(node);
+    if (!source) return;
+    this.forget(source);
+    this.#found({ ...source, matches: [] });
   }
 
   /**
    * Forgets a text, so that it is taken as new when it comes back.
-   * @param {Node} node
+   * @param {Source} source
    */
-  forget(node) {
-    this.#sources.delete(node);
+  forget(source) {
+    for (const node of source.nodes) if (this.#sources.get(node) === source) this.#sources.delete(node);
+  }
+
+  /** What the background goes by has changed: every text is asked about anew when it is offered next. */
+  renew() {
+    this.#answers.clear();
+    this.#age++;
+  }
+
+  /**
+   * @param {readonly Place[]} some
+   * @param {readonly Place[]} others
+   */
+  static #areSame(some, others) {
+    return some.length === others.length && some.every((node, i) => node === others[i]);
   }
 
   /**
@@ -108,15 +129,15 @@ class NumberFinder {
    */
   static #cut(source) {
     const pieces = [];
-    let rest = source.text;
-    while (rest.length > NumberFinder.#LONGEST) {
-      const head = rest.slice(0, NumberFinder.#LONGEST);
+    let start = 0;
+    while (source.text.length - start > NumberFinder.#LONGEST) {
+      const head = source.text.slice(start, start + NumberFinder.#LONGEST);
       const letter = head.search(/\p{L}\P{L}*$/u);
-      const end = letter > 0 ? letter : head.length;
-      pieces.push({ source, text: rest.slice(0, end) });
-      rest = rest.slice(end);
+      const text = letter > 0 ? head.slice(0, letter) : head;
+      pieces.push({ source, text, start });
+      start += text.length;
     }
-    pieces.push({ source, text: rest });
+    pieces.push({ source, text: source.text.slice(start), start });
     return pieces;
   }
 
@@ -124,32 +145,15 @@ class NumberFinder {
   #await(source) {
     const pieces = NumberFinder.#cut(source);
     source.unanswered = pieces.length;
-    const element = source.node instanceof HTMLElement ? source.node : source.node.parentElement;
-    if (document.hidden || !element) {
-      this.#hidden.push(...pieces);
-      void this.#ask();
-      return;
-    }
-    const others = this.#unplaced.get(element);
-    if (others) others.push(...pieces);
-    else this.#unplaced.set(element, pieces);
-    this.#viewport.observe(element);
-  }
-
-  /** @param {IntersectionObserverEntry[]} entries */
-  #place(entries) {
-    for (const { target, isIntersecting } of entries) {
-      this.#viewport.unobserve(target);
-      const pieces = this.#unplaced.get(target) ?? [];
-      this.#unplaced.delete(target);
-      (isIntersecting ? this.#visible : this.#hidden).push(...pieces);
-    }
+    this.#pieces.push(...pieces);
     void this.#ask();
   }
 
   async #ask() {
     if (this.#asking) return;
     this.#asking = true;
+    // Whatever else the walk finds now goes into the same request.
+    await undefined;
     for (let pieces = this.#next(); pieces.length > 0; pieces = this.#next()) {
       const batch = this.#batch++;
       const items = pieces.map(({ source: { label }, text }, id) => ({ id, text, ...(label && { label }) }));
@@ -158,7 +162,8 @@ class NumberFinder {
       const found = new Map(
         answer.kind === "numbers" && answer.batch === batch ? answer.items.map(({ id, matches }) => [id, matches]) : [],
       );
-      for (const [id, { source }] of pieces.entries()) this.#take(source, found.get(id) ?? []);
+      for (const [id, piece] of pieces.entries()) this.#take(piece, found.get(id) ?? []);
+      this.#slices.work();
     }
     this.#asking = false;
   }
@@ -168,18 +173,16 @@ class NumberFinder {
     /** @type {Piece[]} */
     const pieces = [];
     let units = 0;
-    for (const queue of [this.#visible, this.#hidden]) {
-      for (let piece = queue[0]; piece; piece = queue[0]) {
-        const { source, text } = piece;
-        if (this.#isCurrent(source)) {
-          units += JSON.stringify([text, source.label]).length;
-          if (pieces.length === NumberFinder.#ITEMS || (pieces.length > 0 && units > NumberFinder.#UNITS))
-            return pieces;
-          pieces.push(piece);
-        }
-        queue.shift();
+    let taken = 0;
+    for (const piece of this.#pieces) {
+      if (this.#isCurrent(piece.source)) {
+        units += JSON.stringify([piece.text, piece.source.label]).length;
+        if (pieces.length === NumberFinder.#ITEMS || (pieces.length > 0 && units > NumberFinder.#UNITS)) break;
+        pieces.push(piece);
       }
+      taken++;
     }
+    this.#pieces.splice(0, taken);
     return pieces;
   }
 
@@ -188,22 +191,33 @@ class NumberFinder {
    * @param {Source} source
    */
   #isCurrent(source) {
-    if (this.#sources.get(source.node) !== source) return false;
-    if (source.node.isConnected) return true;
-    this.forget(source.node);
+    const [node] = source.nodes;
+    if (!node || this.#sources.get(node) !== source) return false;
+    if (node.isConnected) return true;
+    this.forget(source);
     return false;
   }
 
   /**
-   * @param {Source} source
+   * @param {Piece} piece
    * @param {Protocol.FoundNumber[]} matches
    */
-  #take(source, matches) {
-    source.matches.push(...matches);
+  #take({ source, start }, matches) {
+    for (const match of matches) source.matches.push({ ...match, start: start + match.start, end: start + match.end });
     source.unanswered--;
     if (source.unanswered > 0) return;
-    if (source.text.length <= NumberFinder.#MEMORABLE) this.#remember(source);
-    if (this.#isCurrent(source)) this.#found(source.node, source.matches);
+    if (source.text.length <= NumberFinder.#MEMORABLE && source.age === this.#age) this.#remember(source);
+    this.#placing.push(source);
+  }
+
+  /** Places the buttons of one text. */
+  #step() {
+    const source = this.#placing.pop();
+    if (!source) return false;
+    if (!this.#isCurrent(source)) return true;
+    if (source.matches.length === 0 || source.nodes.every(ground.isPlace)) this.#found(source);
+    else this.forget(source);
+    return true;
   }
 
   /** @param {Source} source */

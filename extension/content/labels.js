@@ -12,18 +12,40 @@ const labels = {
   /** How far above a text its label may stand beside it. */
   LEVELS: 5,
 
+  /** How many nodes may stand between a label and what it names. */
+  NEAR: 6,
+
+  /** Elements and texts that named something when last asked: what changes in them is told by `labelledBy`. */
+  naming: /** @type {WeakSet<Node>} */ (new WeakSet()),
+
+  /** The header cells of rows of headers, remembered while nothing on the page changes. */
+  heads: /** @type {Map<Element, (Element | undefined)[]>} */ (new Map()),
+
+  /** The words of headers, likewise. */
+  words: /** @type {Map<Node, string | undefined>} */ (new Map()),
+
+  /** The page may have changed. */
+  forget() {
+    labels.heads.clear();
+    labels.words.clear();
+  },
+
   /**
-   * The label of a text node or a link, or nothing.
+   * The label of a text node, a link or a field, or nothing.
    * @param {Node} node
    * @returns {string | undefined}
    */
   of(node) {
+    if (node instanceof HTMLInputElement) {
+      const own = labels.named(node) ?? labels.ofField(node);
+      if (own) return own;
+    }
     /** @type {Node} */
     let at = node;
     for (let level = 0; level < labels.LEVELS; level++) {
       const before = labels.before(at);
       if (before) return before;
-      const parent = at.parentElement;
+      const parent = ground.parentOf(at);
       if (!parent || parent.matches(labels.SECTION)) return undefined;
       const own = labels.named(parent) ?? labels.header(parent);
       if (own !== undefined) return own || undefined;
@@ -33,18 +55,73 @@ const labels = {
   },
 
   /**
+   * What a change in a node may have given another name.
+   * @param {Node} node
+   * @returns {Node[]}
+   */
+  labelledBy(node) {
+    /** @type {Node | null} */
+    let at = node;
+    for (let level = 0; at && level < labels.LEVELS; level++, at = at.parentNode) {
+      if (!labels.naming.has(at)) continue;
+      const element = at instanceof Element ? at : null;
+      const row = element?.closest("tr, [role~=row]");
+      const isHead = row?.matches("thead *, :first-child") ?? false;
+      const cells = isHead ? row?.closest("table, [role~=table], [role~=grid], [role~=treegrid]") : row;
+      const byId = element?.id ? document.querySelectorAll(`[aria-labelledby~="${CSS.escape(element.id)}"]`) : [];
+      const fields = element instanceof HTMLLabelElement && element.control ? [element.control] : [];
+      return [...(cells ? [cells] : labels.after(at.nextSibling)), ...byId, ...fields];
+    }
+    return [];
+  },
+
+  /**
+   * What may have its label right before a node: it and the few that follow it. Rows and cells have theirs elsewhere.
+   * @param {Node | null} node
+   * @returns {Element[]}
+   */
+  after(node) {
+    const elements = [];
+    for (let at = node, near = 0; at && near < labels.NEAR; at = at.nextSibling, near++) {
+      if (!(at instanceof Element)) continue;
+      if (at instanceof HTMLTableRowElement || at instanceof HTMLTableSectionElement) break;
+      elements.push(at);
+    }
+    return elements;
+  },
+
+  /**
    * The nearest words before a node within its parent; another number there is a neighbour, not a label.
    * @param {Node} node
    * @returns {string | undefined}
    */
   before(node) {
     if (node instanceof HTMLElement && node.matches("td, th, [role~=cell], [role~=gridcell]")) return undefined;
-    for (let sibling = node.previousSibling; sibling; sibling = sibling.previousSibling) {
-      if (sibling instanceof HTMLElement && sibling.matches("script, style, input, textarea, select, button")) continue;
-      const label = labels.short(sibling.textContent ?? "", sibling.nodeType === Node.TEXT_NODE);
-      if (label !== undefined) return label || undefined;
+    let near = 0;
+    for (let at = node.previousSibling; at && near < labels.NEAR; at = at.previousSibling, near++) {
+      if (at instanceof HTMLElement && at.matches("script, style, input, textarea, select, button")) continue;
+      const label = labels.short(labels.wordsOf(at), at.nodeType === Node.TEXT_NODE);
+      if (label === undefined) continue;
+      labels.naming.add(at);
+      return label || undefined;
     }
     return undefined;
+  },
+
+  /**
+   * What a node says, as far as it can be a label: of a longer text, so much that it is seen to be too long. In a text
+   * node that is its end.
+   * @param {Node} node
+   */
+  wordsOf(node) {
+    if (node.nodeType === Node.TEXT_NODE) return /** @type {Text} */ (node).data.slice(-4 * labels.LONGEST);
+    const only = node.firstChild;
+    if (only && !only.nextSibling && only.nodeType === Node.TEXT_NODE) return /** @type {Text} */ (only).data;
+    const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+    let words = "";
+    while (words.length <= 4 * labels.LONGEST && texts.nextNode())
+      words += /** @type {Text} */ (texts.currentNode).data;
+    return words;
   },
 
   /**
@@ -55,10 +132,25 @@ const labels = {
   named(element) {
     const ids = element.getAttribute("aria-labelledby");
     if (ids) {
-      const texts = ids.split(/\s+/u).map((id) => document.getElementById(id)?.textContent ?? "");
-      return labels.short(texts.join(" "), false);
+      const named = ids.split(/\s+/u).map((id) => document.getElementById(id));
+      for (const each of named) if (each) labels.naming.add(each);
+      return labels.short(named.map((each) => each?.textContent ?? "").join(" "), false);
     }
     return labels.short(element.getAttribute("aria-label") ?? "", false) || undefined;
+  },
+
+  /**
+   * The words of a field's `<label>`.
+   * @param {HTMLInputElement} field
+   * @returns {string | undefined}
+   */
+  ofField(field) {
+    for (const label of field.labels ?? []) {
+      labels.naming.add(label);
+      const words = labels.short(labels.wordsOf(label), false);
+      if (words) return words;
+    }
+    return undefined;
   },
 
   /**
@@ -73,19 +165,30 @@ const labels = {
       const table = element.closest("table");
       if (!(row instanceof HTMLTableRowElement) || !table) return "";
       const heads = table.tHead?.rows[table.tHead.rows.length - 1] ?? table.rows[0];
-      const head = heads === row ? undefined : labels.cellAt(heads, labels.column(element));
+      const head = heads === row ? undefined : labels.cellsOf(heads)[labels.column(element)];
       const isHead = head?.tagName === "TH" || head?.closest("thead");
       const first = row.cells[0];
       const beside = first !== element && (first?.tagName === "TH" || row.cells.length === 2) ? first : undefined;
-      return labels.short((isHead ? head : beside)?.textContent ?? "", false) ?? "";
+      return labels.headed(isHead ? head : beside);
     }
     if (element.matches("[role~=cell], [role~=gridcell]")) {
       const grid = element.closest("[role~=table], [role~=grid], [role~=treegrid]");
-      const heads = grid?.querySelector("[role~=columnheader]")?.parentElement?.children;
-      const index = [...(element.parentElement?.children ?? [])].indexOf(element);
-      return labels.short(heads?.[index]?.textContent ?? "", false) ?? "";
+      let index = 0;
+      for (let before = element.previousElementSibling; before; before = before.previousElementSibling) index++;
+      return labels.headed(grid ? labels.columnsOf(grid)[index] : undefined);
     }
     return undefined;
+  },
+
+  /**
+   * The words of a header.
+   * @param {Element | undefined} head
+   */
+  headed(head) {
+    if (!head) return "";
+    if (!labels.words.has(head)) labels.words.set(head, labels.short(labels.wordsOf(head), false));
+    labels.naming.add(head);
+    return labels.words.get(head) ?? "";
   },
 
   /**
@@ -101,17 +204,30 @@ const labels = {
   },
 
   /**
-   * The cell of a row that covers a column.
+   * The cells of a row by the columns that they cover.
    * @param {HTMLTableRowElement | undefined} row
-   * @param {number} column
    */
-  cellAt(row, column) {
-    let end = 0;
-    for (const cell of row?.cells ?? []) {
-      end += cell.colSpan;
-      if (column < end) return cell;
+  cellsOf(row) {
+    if (!row) return [];
+    let cells = labels.heads.get(row);
+    if (!cells) {
+      cells = [...row.cells].flatMap((cell) => Array.from({ length: Math.min(cell.colSpan, 100) }, () => cell));
+      labels.heads.set(row, cells);
     }
-    return undefined;
+    return cells;
+  },
+
+  /**
+   * The headers of a grid made of other elements than a table's.
+   * @param {Element} grid
+   */
+  columnsOf(grid) {
+    let columns = labels.heads.get(grid);
+    if (!columns) {
+      columns = [...(grid.querySelector("[role~=columnheader]")?.parentElement?.children ?? [])];
+      labels.heads.set(grid, columns);
+    }
+    return columns;
   },
 
   /**

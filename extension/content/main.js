@@ -1,9 +1,15 @@
 {
-  // Firefox runs this anew in open pages when the extension is updated: what an older run left behind goes first.
+  // Run anew where the extension was updated (Firefox) or switched on again: what an older run left behind goes first.
+  const world = /** @type {{ trubka?: AbortController }} */ (globalThis);
+  world.trubka?.abort();
   for (const stale of document.querySelectorAll("trubka-call, trubka-card, trubka-hint")) stale.remove();
 
   const life = new AbortController();
   const { signal } = life;
+  world.trubka = life;
+
+  // Each frame has its own buttons; what concerns the whole page is told in its top frame.
+  const isTop = window === window.top;
 
   // Once the extension is gone it says nothing any more, so what is needed then is taken beforehand.
   const { version } = api.runtime.getManifest();
@@ -11,38 +17,58 @@
   const end = () => {
     if (signal.aborted) return;
     life.abort();
-    Notice.show(farewell);
+    if (isTop) Notice.show(farewell);
   };
 
   const background = new Background(signal, end);
   const hangUps = new HangUps(background, (call) => {
     dials.refresh(call);
-    cards.refresh(call);
+    cards?.refresh(call);
   });
-  const cards = new CallCards(hangUps, signal);
+  const cards = isTop ? new CallCards(hangUps, signal) : undefined;
   const dials = new Dials(background, hangUps, (numbers) => buttons.refresh(numbers));
-  const finder = new NumberFinder(background, (node, matches) => buttons.put(node, matches), signal);
+  const finder = new NumberFinder(background, (source) => buttons.put(source), signal);
   const walker = new PageWalker(
     {
-      text: (node, text) => finder.offer(node, text),
+      text: (nodes, text) => finder.offer(nodes, text),
+      nothing: (node) => finder.nothing(node),
+      stray: (host) => buttons.sift(host),
       changed: (record) => buttons.note(record),
       settled: (restyled) => buttons.settle(restyled),
     },
     signal,
   );
-  const buttons = new CallButtons({ dials, hangUps, walker, forget: (node) => finder.forget(node) }, signal);
+  const buttons = new CallButtons({ dials, hangUps, walker, forget: (source) => finder.forget(source) }, signal);
+  new Corrections(background, buttons, signal);
+
+  /** What the background finds numbers by. @type {number | undefined} */
+  let findsBy;
+
+  /** @param {Protocol.PageView} view */
+  const show = (view) => {
+    hangUps.update(view);
+    dials.update(view);
+    cards?.show(view);
+    const isOther = findsBy !== undefined && findsBy !== view.finder;
+    findsBy = view.finder;
+    if (!isOther) return;
+    finder.renew();
+    walker.renew();
+  };
 
   /** @param {Protocol.Message | undefined} message */
   const hear = (message) => {
     if (signal.aborted || !message) return;
     if (message.kind === "reload") end();
-    if (message.kind !== "view") return;
-    hangUps.update(message);
-    dials.update(message);
-    cards.show(message);
+    if (message.kind === "off" && message.origin === self.origin) life.abort();
+    if (message.kind === "view") show(message);
   };
 
-  const greet = async () => hear(await background.askUntilAnswered({ kind: "hello", version }));
+  const greet = async () => {
+    const answer = await background.askUntilAnswered({ kind: "hello", version });
+    if (answer?.kind === "off") life.abort();
+    else hear(answer);
+  };
 
   api.runtime.onMessage.addListener(hear);
   signal.addEventListener("abort", () => api.runtime?.onMessage?.removeListener(hear));
@@ -50,7 +76,13 @@
   addEventListener("pageshow", ({ persisted }) => void (persisted && greet()), { signal });
   document.addEventListener("visibilitychange", () => void (document.hidden || greet()), { signal });
 
-  new Ticker(() => background.check(), signal).run(true);
+  const look = () => {
+    background.check();
+    if (document.hidden || signal.aborted) return;
+    walker.look();
+    buttons.sweep();
+  };
+  new Ticker(look, signal).run(true);
   void greet();
   walker.start();
 }

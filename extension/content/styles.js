@@ -1,5 +1,9 @@
 /** The looks of our own elements, and their drawings. */
 const styles = (() => {
+  /** A telephone's handset, as in `icons/icon.svg`. */
+  const handset =
+    "M20 18.2C15.9 22.3 10.9 20.9 7 17C3.1 13.1 1.7 8.1 5.8 4L7 2.9Q8.1 1.7 9.2 2.9L11.2 4.9Q12.4 6 11.2 7.1L9.3 9Q11.2 12.8 15 14.7L16.9 12.8Q18 11.6 19.1 12.8L21.1 14.8Q22.3 15.9 21.1 17z";
+
   const reset = `
     :host {
       all: initial !important;
@@ -18,11 +22,11 @@ const styles = (() => {
       clip-path: inset(50%);
       white-space: nowrap;
     }
-    @media (prefers-reduced-motion: reduce) { *, *::after { animation: none !important; transition: none !important; } }
+    @media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation: none !important; transition: none !important; } }
   `;
 
   /* Comes last, after a host's own display. */
-  const unprinted = "@media print { :host { display: none !important; } }";
+  const unprinted = "@media print { :host, :host([data-stand]) { display: none !important; } }";
 
   const surface = `
     :host {
@@ -58,8 +62,11 @@ const styles = (() => {
     :host {
       display: inline-flex !important;
       align-items: center !important;
+      align-self: center !important;
       height: 1em !important;
-      margin-inline-start: 3px !important;
+      margin-inline-start: calc(3px - var(--trubka-gap, 0px)) !important;
+      /* Without a baseline of its own it stands on the line by its lower edge, whatever is in it. */
+      contain: layout !important;
       vertical-align: -0.125em !important;
       color-scheme: inherit !important;
       font-size: inherit !important;
@@ -67,6 +74,19 @@ const styles = (() => {
       --warn: #a86400;
       --bad: #d13b32;
     }
+    /* Over the page: an element without extent, and the button as far from it as the script says. */
+    :host([data-stand]) {
+      margin: 0 !important;
+      height: 0 !important;
+      contain: none !important;
+      vertical-align: baseline !important;
+    }
+    :host([data-stand="over"]) { display: inline !important; position: relative !important; }
+    :host([data-stand="apart"]) { display: block !important; position: absolute !important; width: 0 !important; }
+    :host([data-stand]) button { position: absolute; }
+    /* Where it covers what the page shows, it is seen when it is wanted or has something to tell. */
+    [data-covers] { background: Canvas; }
+    [data-covers="true"][data-phase="idle"]:not(:hover, :focus-visible) { opacity: 0; }
     @supports (color: light-dark(red, red)) {
       :host {
         --call: light-dark(#0c7857, #45bd95);
@@ -97,7 +117,17 @@ const styles = (() => {
     button:hover { background: color-mix(in srgb, currentcolor 14%, transparent); }
     button:focus-visible { outline: 2px solid currentcolor; outline-offset: 0; }
     button[aria-disabled="true"] { cursor: default; }
-    svg { width: 16px; height: 16px; }
+    /* The handset is drawn without an element: two thousand buttons are on the page sooner. */
+    button::before {
+      content: "";
+      flex: none;
+      width: 24px;
+      height: 24px;
+      margin: -4px;
+      background: currentcolor;
+      clip-path: path("${handset}");
+      scale: 0.6667;
+    }
     [data-phase="dialling"]::after {
       content: "";
       position: absolute;
@@ -111,16 +141,16 @@ const styles = (() => {
       animation: turn 0.9s linear infinite;
     }
     [data-phase="dialling"] { gap: 7px; }
-    [data-phase="dialling"] svg { transform: scale(0.75); }
+    [data-phase="dialling"]::before { scale: 0.5; }
     [data-phase="ringing"] { background: color-mix(in srgb, currentcolor 14%, transparent); }
-    [data-phase="ringing"] svg { animation: shake 1.2s ease-in-out infinite; }
+    [data-phase="ringing"]::before { animation: shake 1.2s ease-in-out infinite; }
     [data-phase="talking"] { padding: 0 7px; background: #0c7857; color: #ffffff; }
     [data-phase="talking"]:hover { background: #0c7857; }
     [data-phase="talking"]:focus-visible { outline-color: var(--call); outline-offset: 2px; }
     button:not([data-hang-up=""]) { padding: 0 7px; background: #c42b22; color: #ffffff; }
     button:not([data-hang-up=""]):hover { background: #a5211a; }
     button:not([data-hang-up=""]):focus-visible { outline-color: var(--bad); outline-offset: 2px; }
-    button:not([data-hang-up=""]) svg { rotate: 135deg; }
+    button:not([data-hang-up=""])::before { rotate: 135deg; }
     [data-hang-up="asked"] { opacity: 0.6; }
     [data-phase="failed"] { color: var(--bad); }
     [data-phase="unknown"] { color: var(--warn); }
@@ -132,6 +162,7 @@ const styles = (() => {
     }
     @media (forced-colors: active) {
       button { border: 1px solid ButtonBorder; background: ButtonFace; color: ButtonText; }
+      button::before { forced-color-adjust: none; }
       [data-phase="talking"] { forced-color-adjust: none; background: Highlight; color: HighlightText; }
     }
     ${unprinted}
@@ -267,9 +298,7 @@ const styles = (() => {
     button,
     hint,
     card,
-    /** A telephone's handset, as in `icons/icon.svg`. */
-    handset:
-      "M20 18.2C15.9 22.3 10.9 20.9 7 17C3.1 13.1 1.7 8.1 5.8 4L7 2.9Q8.1 1.7 9.2 2.9L11.2 4.9Q12.4 6 11.2 7.1L9.3 9Q11.2 12.8 15 14.7L16.9 12.8Q18 11.6 19.1 12.8L21.1 14.8Q22.3 15.9 21.1 17z",
+    handset,
     cross: "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12 19 17.6 17.6 19 12 13.4 6.4 19 5 17.6 10.6 12 5 6.4z",
   };
 })();

@@ -1,84 +1,117 @@
 /**
- * Walks a page for texts that could hold a phone number, then follows its changes. It reads only: text nodes are told
- * as they stand, `tel:` and `callto:` links by their address. Work is done in slices, what changed last comes first,
- * nothing is dropped.
+ * Walks a page for texts that could hold a phone number, then follows its changes. It reads only: a line of text is
+ * told as its text nodes and all they say together, `tel:` and `callto:` links by their address, fields by their value.
+ * Of a long list it reads what is near the viewport; the rest is read, and its changes count, when it comes near.
  */
 class PageWalker {
-  /** Where no number is looked for: what people edit, what is no prose, and what is ours. */
-  static #CLOSED = [
-    "head, input, textarea, select, option, datalist, script, style, noscript, template, code, pre, kbd, samp",
-    "svg, math, iframe, object, canvas, audio, video, trubka-call, trubka-card, trubka-hint",
-    '[contenteditable]:not([contenteditable="false" i])',
-    '[role~="textbox" i], [role~="searchbox" i], [role~="combobox" i], [role~="spinbutton" i]',
-  ].join(", ");
-
-  static #LINK = /^(?:tel|callto):/iu;
-  static #LINK_SELECTOR = 'a[href^="tel:" i], a[href^="callto:" i]';
-
   /** Five digits of any script with a little between them: cheap, and no phone number fails it. */
   static #NUMBER = /\p{Nd}(?:[^\p{L}\p{Nd}]{0,6}\p{Nd}){4}/u;
+  static #DIGIT = /\p{Nd}/u;
 
-  /** How long one slice of work may be, in milliseconds: less than half of a frame. */
-  static #SLICE = 6;
+  /** A block with more blocks in it than this is a long list. */
+  static #MANY = 16;
 
-  /** Nodes that the page added or changed, not yet checked for where they stand. @type {Node[]} */
-  #roots = [];
-  /** Nodes still to be visited, all on open ground. @type {Node[]} */
-  #nodes = [];
-  /** @type {MutationRecord[]} */
+  /** Near is what is at most a screen away, in areas that scroll by themselves, too. */
+  static #NEAR = { rootMargin: "100% 0px", scrollMargin: "100% 0px" };
+
+  static #WATCHED = {
+    subtree: true,
+    childList: true,
+    characterData: true,
+    attributeFilter: [
+      ...["href", "contenteditable", "role", "readonly", "disabled", "value", "type"],
+      ...["aria-label", "aria-labelledby"],
+    ],
+  };
+
+  /** Texts that may hold numbers, not yet told. @type {{ nodes: Place[], text: string }[]} */
+  #found = [];
+  /** Blocks that have been read, and so are followed. @type {WeakSet<Node>} */
+  #read = new WeakSet();
+  /** Those of them that are long lists. @type {WeakSet<Node>} */
+  #long = new WeakSet();
+  /** Blocks still to be read with all that is in them, on open ground. @type {Node[]} */
+  #blocks = [];
+  /** Blocks whose own lines have changed. @type {Set<Node>} */
+  #lines = new Set();
+  /** Elements that came or changed, not yet checked for where they stand. @type {Set<Node>} */
+  #roots = new Set();
+  /** Changes not yet looked at, the last first. @type {MutationRecord[]} */
   #unread = [];
-  #scheduled = false;
-  #signal;
+  /** What may have become editable, or a link. @type {Set<Node>} */
+  #restyled = new Set();
+  /** @type {WeakSet<ShadowRoot>} */
+  #watched = new WeakSet();
+  /** Fields by the value last seen: a page's script changes it without a sign. @type {Map<HTMLInputElement, string>} */
+  #fields = new Map();
+  /** Elements that may get a shadow root yet: that gives no sign either. @type {Set<Element>} */
+  #unrooted = new Set();
+  #designed = false;
+  #slices;
   #events;
   #observer;
+  #viewport;
 
   /**
    * @param {{
-   *   text: (node: Text | HTMLElement, text: string) => void,
+   *   text: (nodes: Place[], text: string) => void,
+   *   nothing: (node: Place) => void,
+   *   stray: (host: Element) => void,
    *   changed: (record: MutationRecord) => void,
-   *   settled: (restyled: boolean) => void,
-   * }} events `text`: a text as it stands, empty when it can hold no number. `changed`: nodes came, went or moved.
-   * `settled`: that was all for now; something may have become editable, or a link (`restyled`).
+   *   settled: (restyled: Set<Node>) => void,
+   * }} events `text`: what may hold numbers, as it stands. `nothing`: a node that holds none. `stray`: an element that
+   * bears a name of ours. `changed`: nodes came, went or moved. `settled`: that was all for now; in `restyled` something
+   * may have become editable, or a link.
    * @param {AbortSignal} signal ends the walk
    */
   constructor(events, signal) {
     this.#events = events;
-    this.#signal = signal;
+    this.#slices = new Slices(() => this.#step(), signal);
     this.#observer = new MutationObserver((records) => {
-      this.#read(records);
-      this.#work();
+      this.#hear(records);
+      this.#slices.work();
     });
-    signal.addEventListener("abort", () => this.#observer.disconnect());
-  }
-
-  /**
-   * Whether a text could hold a phone number.
-   * @param {string} text
-   */
-  static mayHoldNumber(text) {
-    return PageWalker.#NUMBER.test(text);
-  }
-
-  /**
-   * Whether a node stands where numbers are looked for.
-   * @param {Text | HTMLElement} node
-   */
-  static isOpen(node) {
-    if (node instanceof HTMLElement) {
-      return node.matches(PageWalker.#LINK_SELECTOR) && !node.closest(PageWalker.#CLOSED);
-    }
-    return !node.parentElement?.closest(`${PageWalker.#CLOSED}, ${PageWalker.#LINK_SELECTOR}`);
+    this.#viewport = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        if (entry.isIntersecting) this.#come(entry.target);
+        else if (PageWalker.#hasNoBox(entry)) this.#come(entry.target, true);
+      }
+      this.#slices.work();
+    }, PageWalker.#NEAR);
+    signal.addEventListener("abort", () => {
+      this.#observer.disconnect();
+      this.#viewport.disconnect();
+    });
+    const options = { capture: true, passive: true, signal };
+    for (const type of ["input", "change", "focusin"]) addEventListener(type, (event) => this.#touched(event), options);
   }
 
   start() {
-    this.#observer.observe(document, {
-      subtree: true,
-      childList: true,
-      characterData: true,
-      attributeFilter: ["href", "contenteditable", "role"],
-    });
-    this.#roots.push(document.body);
-    this.#work();
+    this.#observer.observe(document, PageWalker.#WATCHED);
+    this.renew();
+  }
+
+  /** Tells every text anew. */
+  renew() {
+    this.#roots.add(document.documentElement);
+    this.#slices.work();
+  }
+
+  /** Looks for what changes without a sign: values set by the page's script, late shadow roots, `designMode`. */
+  look() {
+    for (const [field, value] of this.#fields) if (field.value !== value || !field.isConnected) this.#visitField(field);
+    for (const element of this.#unrooted) {
+      if (element.shadowRoot) this.#roots.add(element);
+      if (element.shadowRoot || !element.isConnected) this.#unrooted.delete(element);
+    }
+    PageWalker.#shown.clear();
+    const isDesigned = document.designMode === "on";
+    if (isDesigned !== this.#designed) {
+      this.#designed = isDesigned;
+      this.#events.settled(new Set([document]));
+      this.#roots.add(document.documentElement);
+    }
+    this.#slices.work();
   }
 
   /**
@@ -86,70 +119,300 @@ class PageWalker {
    * @param {() => void} change
    */
   quietly(change) {
-    this.#unread.push(...this.#observer.takeRecords());
+    this.#hear(this.#observer.takeRecords());
     change();
     this.#observer.takeRecords();
-    if (this.#unread.length > 0) this.#schedule();
+    if (this.#unread.length > 0) this.#slices.schedule();
+  }
+
+  /** @param {Event} event */
+  #touched(event) {
+    const [node] = event.composedPath();
+    if (node instanceof HTMLInputElement && this.#fields.has(node)) this.#visitField(node);
+    else if (node instanceof Element && node.shadowRoot && !this.#watched.has(node.shadowRoot)) this.#roots.add(node);
+    this.#slices.work();
   }
 
   /** @param {MutationRecord[]} records */
-  #read(records) {
-    let restyled = false;
-    for (const record of records) {
-      if (record.type === "childList") {
-        this.#roots.push(...record.addedNodes);
-        this.#events.changed(record);
-      } else {
-        restyled ||= record.type === "attributes";
-        this.#roots.push(record.target);
-      }
+  #hear(records) {
+    if (records.length > 0) this.#unread = [...records.reverse(), ...this.#unread];
+  }
+
+  /** @param {MutationRecord} record */
+  #learn(record) {
+    const { type, target } = record;
+    if (type === "attributes") {
+      this.#restyled.add(target);
+      this.#roots.add(target);
+    } else if (type === "characterData") {
+      this.#renewLines(target);
+    } else {
+      this.#readChildren(record);
+      this.#events.changed(record);
     }
-    this.#events.settled(restyled);
+    for (const labelled of labels.labelledBy(target)) this.#roots.add(labelled);
   }
 
-  /** One slice: at once for a small change, so that its buttons are there before it is painted. */
-  #work() {
-    if (this.#signal.aborted) return;
-    const end = performance.now() + PageWalker.#SLICE;
-    do {
-      if (this.#unread.length > 0) this.#read(this.#unread.splice(0));
-      const node = this.#nodes.pop();
-      if (node) this.#visit(node);
-      else if (this.#roots.length > 0) this.#enter(/** @type {Node} */ (this.#roots.pop()));
-      else return;
-    } while (performance.now() < end);
-    this.#schedule();
+  /** @param {MutationRecord} record */
+  #readChildren({ target, addedNodes, removedNodes, previousSibling, nextSibling }) {
+    for (const node of addedNodes) if (node.nodeType === Node.ELEMENT_NODE) this.#roots.add(node);
+    for (const node of removedNodes) if (node instanceof Element) this.#viewport.unobserve(node);
+    const neighbours = [...addedNodes, ...removedNodes, previousSibling, nextSibling];
+    if (neighbours.some(PageWalker.#isOfLine)) this.#renewLines(target);
+    // What came or went may name what follows.
+    for (const node of labels.after(nextSibling)) this.#roots.add(node);
   }
 
-  #schedule() {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    requestIdleCallback(
-      () => {
-        this.#scheduled = false;
-        this.#work();
-      },
-      { timeout: 50 },
-    );
+  /** @param {Node | null} node one whose block's lines have changed */
+  #renewLines(node) {
+    const block = ground.blockOf(node);
+    if (block && this.#read.has(block)) this.#lines.add(block);
   }
 
-  /** @param {Node} node */
+  /** @param {Node | null} node */
+  static #isOfLine(node) {
+    const kind = node && ground.kindOf(node);
+    return kind === "text" ? /\S/u.test(/** @type {Text} */ (node).data) : kind === "inline" || kind === "link";
+  }
+
+  /** A small piece of the work; false when there is none. */
+  #step() {
+    const record = this.#unread.pop();
+    if (record) {
+      labels.forget();
+      this.#learn(record);
+      if (this.#unread.length > 0) return true;
+      const restyled = this.#restyled;
+      this.#restyled = new Set();
+      this.#events.settled(restyled);
+      return true;
+    }
+    const found = this.#found.pop();
+    if (found) {
+      this.#events.text(found.nodes, found.text);
+      return true;
+    }
+    const block = this.#blocks.pop();
+    if (block) {
+      this.#visit(block, true);
+      return true;
+    }
+    for (const lines of this.#lines) {
+      this.#lines.delete(lines);
+      if (lines.isConnected && ground.isOpen(lines.firstChild ?? lines)) this.#visit(lines, false);
+      return true;
+    }
+    for (const node of this.#roots) {
+      this.#roots.delete(node);
+      this.#enter(node);
+      return true;
+    }
+    labels.forget();
+    return false;
+  }
+
+  /**
+   * Takes an element with all that is in it.
+   * @param {Node} node
+   */
   #enter(node) {
-    const element = node instanceof Element ? node : node.parentElement;
-    if (!node.isConnected || !element || element.closest(PageWalker.#CLOSED)) return;
-    this.#nodes.push(element.closest(PageWalker.#LINK_SELECTOR) ?? node);
+    if (!node.isConnected) return;
+    const kind = ground.kindOf(node);
+    if (kind === "block") {
+      this.#enterBlock(/** @type {Element} */ (node));
+    } else if (kind === "own") {
+      this.#events.stray(/** @type {Element} */ (node));
+    } else {
+      // It is part of its block's lines, or it parts them.
+      this.#renewLines(node.parentNode);
+      if (kind !== "inline") return;
+      PageWalker.#survey(node, (inner, its) => {
+        if (its === "block") this.#enterBlock(/** @type {Element} */ (inner));
+      });
+    }
   }
 
-  /** @param {Node} node */
-  #visit(node) {
-    if (node instanceof Text) {
-      this.#events.text(node, PageWalker.mayHoldNumber(node.data) ? node.data : "");
-    } else if (node instanceof HTMLElement && !node.matches(PageWalker.#CLOSED)) {
-      const address = node.localName === "a" ? (node.getAttribute("href") ?? "") : "";
-      const isLink = PageWalker.#LINK.test(address);
-      if (node.localName === "a") this.#events.text(node, isLink ? address : "");
-      if (isLink) return;
-      for (let child = node.lastChild; child; child = child.previousSibling) this.#nodes.push(child);
+  /** @param {Element} block */
+  #enterBlock(block) {
+    const outer = block === document.documentElement ? null : ground.blockOf(block.parentNode);
+    // What is in a block that has not been read is read with it.
+    if (outer && !this.#read.has(outer)) return;
+    if (outer && !this.#read.has(block) && this.#isLong(outer)) this.#viewport.observe(block);
+    else if (ground.isOpen(block)) this.#blocks.push(block);
+  }
+
+  /**
+   * Whether a block is shown only by what is in it: it is never near anything itself.
+   * @param {IntersectionObserverEntry} entry
+   */
+  static #hasNoBox({ target, boundingClientRect: { width, height } }) {
+    return width === 0 && height === 0 && getComputedStyle(target).display === "contents";
+  }
+
+  /**
+   * A block is near the viewport, or what is in it may be.
+   * @param {Element} block
+   * @param {boolean} [isLong] what is in it is awaited in turn
+   */
+  #come(block, isLong) {
+    if (isLong) this.#long.add(block);
+    this.#viewport.unobserve(block);
+    if (block.isConnected && ground.kindOf(block) === "block" && ground.isOpen(block)) this.#blocks.push(block);
+  }
+
+  /** @param {ParentNode & Node} block */
+  #isLong(block) {
+    if (!this.#long.has(block) && block.childElementCount > PageWalker.#MANY) this.#long.add(block);
+    return this.#long.has(block);
+  }
+
+  /**
+   * Reads a block's lines.
+   * @param {Node} block
+   * @param {boolean} deep the blocks in it are to be read, too
+   */
+  #visit(block, deep) {
+    this.#read.add(block);
+    if (deep && block instanceof Element) this.#enterShadow(block);
+    /** @type {Node[]} */
+    const blocks = [];
+    /** @type {Text[]} */
+    let line = [];
+    const end = () => {
+      if (line.length > 0) this.#tell(line);
+      line = [];
+    };
+    PageWalker.#survey(block, (node, kind) => {
+      if (kind === "text") {
+        line.push(/** @type {Text} */ (node));
+      } else if (kind === "own") {
+        this.#events.stray(/** @type {Element} */ (node));
+      } else if (kind === "inline") {
+        const { localName } = /** @type {Element} */ (node);
+        if (localName === "a") this.#events.nothing(/** @type {HTMLAnchorElement} */ (node));
+        else if (localName.includes("-")) this.#unrooted.add(/** @type {Element} */ (node));
+      } else if (kind) {
+        end();
+        if (kind === "block") blocks.push(node);
+        else if (kind === "link") this.#visitLink(/** @type {HTMLAnchorElement} */ (node));
+        else if (node instanceof HTMLInputElement) this.#visitField(node);
+      }
+    });
+    end();
+    if (!deep) return;
+    if (blocks.length > PageWalker.#MANY) this.#long.add(block);
+    const isLong = this.#long.has(block);
+    for (const inner of blocks.reverse()) {
+      if (isLong && !this.#read.has(inner)) this.#viewport.observe(/** @type {Element} */ (inner));
+      else this.#blocks.push(inner);
+    }
+  }
+
+  /** @param {Element} element */
+  #enterShadow({ shadowRoot }) {
+    if (!shadowRoot) return;
+    this.#blocks.push(shadowRoot);
+    if (this.#watched.has(shadowRoot)) return;
+    this.#watched.add(shadowRoot);
+    this.#observer.observe(shadowRoot, PageWalker.#WATCHED);
+  }
+
+  /** @param {HTMLAnchorElement} link */
+  #visitLink(link) {
+    PageWalker.#survey(link, (node, kind) => {
+      if (kind === "text") this.#events.nothing(/** @type {Text} */ (node));
+    });
+    this.#found.push({ nodes: [link], text: link.getAttribute("href") ?? "" });
+  }
+
+  /** @param {HTMLInputElement} field */
+  #visitField(field) {
+    const isField = field.isConnected && ground.isField(field);
+    if (isField) this.#fields.set(field, field.value);
+    else this.#fields.delete(field);
+    if (isField && PageWalker.#NUMBER.test(field.value)) this.#found.push({ nodes: [field], text: field.value });
+    else this.#events.nothing(field);
+  }
+
+  /**
+   * Tells a line of text.
+   * @param {Text[]} line
+   */
+  #tell(line) {
+    const [first, second] = line;
+    if (first && !second) {
+      if (PageWalker.#NUMBER.test(first.data)) this.#found.push({ nodes: line, text: first.data });
+      else this.#events.nothing(first);
+      return;
+    }
+    const mayHold = line.some(({ data }) => PageWalker.#DIGIT.test(data));
+    for (const part of mayHold ? PageWalker.#parts(line) : [line]) {
+      const text = mayHold ? part.map(({ data }) => data).join("") : "";
+      if (PageWalker.#NUMBER.test(text)) this.#found.push({ nodes: part, text });
+      else for (const node of part) this.#events.nothing(node);
+    }
+  }
+
+  /**
+   * Parts a line where an element that is usually within a line is shown as a block of its own.
+   * @param {Text[]} line
+   */
+  static #parts(line) {
+    /** @type {Text[][]} */
+    const parts = [];
+    /** @type {Node | null | undefined} */
+    let before;
+    for (const node of line) {
+      const block = PageWalker.#shownBlockOf(node);
+      if (block === before) parts.at(-1)?.push(node);
+      else parts.push([node]);
+      before = block;
+    }
+    return parts;
+  }
+
+  /**
+   * The innermost element around a text that is not shown as part of a line.
+   * @param {Text} text
+   */
+  static #shownBlockOf(text) {
+    let at = text.parentNode;
+    while (at instanceof Element && ground.kindOf(at) === "inline" && PageWalker.#isShownInline(at)) at = at.parentNode;
+    return at;
+  }
+
+  /** How elements are shown, by their looks: the browser takes long to tell. @type {Map<string, boolean>} */
+  static #shown = new Map();
+
+  /** @param {Element} element */
+  static #isShownInline(element) {
+    const looks = ground.looksOf(element, 2);
+    let isInline = PageWalker.#shown.get(looks);
+    if (isInline === undefined) {
+      const { display } = getComputedStyle(element);
+      isInline = display === "inline" || display === "contents";
+      PageWalker.#shown.set(looks, isInline);
+    }
+    return isInline;
+  }
+
+  /**
+   * Goes through what is in a node up to the blocks in it, in the page's order.
+   * @param {Node} top
+   * @param {(node: Node, kind: Kind | undefined) => void} see
+   */
+  static #survey(top, see) {
+    /** @type {Node | null} */
+    let node = top.firstChild;
+    while (node) {
+      const kind = ground.kindOf(node);
+      see(node, kind);
+      /** @type {Node | null} */
+      let next = kind === "inline" ? node.firstChild : null;
+      for (let at = /** @type {Node | null} */ (node); !next && at && at !== top; at = at.parentNode) {
+        next = at.nextSibling;
+      }
+      node = next;
     }
   }
 }

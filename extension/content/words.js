@@ -9,6 +9,9 @@ const words = {
   /** The language of the texts. */
   language: api.i18n.getMessage("language"),
 
+  /** Texts with a mark for each argument: to ask the browser for thousands of buttons would take long. */
+  patterns: /** @type {Map<string, string>} */ (new Map()),
+
   /**
    * A text of `_locales`. Once the extension is gone its texts are too: nothing fails for that, the next question to
    * the background ends this page's part.
@@ -16,7 +19,13 @@ const words = {
    * @param {...string} args
    */
   text(key, ...args) {
-    return api.runtime?.id ? api.i18n.getMessage(key, args) : "";
+    let pattern = words.patterns.get(key);
+    if (pattern === undefined) {
+      if (!api.runtime?.id) return "";
+      pattern = api.i18n.getMessage(key, ["\u{e001}", "\u{e002}"]);
+      words.patterns.set(key, pattern);
+    }
+    return pattern.replace(/[\u{e001}\u{e002}]/gu, (mark) => args[(mark.codePointAt(0) ?? 0) - 0xe001] ?? "");
   },
 
   /**

@@ -19,7 +19,7 @@ use thirtyfour::{
 use crate::{driver::Driver, processes, root, wait::until};
 
 /// Firefox's id of the extension, from the manifest.
-const GECKO_ID: &str = "trubka@trubka.example";
+pub(crate) const GECKO_ID: &str = "trubka@trubka.example";
 /// The address Firefox gives to the extension in these sessions.
 const GECKO_UUID: &str = "7a1cbb5e-0000-4000-8000-000000000001";
 
@@ -270,12 +270,22 @@ impl Browser {
         said.filter(|line| is_ours(line) && !expected.iter().any(|expected| line.contains(expected))).collect()
     }
 
+    /// Has Chromium show the tab looked at as it is printed.
+    pub async fn show_as_printed(&self) -> Result<()> {
+        self.cdp("Emulation.setEmulatedMedia", json!({ "media": "print" })).await
+    }
+
+    /// Has Chromium forget what the tab looked at holds no more.
+    pub async fn collect_garbage(&self) -> Result<()> {
+        self.cdp("HeapProfiler.collectGarbage", json!({})).await
+    }
+
     async fn cdp(&self, command: &str, parameters: Value) -> Result<()> {
         self.command("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await.map(drop)
     }
 
     /// Runs a script with Firefox's own rights; a promise it returns is awaited.
-    async fn chrome_script(&self, script: &str, arguments: Value) -> Result<Value> {
+    pub(crate) async fn chrome_script(&self, script: &str, arguments: Value) -> Result<Value> {
         self.command("moz/context", json!({ "context": "chrome" })).await?;
         let ran = self.command("execute/sync", json!({ "script": script, "args": arguments })).await;
         self.command("moz/context", json!({ "context": "content" })).await?;
@@ -346,6 +356,8 @@ pub(crate) fn chromium_arguments(profile: &Path, headless: bool, tls: SocketAddr
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        // For `Extensions.triggerAction`, a click on the extension's icon.
+        "--enable-unsafe-extension-debugging",
     ];
     arguments.extend(switches.map(str::to_owned));
     if headless {

@@ -4,6 +4,8 @@
 //! real host names and over TLS, so that the shipped manifest's permissions are what is tried.
 
 mod browser;
+mod cdp;
+mod chrome;
 mod control;
 mod day;
 mod driver;
@@ -15,6 +17,8 @@ mod unwatched;
 mod wait;
 
 pub use browser::{Appearance, Browser, BrowserKind, Tab};
+pub use cdp::Cdp;
+pub use chrome::IconPopup;
 pub use control::{Communication, Control, Entry, Ringing, Verdict};
 pub use day::{Script, clear, weather};
 pub use pages::{CallButton, CrmPage, Options, Popup};

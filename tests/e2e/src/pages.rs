@@ -1,10 +1,10 @@
 //! The pages a user looks at: the CRM's with our buttons and cards, the popup, the options.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-use thirtyfour::{By, WebElement};
+use thirtyfour::WebElement;
 
 use crate::{
     PATIENCE, Stage, Tab,
@@ -24,6 +24,8 @@ pub struct CallButton {
     pub name: String,
     /// How far its number's dial is.
     pub phase: String,
+    /// The id of the page's element that it is in, the nearest that has one.
+    pub place: String,
 }
 
 impl CallButton {
@@ -33,9 +35,15 @@ impl CallButton {
 }
 
 impl<'a> CrmPage<'a> {
-    pub(crate) async fn open(stage: &'a Stage, url: &str) -> Result<Self> {
+    /// Opens this address in a tab of its own.
+    pub async fn open(stage: &'a Stage, url: &str) -> Result<Self> {
         let tab = stage.browser.open(url).await?;
         Ok(Self { stage, tab })
+    }
+
+    /// Opens a page to try the extension on, in a tab of its own.
+    pub async fn lab(stage: &'a Stage, path: &str) -> Result<Self> {
+        Self::open(stage, &format!("https://crm.kontur.ru/lab/{path}")).await
     }
 
     /// Looks at it again after another tab was looked at.
@@ -51,7 +59,8 @@ impl<'a> CrmPage<'a> {
         }
         let script = "return Array.from(arguments, (root) => {
             const button = root.querySelector('button');
-            return { name: button.ariaLabel, phase: button.dataset.phase };
+            const place = root.host.closest('[id]') ?? root.host.getRootNode().host?.closest('[id]');
+            return { name: button.ariaLabel, phase: button.dataset.phase, place: place?.id ?? '' };
         })";
         self.stage.browser.script(script, roots).await
     }
@@ -98,8 +107,40 @@ impl<'a> CrmPage<'a> {
         Ok(None)
     }
 
-    async fn hosts(&self) -> Result<Vec<WebElement>> {
-        Ok(self.stage.browser.web().find_all(By::Css("trubka-call")).await?)
+    /// The elements of our buttons, those in the page's open shadow trees among them.
+    pub async fn hosts(&self) -> Result<Vec<WebElement>> {
+        let script = "const hosts = [];
+            const seek = (root) => {
+                for (const element of root.querySelectorAll('*')) {
+                    if (element.localName === 'trubka-call') hosts.push(element);
+                    if (element.shadowRoot) seek(element.shadowRoot);
+                }
+            };
+            seek(document);
+            return hosts;";
+        Ok(self.stage.browser.web().execute(script, Vec::new()).await?.elements()?)
+    }
+
+    /// Waits until exactly these numbers (digits) have a button, each in the element of this id.
+    pub async fn has_buttons(&self, wanted: &[(&str, &str)]) -> Result<()> {
+        let wanted: BTreeSet<_> = wanted.iter().map(|&(place, number)| (place.to_owned(), number.to_owned())).collect();
+        until("the right buttons", async || {
+            let buttons = self.buttons().await?;
+            let count = buttons.len();
+            let found: BTreeSet<_> =
+                buttons.into_iter().map(|CallButton { place, name, .. }| (place, digits(&name))).collect();
+            let lacking: Vec<_> = wanted.difference(&found).collect();
+            let wrong: Vec<_> = found.difference(&wanted).collect();
+            ensure!(lacking.is_empty() && wrong.is_empty(), "lacking: {lacking:?}, wrong: {wrong:?}");
+            ensure!(count == wanted.len(), "{count} buttons for {} numbers", wanted.len());
+            Ok(Some(()))
+        })
+        .await
+    }
+
+    /// Lets the page's own script do something.
+    pub async fn run(&self, script: &str) -> Result<()> {
+        self.stage.browser.script::<serde_json::Value>(script, Vec::new()).await.map(drop)
     }
 
     /// The words of our cards, empty when there is none.

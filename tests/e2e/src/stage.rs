@@ -148,7 +148,12 @@ impl Stage {
 /// A sandbox on ports of its own.
 pub(crate) async fn sandbox() -> Result<Sandbox> {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Ok(trubka_sandbox::start(Config { http: anywhere, tls: anywhere }).await?)
+    Ok(trubka_sandbox::start(Config { http: anywhere, tls: anywhere, lab: lab() }).await?)
+}
+
+/// The folders of the pages under <https://crm.kontur.ru/lab/>: those written by hand, and those that build.sh bundles.
+fn lab() -> Vec<PathBuf> {
+    ["sandbox/pages/lab", "target/lab"].map(|folder| root().join(folder)).into()
 }
 
 /// The texts in the language that the browser speaks.

@@ -3,17 +3,16 @@
 
 use std::{net::SocketAddr, process::Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
-use futures_util::{SinkExt, StreamExt};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpStream, process::Child, sync::Mutex};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio::{process::Child, sync::Mutex};
 
 use crate::{
     Browser, BrowserKind,
     browser::{chromium_arguments, unpacked_id},
+    cdp::Cdp,
     processes, until,
 };
 
@@ -128,11 +127,6 @@ pub struct Chromium {
     cdp: Mutex<Cdp>,
 }
 
-struct Cdp {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    last: u64,
-}
-
 impl Chromium {
     async fn start(tls: SocketAddr) -> Result<Self> {
         let profile = TempDir::with_prefix("trubka-profile-")?;
@@ -144,17 +138,9 @@ impl Chromium {
             .kill_on_drop(true)
             .spawn()
             .context("chromium does not start")?;
-        // Chromium writes its port and the path of its endpoint there as soon as it listens.
-        let file = profile.path().join("DevToolsActivePort");
-        let address = until("Chromium to listen", async || {
-            let text = std::fs::read_to_string(&file)?;
-            let (port, path) = text.split_once('\n').context("half a file")?;
-            Ok(Some(format!("ws://127.0.0.1:{port}{path}")))
-        })
-        .await?;
-        let (socket, _) = connect_async(address).await?;
+        let cdp = Mutex::new(Cdp::connect(profile.path()).await?);
         let extension = unpacked_id(&BrowserKind::Chromium.extension());
-        Ok(Self { process, _profile: profile, extension, cdp: Mutex::new(Cdp { socket, last: 0 }) })
+        Ok(Self { process, _profile: profile, extension, cdp })
     }
 
     /// The target of the extension's worker while it runs.
@@ -170,8 +156,8 @@ impl Chromium {
         Ok(all.targets)
     }
 
-    async fn attach(&self, target: &str) -> Result<Attached> {
-        self.ask("Target.attachToTarget", json!({ "targetId": target, "flatten": true })).await
+    async fn attach(&self, target: &str) -> Result<String> {
+        self.cdp.lock().await.attach(target).await
     }
 
     async fn end(&self, target: &str) -> Result<()> {
@@ -180,7 +166,7 @@ impl Chromium {
 
     async fn heap(&self) -> Result<u64> {
         let worker = self.worker().await?.context("no worker to measure")?;
-        let Attached { session } = self.attach(&worker).await?;
+        let session = self.attach(&worker).await?;
         self.command::<Value>(Some(&session), "HeapProfiler.collectGarbage", json!({})).await?;
         let heap: Heap = self.command(Some(&session), "Runtime.getHeapUsage", json!({})).await?;
         self.ask::<Value>("Target.detachFromTarget", json!({ "sessionId": session })).await?;
@@ -190,7 +176,7 @@ impl Chromium {
     async fn page(&self, path: &str, script: &str) -> Result<String> {
         let url = format!("chrome-extension://{}/{path}", self.extension);
         let Opened { target } = self.ask("Target.createTarget", json!({ "url": url })).await?;
-        let Attached { session } = self.attach(&target).await?;
+        let session = self.attach(&target).await?;
         let made = until(path, async || {
             let expression = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
             let answer: Evaluated = self.command(Some(&session), "Runtime.evaluate", expression).await?;
@@ -206,38 +192,8 @@ impl Chromium {
     }
 
     async fn command<T: DeserializeOwned>(&self, session: Option<&str>, method: &str, parameters: Value) -> Result<T> {
-        let mut cdp = self.cdp.lock().await;
-        cdp.last += 1;
-        let id = cdp.last;
-        let command = Command { id, method, params: parameters, session_id: session };
-        cdp.socket.send(Message::text(serde_json::to_string(&command)?)).await?;
-        while let Some(message) = cdp.socket.next().await {
-            let Message::Text(text) = message? else { continue };
-            let answer: Answer = serde_json::from_str(&text)?;
-            if answer.id == Some(id) {
-                let result = answer.result.with_context(|| format!("Chromium says to {method}: {text}"))?;
-                return Ok(serde_json::from_value(result)?);
-            }
-        }
-        bail!("Chromium closed the line")
+        self.cdp.lock().await.ask(session, method, parameters).await
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Command<'a> {
-    id: u64,
-    method: &'a str,
-    params: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session_id: Option<&'a str>,
-}
-
-/// The answer to a command, or an event, which has no id.
-#[derive(Deserialize)]
-struct Answer {
-    id: Option<u64>,
-    result: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -259,12 +215,6 @@ struct Target {
 struct Opened {
     #[serde(rename = "targetId")]
     target: String,
-}
-
-#[derive(Deserialize)]
-struct Attached {
-    #[serde(rename = "sessionId")]
-    session: String,
 }
 
 /// In bytes.

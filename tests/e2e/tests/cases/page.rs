@@ -1,9 +1,10 @@
 //! The CRM page with our buttons on it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use anyhow::{Result, ensure};
-use trubka_e2e::{Stage, until};
+use anyhow::{Context, Result, ensure};
+use thirtyfour::Key;
+use trubka_e2e::{Appearance, CrmPage, Stage, until};
 
 use super::CLIENT;
 
@@ -42,6 +43,141 @@ pub async fn what_is_no_phone_number_gets_no_button(stage: &Stage) -> Result<()>
         }
         ensure!(crm.errors().await? == 0, "the page's own script failed");
     }
+    Ok(())
+}
+
+/// Each layout is looked at with its buttons and without them, before the extension can put them back.
+pub async fn layouts_keep_their_shape(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "layouts.html").await?;
+    layouts_have_buttons(&page).await?;
+    for dark in [true, false] {
+        stage.browser.appear(Appearance { dark, width: 1280, height: 1700 }).await?;
+        let scheme = if dark { "dark" } else { "light" };
+        stage
+            .browser
+            .picture(&format!("screens/{}", stage.browser.kind().name()), &format!("layouts-{scheme}"))
+            .await?;
+    }
+    let changes = "
+        const texts = [];
+        const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (walker.nextNode()) if (walker.currentNode.data.trim() !== '') texts.push(walker.currentNode);
+        const elements = [...document.querySelectorAll('body *:not(trubka-call)')];
+        const look = () => ({
+            elements: elements.map((element) => element.getBoundingClientRect()),
+            texts: texts.map((text) => {
+                const range = new Range();
+                range.selectNode(text);
+                const { left, top } = range.getClientRects()[0];
+                return { left, top: top - (text.parentElement.closest('article')?.getBoundingClientRect().top ?? top) };
+            }),
+        });
+        // What flows over several lines may flow on.
+        const flows = (node) => (node.closest ? node : node.parentElement).closest('#sentence, #many, #justified, #narrow, #clamp');
+        const hosts = [...document.querySelectorAll('trubka-call')];
+        const numbers = new Set(hosts.map((host) => host.previousSibling));
+        const taken = (node) => [...(node.closest('article')?.querySelectorAll('trubka-call') ?? [])]
+            .map((host) => host.getBoundingClientRect().width + 4).reduce((sum, width) => sum + width, 1);
+        const room = texts.map((text) => taken(text.parentElement));
+        const dressed = look();
+        for (const host of hosts) host.remove();
+        const plain = look();
+        const changes = [];
+        elements.forEach((element, i) => {
+            const growth = Math.abs(dressed.elements[i].height - plain.elements[i].height);
+            if (growth > 1 && !flows(element)) changes.push(`${element.outerHTML}: ${growth} px higher`);
+        });
+        texts.forEach((text, i) => {
+            const down = Math.abs(dressed.texts[i].top - plain.texts[i].top);
+            const aside = Math.abs(dressed.texts[i].left - plain.texts[i].left);
+            if (flows(text)) return;
+            if (down > 1) changes.push(`${text.data}: ${down} px down`);
+            if (aside > room[i]) changes.push(`${text.data}: ${aside} px aside`);
+            if (aside > 1 && numbers.has(text) && !text.parentElement.closest('#centered')) changes.push(`${text.data} moved`);
+        });
+        return changes;";
+    let changes: Vec<String> = stage.browser.script(changes, Vec::new()).await?;
+    ensure!(changes.is_empty(), "{}", changes.join("\n"));
+    // The page has taken them off; they come back.
+    layouts_have_buttons(&page).await
+}
+
+async fn layouts_have_buttons(page: &CrmPage<'_>) -> Result<()> {
+    until("a button for each number", async || {
+        let names: BTreeSet<String> = page.buttons().await?.into_iter().map(|button| button.name).collect();
+        ensure!(names.len() == 39, "{} buttons: {names:?}", names.len());
+        Ok(Some(()))
+    })
+    .await
+}
+
+pub async fn a_button_has_a_name_and_obeys_the_keyboard(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    let button = page.phase("79123456751", "idle").await?;
+    ensure!(button.name.starts_with(stage.message("button_idle")?), "it is named {:?}", button.name);
+    let name = button.name.replace('\u{a0}', " ").replace('\u{2011}', "-");
+    ensure!(name.ends_with("+7 912 345-67-51"), "it is named {name:?}");
+    for key in [Key::Tab, Key::Enter] {
+        stage.browser.web().action_chain().key_down(key.clone()).key_up(key).perform().await?;
+    }
+    let call = stage.control.dialled("79123456751").await?;
+    page.phase("79123456751", "ringing").await?;
+    stage.control.hang_up(&call).await?;
+    stage.control.registered(&call).await.map(drop)
+}
+
+pub async fn copying_and_forms_know_nothing_of_buttons(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "layouts.html").await?;
+    page.run(
+        "const target = document.createElement('form');
+         target.id = 'target';
+         target.innerHTML = '<input name=\"phone\" readonly value=\"+7 912 345-68-40\"><textarea></textarea>'
+             + '<div contenteditable=\"true\" style=\"height: 40px; overflow: hidden\"></div>';
+         document.body.prepend(target);
+         getSelection().selectAllChildren(document.getElementById('table'));",
+    )
+    .await?;
+    until("a button for each number", async || Ok((page.hosts().await?.len() == 40).then_some(()))).await?;
+    press(stage, "c").await?;
+    for css in ["#target textarea", "#target [contenteditable]"] {
+        stage.browser.find(css).await?.context("no field")?.click().await?;
+        press(stage, "v").await?;
+    }
+    let script = "const [text, html] = document.querySelectorAll('#target textarea, #target [contenteditable]');
+        const own = (node) => node.textContent.replace(/\\s+/gu, ' ').trim();
+        const written = new DOMParser().parseFromString(arguments[0], 'text/html');
+        document.querySelectorAll('#target').forEach((form) => form.remove());
+        return [text.value, html.innerHTML, own(document.body), own(written.body)]";
+    let source = "const done = arguments[0]; fetch(location.href).then((answer) => answer.text()).then(done)";
+    let entries = "return [...new FormData(document.querySelector('form'))].flat().join(' ')";
+    let entries: String = stage.browser.script(entries, Vec::new()).await?;
+    ensure!(entries == "phone +7 912 345-68-40", "the form sends {entries:?}");
+    let source = stage.browser.web().execute_async(source, Vec::new()).await?.json().clone();
+    let [text, html, own, written]: [String; 4] = stage.browser.script(script, vec![source]).await?;
+    ensure!(text.contains("+7 912 345-68-01") && text.contains("Пётр"), "copied as text: {text:?}");
+    ensure!(html.contains("+7 912 345-68-01") && !html.contains("trubka"), "copied: {html:?}");
+    ensure!(!text.contains("Позвонить") && !html.contains("Позвонить"), "copied: {html:?}");
+    ensure!(own == written, "the page's text is {own:?} instead of {written:?}");
+    until("the buttons to be there again", async || Ok((page.hosts().await?.len() == 39).then_some(()))).await
+}
+
+async fn press(stage: &Stage, key: &str) -> Result<()> {
+    let keys = stage.browser.web().action_chain();
+    keys.key_down(Key::Control).send_keys(key).key_up(Key::Control).perform().await.map_err(Into::into)
+}
+
+pub async fn printing_leaves_buttons_out(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "layouts.html").await?;
+    layouts_have_buttons(&page).await?;
+    stage.browser.show_as_printed().await?;
+    let shown = "return Array.from(document.querySelectorAll('trubka-call, trubka-card, trubka-hint'))
+        .filter((host) => host.getClientRects().length > 0).length";
+    let shown: u32 = stage.browser.script(shown, Vec::new()).await?;
+    ensure!(shown == 0, "{shown} of our elements are printed");
     Ok(())
 }
 

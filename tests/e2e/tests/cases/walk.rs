@@ -1,0 +1,226 @@
+//! Where numbers are found on a page, and where never; what the page changes is followed.
+
+use anyhow::{Context, Result, ensure};
+use thirtyfour::By;
+use trubka_e2e::{CrmPage, Stage, until};
+
+/// The numbers of the page and where they stand.
+const NUMBERS: &[(&str, &str)] = &[
+    ("plain", "79123456701"),
+    ("split", "79123456702"),
+    ("spans", "79123456703"),
+    ("link", "79123456704"),
+    ("callto", "79123456705"),
+    ("readonly", "79123456706"),
+    ("disabled", "79123456707"),
+    ("fieldset", "79123456708"),
+    ("in-shadow", "79123456709"),
+    ("slot", "79123456710"),
+    ("contained", "79123456712"),
+    ("two", "79123456713"),
+    ("two", "79123456714"),
+    ("apart", "79123456715"),
+    ("apart", "79123456716"),
+    ("phone", "79123456717"),
+    ("value", "79123456719"),
+];
+
+pub async fn numbers_are_found_wherever_they_are_shown(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    CrmPage::lab(stage, "walk.html").await?.has_buttons(NUMBERS).await
+}
+
+pub async fn what_the_page_changes_is_followed(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "walk.html").await?;
+    page.has_buttons(NUMBERS).await?;
+    let mut now = Numbers(NUMBERS.to_vec());
+    for (script, place, number) in CHANGES {
+        page.run(&format!("const at = (id) => document.getElementById(id);\n{script}")).await?;
+        now.change(place, *number);
+        page.has_buttons(&now.0).await.with_context(|| (*script).to_owned())?;
+    }
+    Ok(())
+}
+
+/// What the page's script does, where, and which number has a button there then.
+const CHANGES: &[(&str, &str, Option<&str>)] = &[
+    ("at('plain').firstChild.data = 'Телефон: +7 912 345-67-61'", "plain", Some("79123456761")),
+    ("at('plain').textContent = 'Телефона нет'", "plain", None),
+    ("at('plain').append('+7 912 ', '345-67-62')", "plain", Some("79123456762")),
+    ("at('plain').childNodes[2].before(document.createElement('br'))", "plain", None),
+    ("at('plain').querySelector('br').remove()", "plain", Some("79123456762")),
+    ("at('split').querySelector('i').textContent = '999'", "split", Some("79129996702")),
+    ("at('link').firstChild.href = 'tel:+79123456764'", "link", Some("79123456764")),
+    ("at('link').firstChild.href = '#'", "link", None),
+    ("at('readonly').querySelector('input').value = '+7 912 345-67-66'", "readonly", Some("79123456766")),
+    ("at('readonly').querySelector('input').readOnly = false", "readonly", None),
+    ("at('input').querySelector('input').readOnly = true", "input", Some("79123456733")),
+    ("at('fieldset').disabled = false", "fieldset", None),
+    ("at('slot').firstChild.firstChild.data = '+7 912 345-67-60'", "slot", Some("79123456760")),
+    ("at('apart').contentEditable = 'true'", "apart", None),
+    ("at('island').contentEditable = 'false'", "island", Some("79123456738")),
+    ("at('role').firstChild.removeAttribute('role')", "role", Some("79123456739")),
+    ("at('table').tHead.rows[0].cells[1].textContent = 'ИНН'", "phone", None),
+    ("at('table').tHead.rows[0].cells[2].firstChild.data = 'Телефон'", "tax", Some("79123456718")),
+    ("at('term').textContent = 'ИНН'", "value", None),
+    ("at('term').firstChild.data = 'Телефон'", "value", Some("79123456719")),
+    (
+        "const late = document.createElement('div');
+         at('late').append(late);
+         late.attachShadow({ mode: 'open' }).innerHTML = '<p id=\"in-late\">+7 912 345-67-71</p>'",
+        "in-late",
+        Some("79123456771"),
+    ),
+    (
+        "const undefined = document.createElement('x-late');
+         at('late').append(undefined);
+         setTimeout(() => {
+             undefined.attachShadow({ mode: 'open' }).innerHTML = '<p id=\"in-x-late\">+7 912 345-67-72</p>';
+         }, 300)",
+        "in-x-late",
+        Some("79123456772"),
+    ),
+    (
+        "const root = document.querySelector('x-phone').shadowRoot;
+         root.firstChild.firstChild.data = '+7 912 345-67-73'",
+        "in-shadow",
+        Some("79123456773"),
+    ),
+    ("at('hidden').hidden = false", "hidden", Some("79123456711")),
+    ("at('hidden').remove()", "hidden", None),
+];
+
+struct Numbers(Vec<(&'static str, &'static str)>);
+
+impl Numbers {
+    fn change(&mut self, place: &'static str, number: Option<&'static str>) {
+        self.0.retain(|&(known, _)| known != place);
+        self.0.extend(number.map(|number| (place, number)));
+    }
+}
+
+/// A text may change before the background has told what the one before it holds.
+pub async fn an_answer_for_a_text_that_changed_counts_for_nothing(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.has_buttons(&[("inner", "79123456751")]).await?;
+    page.run(
+        "const text = document.getElementById('inner').firstChild;
+         const wrong = new Set();
+         new MutationObserver(() => {
+             for (const host of document.querySelectorAll('trubka-call')) {
+                 if (!/\\d/u.test(host.previousSibling?.data ?? '')) wrong.add(host);
+             }
+             document.documentElement.dataset.wrong = wrong.size;
+         }).observe(document.body, { subtree: true, childList: true });
+         let turn = 0;
+         const change = () => {
+             turn += 1;
+             text.data = turn % 2 === 0 ? `+7 912 345-${10 + turn % 90}-00` : 'Телефона нет';
+             if (turn < 301) setTimeout(change, turn % 7);
+             else document.documentElement.dataset.over = '';
+         };
+         change();",
+    )
+    .await?;
+    until("the changes to be over", async || stage.browser.find("[data-over]").await).await?;
+    page.has_buttons(&[]).await?;
+    let wrong: String = stage.browser.script("return document.documentElement.dataset.wrong", Vec::new()).await?;
+    ensure!(wrong == "0", "{wrong} buttons stood beside a text without a number");
+    Ok(())
+}
+
+pub async fn a_page_that_is_edited_as_a_whole_has_no_button(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.has_buttons(&[("inner", "79123456751")]).await?;
+    page.run("document.designMode = 'on'").await?;
+    page.has_buttons(&[]).await?;
+    page.run("document.designMode = 'off'").await?;
+    page.has_buttons(&[("inner", "79123456751")]).await
+}
+
+pub async fn a_frame_of_the_page_has_buttons_that_dial(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "walk.html").await?;
+    page.has_buttons(NUMBERS).await?;
+    // Firefox's driver scrolls within a frame only.
+    page.run("document.getElementById('frames').scrollIntoView({ behavior: 'instant' })").await?;
+    let frames = stage.browser.web().find_all(By::Css("iframe")).await?;
+    for (frame, number) in frames.into_iter().zip(["79123456751", "79123456752"]) {
+        frame.enter_frame().await?;
+        page.has_buttons(&[("inner", number)]).await?;
+        page.click(number).await?;
+        let call = stage.control.dialled(number).await?;
+        page.phase(number, "ringing").await?;
+        ensure!(stage.browser.find("trubka-card").await?.is_none(), "the frame has a card of its own");
+        stage.browser.web().enter_default_frame().await?;
+        page.card_that("shows the call", |card| !card.is_empty()).await?;
+        stage.control.hang_up(&call).await?;
+        stage.control.registered(&call).await?;
+    }
+    Ok(())
+}
+
+/// Rows of a grid that are only there to hold its cells are never seen themselves.
+pub async fn rows_without_a_box_are_read(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.run(
+        "for (let i = 10; i < 40; i++) {
+             const row = document.createElement('div');
+             row.style.display = 'contents';
+             row.append(document.createElement('div'));
+             row.firstChild.textContent = `+7 912 345-00-${i}`;
+             document.body.append(row);
+         }
+         document.body.id = 'page'",
+    )
+    .await?;
+    let numbers: Vec<String> = (10..40).map(|i| format!("791234500{i}")).collect();
+    let mut wanted: Vec<(&str, &str)> = numbers.iter().map(|number| ("page", number.as_str())).collect();
+    wanted.push(("inner", "79123456751"));
+    page.has_buttons(&wanted).await
+}
+
+/// Three thousand at once: each has its button where the user looks, and is forgotten when it leaves.
+pub async fn nothing_is_dropped_and_nothing_is_kept(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.run(
+        "const list = document.createElement('ul');
+         for (let i = 0; i < 3000; i++) {
+             const item = document.createElement('li');
+             item.textContent = `Телефон: +7 912 ${100 + i % 900}-${10 + i % 89}-${10 + i % 83}`;
+             list.append(item);
+         }
+         document.body.append(list);
+         window.rows = new WeakRef(list);
+         window.last = new WeakRef(list.lastChild.firstChild);",
+    )
+    .await?;
+    // Elements that WebDriver knows would be kept by it.
+    let bare = "const shown = Array.from(document.querySelectorAll('li')).filter((item) => {
+            const { top, bottom } = item.getBoundingClientRect();
+            return bottom > 0 && top < innerHeight;
+        });
+        return [shown.length, shown.filter((item) => item.querySelectorAll('trubka-call').length !== 1).length]";
+    for item in [0, 2999, 1500, 700, 2222, 40] {
+        let scroll = format!("document.querySelectorAll('li')[{item}].scrollIntoView({{ behavior: 'instant' }})");
+        page.run(&scroll).await?;
+        until("a button for each number in view", async || {
+            let [shown, bare]: [u32; 2] = stage.browser.script(bare, Vec::new()).await?;
+            ensure!(shown > 20 && bare == 0, "{bare} of {shown} have none");
+            Ok(Some(()))
+        })
+        .await?;
+    }
+    page.run("document.querySelector('ul').remove()").await?;
+    until("what has left the page to be forgotten", async || {
+        stage.browser.collect_garbage().await?;
+        let held = "return Boolean(window.rows.deref() ?? window.last.deref())";
+        Ok((!stage.browser.script::<bool>(held, Vec::new()).await?).then_some(()))
+    })
+    .await
+}
