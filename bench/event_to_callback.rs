@@ -64,7 +64,7 @@ impl Stand {
         let document = json!({
             "version": 1,
             "phonet": { "domain": "demo.phonet.com.ua", "apiKey": "phonet-key", "subscriber": "001" },
-            "kontur": { "workspace": "ws", "apiKey": "kontur-key" },
+            "kontur": { "workspace": "ws", "apiKey": "kontur-key", "recordings": false },
         });
         let settings =
             Settings::default().replaced_by(&document.to_string()).ok().context("the settings are refused")?;
@@ -143,6 +143,7 @@ fn answer(request: &HttpRequest) -> HttpAnswer {
         }
         Some("call-started") => json!({ "id": "communication", "links": { "contactIds": ["contact"] } }),
         Some("v3") => json!([]),
+        Some(history) if history.contains(".api") => json!([]),
         _ => json!({}),
     };
     HttpAnswer { status: 200, retry_after: None, date: None, body: Private::new(body.to_string()), file: None }

@@ -30,6 +30,10 @@ class PageWalker {
   #read = new WeakSet();
   /** Those of them that are long lists. @type {WeakSet<Node>} */
   #long = new WeakSet();
+  /** Blocks of long lists that have been near the viewport. @type {WeakSet<Node>} */
+  #near = new WeakSet();
+  /** Blocks that came beside one of them: to wait for the viewport costs the page a frame. @type {WeakSet<Node>} */
+  #beside = new WeakSet();
   /** Blocks still to be read with all that is in them, on open ground. @type {Node[]} */
   #blocks = [];
   /** Blocks whose own lines have changed. @type {Set<Node>} */
@@ -155,7 +159,13 @@ class PageWalker {
 
   /** @param {MutationRecord} record */
   #readChildren({ target, addedNodes, removedNodes, previousSibling, nextSibling }) {
-    for (const node of addedNodes) if (node.nodeType === Node.ELEMENT_NODE) this.#roots.add(node);
+    const isFew = addedNodes.length <= PageWalker.#MANY;
+    const isNear = isFew && [previousSibling, nextSibling].some((node) => node && this.#near.has(node));
+    for (const node of addedNodes) {
+      if (node.nodeType !== Node.ELEMENT_NODE) continue;
+      this.#roots.add(node);
+      if (isNear) this.#beside.add(node);
+    }
     for (const node of removedNodes) if (node instanceof Element) this.#viewport.unobserve(node);
     const neighbours = [...addedNodes, ...removedNodes, previousSibling, nextSibling];
     if (neighbours.some(PageWalker.#isOfLine)) this.#renewLines(target);
@@ -237,7 +247,8 @@ class PageWalker {
     const outer = block === document.documentElement ? null : ground.blockOf(block.parentNode);
     // What is in a block that has not been read is read with it.
     if (outer && !this.#read.has(outer)) return;
-    if (outer && !this.#read.has(block) && this.#isLong(outer)) this.#viewport.observe(block);
+    const isAwaited = outer && !this.#read.has(block) && this.#isLong(outer) && !this.#beside.has(block);
+    if (isAwaited) this.#viewport.observe(block);
     else if (ground.isOpen(block)) this.#blocks.push(block);
   }
 
@@ -256,6 +267,7 @@ class PageWalker {
    */
   #come(block, isLong) {
     if (isLong) this.#long.add(block);
+    else this.#near.add(block);
     this.#viewport.unobserve(block);
     if (block.isConnected && ground.kindOf(block) === "block" && ground.isOpen(block)) this.#blocks.push(block);
   }

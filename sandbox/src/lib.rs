@@ -8,6 +8,7 @@ pub mod data;
 mod fault;
 mod http;
 mod kontur;
+mod lab;
 mod ledger;
 mod pages;
 mod phonet;
@@ -16,6 +17,7 @@ mod wire;
 mod world;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,13 +28,15 @@ pub use control::wait::Wait;
 use server::Server;
 use world::Shared;
 
-/// Where to listen; port 0 takes any free port.
-#[derive(Clone, Copy, Debug)]
+/// Where to listen, port 0 takes any free port, and what to serve besides.
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Plain HTTP and WS.
     pub http: SocketAddr,
     /// HTTPS and WSS.
     pub tls: SocketAddr,
+    /// Folders whose files are pages of the CRM under `/lab/`; the first that holds a file wins.
+    pub lab: Vec<PathBuf>,
 }
 
 /// Why the sandbox does not start, or what did not come to pass.
@@ -72,7 +76,7 @@ pub struct Sandbox {
 /// Where an address is not loopback or not free, or TLS cannot be set up.
 pub async fn start(config: Config) -> Result<Sandbox, Error> {
     let shared = Arc::new(Shared::default());
-    let server = Server::start(config.http, config.tls, Arc::clone(&shared))?;
+    let server = Server::start(config, Arc::clone(&shared))?;
     Ok(Sandbox { shared, server })
 }
 

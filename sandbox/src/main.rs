@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
@@ -16,6 +17,9 @@ struct Args {
     /// Loopback address for HTTPS and WSS; port 0 takes any free port
     #[arg(long, default_value = "127.0.0.1:8443")]
     tls: SocketAddr,
+    /// A folder whose files are pages of the CRM under /lab/; may be given several times
+    #[arg(long)]
+    lab: Vec<PathBuf>,
 }
 
 #[tokio::main]
@@ -35,7 +39,7 @@ async fn main() -> std::process::ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
-    let sandbox = start(Config { http: args.http, tls: args.tls }).await?;
+    let sandbox = start(Config { http: args.http, tls: args.tls, lab: args.lab }).await?;
     let ready = serde_json::json!({ "http": sandbox.http(), "tls": sandbox.tls() });
     writeln!(std::io::stdout(), "{ready}")?;
     tokio::signal::ctrl_c().await?;

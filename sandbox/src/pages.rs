@@ -23,11 +23,16 @@ const SVG: &str = "image/svg+xml";
 
 const ICON: &str = include_str!("../pages/icon.svg");
 
-fn file(kind: &'static str, text: impl Into<Body>) -> Response {
-    let mut response = Response::new(text.into());
+fn file(kind: &'static str, text: &'static str) -> Response {
+    under_policy(POLICY, kind, text)
+}
+
+/// A file that a browser shows under a content security policy.
+pub(crate) fn under_policy(policy: &'static str, kind: &'static str, content: impl Into<Body>) -> Response {
+    let mut response = Response::new(content.into());
     for (name, value) in [
         (header::CONTENT_TYPE, kind),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
@@ -50,8 +55,13 @@ pub(crate) fn crm(path: &str) -> Response {
             page.headers_mut().insert(header::SET_COOKIE, HeaderValue::from_static(SESSION));
             page
         }
-        _ => Answer::new(StatusCode::NOT_FOUND, Content::Text("Нет такой страницы.")).into_response(),
+        _ => missing(),
     }
+}
+
+/// There is no such page.
+pub(crate) fn missing() -> Response {
+    Answer::new(StatusCode::NOT_FOUND, Content::Text("Нет такой страницы.")).into_response()
 }
 
 /// To the CRM's first page.

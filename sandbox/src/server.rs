@@ -1,6 +1,7 @@
 //! The two listeners, and which judge a request goes to: by the host it names, on loopback also by its path.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -23,7 +24,7 @@ use crate::ledger::Service;
 use crate::phonet::connector;
 use crate::wire::Line;
 use crate::world::Shared;
-use crate::{Error, control, fault, pages};
+use crate::{Config, Error, control, fault, lab, pages};
 
 /// No documented body but an upload is larger.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -34,6 +35,8 @@ pub(crate) struct App {
     pub shared: Arc<Shared>,
     /// Origins of the sandbox's own pages.
     pub origins: Arc<[String]>,
+    /// Folders of the pages under `/lab/`.
+    pub lab: Arc<[PathBuf]>,
 }
 
 /// Both listeners at work.
@@ -72,14 +75,14 @@ fn tls_config() -> Result<Arc<rustls::ServerConfig>, Error> {
 }
 
 impl Server {
-    pub fn start(http: SocketAddr, tls: SocketAddr, shared: Arc<Shared>) -> Result<Self, Error> {
-        let ((plain, http), (secure, tls)) = (bind(http)?, bind(tls)?);
+    pub fn start(config: Config, shared: Arc<Shared>) -> Result<Self, Error> {
+        let ((plain, http), (secure, tls)) = (bind(config.http)?, bind(config.tls)?);
         let hosts = |port: u16, scheme: &str| {
             ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{scheme}://{host}:{port}"))
         };
         let origins = [hosts(http.port(), "http"), hosts(tls.port(), "https")].concat().into();
         let secured = Secure { shared: Arc::clone(&shared), config: tls_config()? };
-        let app = App { shared, origins };
+        let app = App { shared, origins, lab: config.lab.into() };
         let control = control::router(app.clone());
         let service = Router::new().fallback(dispatch).layer(Extension(control)).with_state(app).into_make_service();
         let handles = [Handle::new(), Handle::new()];
@@ -141,7 +144,10 @@ async fn dispatch(
             .into_response(),
         Some(Host::Kontur | Host::Loopback) if under("/api/v1/") => serve(app, line, Service::Kontur, request).await,
         Some(Host::Kontur | Host::Loopback) if under("/app/") => pages::crm(&path),
+        Some(Host::Kontur | Host::Loopback) if under("/lab/") => lab::file(&app.lab, &path).await,
         Some(Host::Kontur) if path == "/" => pages::to_crm(),
+        // A browser asks for it by itself.
+        Some(Host::Kontur) if path == "/favicon.ico" => pages::missing(),
         Some(Host::Kontur) => serve(app, line, Service::Kontur, request).await,
         Some(Host::Loopback) if !under("/rest/") && !under("/live/") => control.oneshot(request).await.into_response(),
         Some(Host::Phonet | Host::Loopback) => serve(app, line, Service::Phonet, request).await,

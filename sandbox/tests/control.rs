@@ -12,7 +12,7 @@ use trubka_sandbox::{Config, Error, Wait, start};
 #[tokio::test]
 async fn only_loopback_is_listened_on() {
     let free = ([127, 0, 0, 1], 0).into();
-    let refused = start(Config { http: ([0, 0, 0, 0], 0).into(), tls: free }).await.err().unwrap();
+    let refused = start(Config { http: ([0, 0, 0, 0], 0).into(), tls: free, lab: Vec::new() }).await.err().unwrap();
     assert!(matches!(refused, Error::NotLoopback(_)));
     assert!(refused.to_string().contains("this machine only"));
 }

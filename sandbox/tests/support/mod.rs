@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +38,13 @@ pub struct Bench {
 
 impl Bench {
     pub async fn new() -> Self {
+        Self::with_lab(Vec::new()).await
+    }
+
+    /// With pages of one's own under `/lab/`.
+    pub async fn with_lab(lab: Vec<PathBuf>) -> Self {
         let free = ([127, 0, 0, 1], 0).into();
-        let sandbox = start(Config { http: free, tls: free }).await.unwrap();
+        let sandbox = start(Config { http: free, tls: free, lab }).await.unwrap();
         Self {
             sandbox,
             http: reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap(),

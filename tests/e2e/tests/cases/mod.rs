@@ -3,15 +3,19 @@
 mod calls;
 mod idle;
 mod killing;
+mod menu;
 mod owner;
 mod page;
 mod pictures;
 mod popup;
+mod react;
 mod recordings;
 mod restart;
 mod settings;
+mod sites;
 mod soak;
 mod trouble;
+mod walk;
 
 use std::time::Duration;
 
@@ -48,6 +52,10 @@ cases! {
     calls::an_internal_call_is_registered,
     page::buttons_survive_a_page_that_renders_all_the_time,
     page::what_is_no_phone_number_gets_no_button,
+    page::layouts_keep_their_shape,
+    page::a_button_has_a_name_and_obeys_the_keyboard,
+    page::copying_and_forms_know_nothing_of_buttons,
+    page::printing_leaves_buttons_out in Chromium,
     page::a_page_older_than_the_extension_says_so in Chromium,
     page::a_page_older_than_the_extension_goes_on in Firefox,
     popup::a_call_is_hung_up_from_the_popup,
@@ -58,13 +66,29 @@ cases! {
     popup::all_that_was_refused_is_sent_again,
     popup::what_was_refused_is_given_up_after_a_question,
     popup::the_exported_log_names_nobody,
+    menu::what_is_no_phone_has_no_button_until_that_is_taken_back,
+    menu::what_is_a_phone_gets_a_button,
+    menu::what_holds_no_number_is_said_to,
+    menu::a_selection_is_shown_and_then_dialled,
+    menu::a_selection_that_is_not_dialled_goes_with_the_popup,
     owner::clicks_in_two_of_five_tabs_dial_once,
     owner::a_restart_between_click_and_answer_dials_once,
     owner::two_agents_in_one_group_call_make_one_communication,
+    react::version_17_with_react_ui_3_notices_nothing,
+    react::version_17_with_react_ui_4_notices_nothing,
+    react::version_18_with_react_ui_5_notices_nothing,
+    react::version_19_notices_nothing,
+    react::a_page_from_the_server_is_hydrated,
+    react::a_page_hydrated_late_recovers,
     recordings::of_two_calls_reach_the_crm_soon_and_late within 180,
     settings::an_unknown_key_is_named,
     settings::a_wrong_type_is_named,
     settings::the_check_says_what_is_wrong,
+    sites::a_site_is_switched_on_and_off_in_the_popup,
+    sites::a_site_is_switched_off_in_the_options,
+    sites::a_site_that_the_user_withdraws_in_the_browser_is_left,
+    sites::the_crm_is_switched_off_and_on,
+    sites::a_page_of_the_browser_has_no_switch,
     trouble::a_refused_key_is_said,
     trouble::an_unreachable_exchange_is_said,
     trouble::a_failing_crm_loses_nothing,
@@ -83,6 +107,13 @@ cases! {
     killing::a_day_of_deaths within 480,
     soak::memory_and_database_stay_flat in Chromium within 300,
     pictures::of_popup_and_options,
+    walk::numbers_are_found_wherever_they_are_shown,
+    walk::what_the_page_changes_is_followed,
+    walk::an_answer_for_a_text_that_changed_counts_for_nothing,
+    walk::a_page_that_is_edited_as_a_whole_has_no_button,
+    walk::a_frame_of_the_page_has_buttons_that_dial,
+    walk::rows_without_a_box_are_read,
+    walk::nothing_is_dropped_and_nothing_is_kept in Chromium,
 }
 
 /// A client of the CRM whom the exchange's address book knows as «Петров Иван Иванович».
