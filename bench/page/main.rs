@@ -15,7 +15,7 @@ use trace::{Busy, Trace};
 use trubka_e2e::{BrowserKind, Cdp, Stage};
 
 /// How often each contender is measured, in turn with the others, after one round that only warms up; medians count.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// How many single numbers appear.
 const NUMBERS: u32 = 20;
 /// The page has come to rest when its main thread was busy for less than `REST` of a `SPAN`; the slowest peer begins a second late.
