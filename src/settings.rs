@@ -562,7 +562,7 @@ enum Scheme {
 fn origin_scheme(text: &str) -> Option<Scheme> {
     let (scheme, rest) = text.trim_end_matches('/').split_once("://")?;
     let (host, port) = rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port)));
-    if !is_host(host) || port.is_some_and(|port| port.parse::<u16>().is_err()) {
+    if !is_host(host) || port.is_some_and(|port| port.starts_with('+') || port.parse::<u16>().is_err()) {
         return None;
     }
     match scheme {
@@ -577,7 +577,10 @@ fn is_host(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty() && label.len() <= 63 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    text.len() <= 253 && text.split('.').all(label)
+    // A browser takes a name that ends in digits for an address, and no other.
+    let ends_in_digits = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_address = || text.parse::<std::net::Ipv4Addr>().is_ok();
+    text.len() <= 253 && text.split('.').all(label) && (!ends_in_digits || is_address())
 }
 
 /// Whether this is the origin of a web site as a browser writes it; http too, for many a company's own CRM has nothing else.

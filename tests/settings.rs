@@ -169,3 +169,15 @@ fn secrets_are_kept_and_never_shown() {
     assert_eq!(stored.corrections.len(), 2);
     assert_eq!(stored.phonet.unwrap().address, "http://127.0.0.1:8480");
 }
+
+/// What `new URL` of a browser would not take must not be stored: every message to a page goes by it.
+#[test]
+fn a_site_that_is_no_address_is_refused() {
+    for site in ["http://192.168.1.300", "https://x.example:+80", "https://1", "https://intranet.7"] {
+        let document = with("/sites/0", Some(json!(site)));
+        let problems = Settings::default().replaced_by(&document.to_string()).unwrap_err();
+        assert_eq!(problems[0].code, Code::SettingsWrongValue, "{site}");
+    }
+    let document = with("/sites/0", Some(json!("http://192.168.1.30:8080")));
+    assert!(Settings::default().replaced_by(&document.to_string()).is_ok());
+}

@@ -65,7 +65,7 @@ export const platform = {
 
   /** @param {Message} message */
   sendToPages(message) {
-    const url = (sites ?? []).map(patternOf);
+    const url = (sites ?? []).filter((site) => URL.canParse(site)).map(patternOf);
     if (url.length > 0) pages = pages.then(() => broadcast(message, { url })).catch(nothing);
   },
 
@@ -77,7 +77,8 @@ export const platform = {
       .then(async () => {
         await offer(origins);
         await register(origins);
-        for (const origin of origins) if (!before.includes(origin)) await enter(origin);
+        // A frozen tab never answers: nothing waits for it.
+        for (const origin of origins) if (!before.includes(origin)) void enter(origin).catch(nothing);
       })
       .catch(nothing);
   },

@@ -35,7 +35,7 @@ export async function register(origins) {
  */
 export async function enter(origin) {
   for (const { id: tabId } of await api.tabs.query({ url: patternOf(origin) })) {
-    if (tabId !== undefined) await enterTab(tabId).catch(() => {});
+    if (tabId !== undefined) void enterTab(tabId).catch(() => {});
   }
 }
 

@@ -130,6 +130,8 @@ class CallButtons {
 
   /** Forgets what has left the page together with the buttons beside it. */
   sweep() {
+    // What a class stands for may have changed meanwhile.
+    this.#overlays.forget();
     if (!this.#isDusty) return;
     this.#isDusty = false;
     for (const spot of [...this.#spots.values()]) if (!spot.place.isConnected) this.#drop(spot);

@@ -4,6 +4,7 @@
  */
 class Corrections {
   #background;
+  #finder;
   /** What the menu was opened on: the number of one of our buttons. @type {{ text: string, label?: string } | undefined} */
   #number;
   /** The page's own element that it was opened on. @type {WeakRef<Node> | undefined} */
@@ -12,10 +13,12 @@ class Corrections {
   /**
    * @param {Background} background
    * @param {CallButtons} buttons
+   * @param {NumberFinder} finder
    * @param {AbortSignal} signal
    */
-  constructor(background, buttons, signal) {
+  constructor(background, buttons, finder, signal) {
     this.#background = background;
+    this.#finder = finder;
     const note = (/** @type {Event} */ event) => {
       const [place] = event.composedPath();
       if (!event.isTrusted || !(place instanceof Node)) return;
@@ -33,7 +36,8 @@ class Corrections {
   /** @param {Protocol.MenuMessage} item */
   async #correct({ phone, selection }) {
     const { text, label } = this.#number ?? { text: selection.trim(), label: this.#labelOfSelection() };
-    const answer = await this.#background.ask({ kind: "correct", text, phone, ...(label && { label }) });
+    const field = label && { label: label.toWellFormed() };
+    const answer = await this.#background.ask({ kind: "correct", text: text.toWellFormed(), phone, ...field });
     if (answer?.kind !== "refused") return;
     Notice.show({ sentence: words.sentence(answer.problem), dismiss: words.text("card_dismiss") });
   }
@@ -44,6 +48,6 @@ class Corrections {
     const selection = getSelection();
     const start = selection?.rangeCount ? selection.getRangeAt(0).startContainer : undefined;
     const node = place instanceof HTMLInputElement ? place : start;
-    return node && labels.of(node);
+    return node && this.#finder.labelOf(node);
   }
 }

@@ -82,6 +82,15 @@ class NumberFinder {
   }
 
   /**
+   * The label that a node's text is asked about with.
+   * @param {Node} node
+   */
+  labelOf(node) {
+    const source = this.#sources.get(node);
+    return source ? source.label : labels.of(node);
+  }
+
+  /**
    * Takes it that a node holds no number now.
    * @param {Place} node
    */
@@ -156,7 +165,12 @@ class NumberFinder {
     await undefined;
     for (let pieces = this.#next(); pieces.length > 0; pieces = this.#next()) {
       const batch = this.#batch++;
-      const items = pieces.map(({ source: { label }, text }, id) => ({ id, text, ...(label && { label }) }));
+      // Half a character, as pages that cut texts leave behind, is no text to the background.
+      const items = pieces.map(({ source: { label }, text }, id) => ({
+        id,
+        text: text.toWellFormed(),
+        ...(label && { label: label.toWellFormed() }),
+      }));
       const answer = await this.#background.askUntilAnswered({ kind: "findNumbers", batch, items });
       if (!answer) return;
       const found = new Map(

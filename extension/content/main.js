@@ -39,7 +39,7 @@
     signal,
   );
   const buttons = new CallButtons({ dials, hangUps, walker, forget: (source) => finder.forget(source) }, signal);
-  new Corrections(background, buttons, signal);
+  new Corrections(background, buttons, finder, signal);
 
   /** What the background finds numbers by. @type {number | undefined} */
   let findsBy;
@@ -78,7 +78,7 @@
 
   const look = () => {
     background.check();
-    if (document.hidden || signal.aborted) return;
+    if (signal.aborted) return;
     walker.look();
     buttons.sweep();
   };

@@ -171,7 +171,9 @@ class Overlays {
   static #neighbours({ anchor, buttons }, parent) {
     return [...parent.childNodes].flatMap((node) => {
       if (node === anchor || buttons.some(({ host }) => host === node)) return [];
-      return Overlays.#rects(node);
+      const rects = Overlays.#rects(node);
+      // A picture or an icon has no contents.
+      return rects.length > 0 || !(node instanceof Element) ? rects : [node.getBoundingClientRect()];
     });
   }
 

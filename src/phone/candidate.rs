@@ -125,12 +125,19 @@ impl<'r> Candidate<'r> {
             let digits = self.run.digits.get(group.digits.clone());
             matches!(digits, Some("7" | "8")) || (self.first == 1 && self.run.plus.is_some() && group.digits.len() <= 3)
         };
-        is_near && prefix.is_some_and(is_prefix)
+        is_near && !self.begins_anew() && prefix.is_some_and(is_prefix)
     }
 
-    /// Whether it begins with a plain row of digits.
-    pub fn is_next_bare(&self) -> bool {
-        self.run.groups.get(self.first).is_some_and(|group| group.digits.len() >= FEWEST_DIGITS)
+    /// `8916…`, `8 (916) …`: whether it begins with a whole number, or with a prefix of its own.
+    pub fn begins_anew(&self) -> bool {
+        let group = self.run.groups.get(self.first);
+        let digits = group.and_then(|group| self.run.digits.get(group.digits.clone()));
+        digits.is_some_and(|digits| digits.len() >= 11 || matches!(digits, "7" | "8"))
+    }
+
+    /// How many digits its first group has.
+    pub fn first_length(&self) -> usize {
+        self.run.groups.get(self.first).map_or(0, |group| group.digits.len())
     }
 
     /// Whether it is one plain row of digits.
@@ -171,11 +178,17 @@ impl<'r> Candidate<'r> {
         is_dotted && (self.groups().len() == 2 || (self.groups().len() == 4 && self.groups().iter().all(is_octet)))
     }
 
-    /// Whether the first group can be a prefix or an area: `8`, `8916`, `380`, not the head of a longer id.
-    pub fn begins_plausibly(&self) -> bool {
-        let first = self.lengths().next().unwrap_or_default();
+    /// Whether the first group can be a prefix or an area, not the head of a longer id: `8`, `8916`, `380`, of what is named
+    /// a phone also `8916123`.
+    pub fn begins_plausibly(&self, is_named: bool) -> bool {
+        let first = self.first_length();
         let is_long = self.digits().len() == 11 && self.digits().starts_with(['7', '8']);
-        self.is_bare() || (first <= 6 && !(is_long && !matches!(first, 1 | 4) && !self.digits().starts_with("80")))
+        let is_prefix = match first {
+            1 | 4 => true,
+            5..=8 => is_named || !is_long && first <= 6,
+            _ => !is_long && first <= 6,
+        };
+        self.is_bare() || is_prefix || (self.digits().starts_with("80") && first <= 6)
     }
 
     /// `(916) 123…`.

@@ -17,11 +17,12 @@ pub struct Columns<'t> {
 impl<'t> Columns<'t> {
     /// The table that a text is; `None` where its first line is none of heads.
     pub fn of(text: &'t str) -> Option<Self> {
-        let (first, _) = text.split_once('\n')?;
+        let (first, rest) = text.split_once('\n')?;
         let separator = SEPARATORS.into_iter().find(|&separator| first.contains(separator))?;
         let has_values = first.chars().any(|c| c.is_ascii_digit());
         let heads = || first.split(separator).map(Context::of_label).collect();
-        (!has_values).then(|| Self { text, separator, heads: heads(), at: 0, column: 0 })
+        let is_table = rest.split('\n').next().is_some_and(|second| second.contains(separator));
+        (!has_values && is_table).then(|| Self { text, separator, heads: heads(), at: 0, column: 0 })
     }
 
     /// What the head says of the column in which a place is. Places are asked for in rising order, so one pass serves all.

@@ -95,7 +95,9 @@ impl Context {
                 '.' => word.chars().count() > ABBREVIATION,
                 c => c.is_ascii_digit(),
             };
-            if belongs && between.trim_start().contains(['№', '#']) && !between.contains(parts) {
+            // In a page's source a line's end is a space.
+            let is_beside = word_no == 0 && !between.contains(|c| c != '\n' && parts(c));
+            if belongs && between.trim_start().contains(['№', '#']) && (is_beside || !between.contains(parts)) {
                 is_numbered = true;
             }
             belongs &= !between.contains(parts);
@@ -111,13 +113,14 @@ impl Context {
                 Some(Sense::Phone)
             } else if word.chars().count() == 1 && start.ends_with('/') {
                 // `р/с`, `к/с`, but `т/ф`.
-                Some(if start.trim_end_matches('/').ends_with(['т', 'Т']) { Sense::Phone } else { Sense::Id })
+                let is_phone = word == "т" || start.trim_end_matches('/').ends_with(['т', 'Т']);
+                Some(if is_phone { Sense::Phone } else { Sense::Id })
             } else {
                 sense_of(&word)
             };
             match sense {
                 Some(Sense::Phone) => return Self::Phone,
-                Some(Sense::Id) if belongs => return Self::Id,
+                Some(Sense::Id) if belongs || is_beside => return Self::Id,
                 _ => {}
             }
             match word.as_str() {
@@ -136,7 +139,7 @@ impl Context {
     /// What the word says that a text ends with, past its sign: `тел.`, `phone=`.
     pub fn of_last_word(text: &str) -> Self {
         let before = text.trim_end_matches(|c: char| !is_letter(c));
-        if text.len() - before.len() > 2 {
+        if text.get(before.len()..).is_some_and(|signs| signs.chars().count() > 2) {
             return Self::Unknown;
         }
         let start = before.trim_end_matches(is_letter);
@@ -149,6 +152,8 @@ impl Context {
 
     /// What stands behind a number in brackets: `89… (моб.)`.
     pub fn after(text: &str) -> Self {
+        let end = text.char_indices().nth(NEAR).map_or(text.len(), |(place, _)| place);
+        let text = text.get(..end).unwrap_or_default();
         let Some(inside) = text.trim_start_matches(is_space).strip_prefix('(') else { return Self::Unknown };
         if Extension::after(text).is_some() {
             return Self::Unknown;
@@ -168,7 +173,11 @@ fn short_form(word: &str, after: &str) -> Option<Option<Sense>> {
     let mut next = after.strip_prefix('/')?.chars();
     let is_short =
         word.chars().count() == 1 && next.next().is_some_and(is_letter) && !next.next().is_some_and(is_letter);
-    is_short.then_some(Some(if word == "т" { Sense::Phone } else { Sense::Id }))
+    is_short.then_some(Some(if word == "т" || after.starts_with("/т") || after.starts_with("/Т") {
+        Sense::Phone
+    } else {
+        Sense::Id
+    }))
 }
 
 /// A letter, or what counts as one: beyond ASCII all but digits, spaces, punctuation and symbols. Unicode's full tables

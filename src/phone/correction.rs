@@ -38,7 +38,7 @@ impl Correction {
             && written.chars().all(|c| c.is_ascii_digit() || is_sign(c));
         let label = label.map(name_of).filter(|label| !label.is_empty());
         let pattern = if label.is_some() { shape_of(&written) } else { written };
-        is_number.then_some(Self { label, pattern, phone })
+        Some(Self { label, pattern, phone }).filter(|correction| is_number && correction.is_sound())
     }
 
     /// Whether it is one that [`Correction::of`] could have made: what an imported file brings is checked by this.
@@ -103,5 +103,7 @@ fn is_sign(c: char) -> bool {
 fn name_of(label: &str) -> String {
     let words = label.split(|c: char| is_space(c) || is_hidden(c)).filter(|word| !word.is_empty());
     let name = lower_case(&words.collect::<Vec<_>>().join(" "));
-    name.trim_matches(|c: char| !is_letter(c) && !c.is_ascii_digit()).chars().take(LONGEST_LABEL).collect()
+    let around = |c: char| !is_letter(c) && !c.is_ascii_digit();
+    let name: String = name.trim_matches(around).chars().take(LONGEST_LABEL).collect();
+    name.trim_end_matches(around).to_owned()
 }

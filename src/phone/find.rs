@@ -125,7 +125,9 @@ impl<'a> Finder<'a> {
         let mut candidate = Candidate::of(run, first)?;
         let is_read = candidate.start(self.text) < self.read_to;
         let follows_number = first > 0 && self.last_number_ends(candidate.end_before());
-        let may_start = candidate.before.is_none_or(|gap| gap.may_part() || (follows_number && gap.close));
+        let may_start = candidate
+            .before
+            .is_none_or(|gap| gap.may_part() || (gap.close && (follows_number || candidate.begins_anew())));
         if is_read || !may_start || candidate.is_rest() {
             return None;
         }
@@ -134,6 +136,11 @@ impl<'a> Finder<'a> {
         while candidate.is_of_bounded_size() && !candidate.is_date() {
             if candidate.digits().len() >= FEWEST_DIGITS && candidate.may_stop() {
                 let context = *context.get_or_insert_with(|| self.context(&candidate));
+                let place = candidate.place(self.text);
+                if self.corrections.said_of(self.text.get(place.clone()).unwrap_or_default()) == Some(false) {
+                    // Nor is what is within it.
+                    self.read_to = self.read_to.max(place.end);
+                }
                 let reading = self.decide(&candidate, context).filter(|reading| E164::fits(&reading.number));
                 if let Some(Reading { number, is_certain }) = reading {
                     best = Some((candidate.place(self.text), number, candidate.last + 1));
@@ -171,8 +178,9 @@ impl<'a> Finder<'a> {
                 && between.split(|c: char| !is_letter(c)).all(|word| {
                     matches!(word, "" | "и" | "или" | "та" | "або" | "і" | "й" | "and" | "or" | "доб" | "моб")
                 });
-            // A number that is written out is one of its own.
-            (goes_on && (*context == Context::Phone || candidate.is_next_bare())).then_some(*context)
+            // A number that is longer, or written out, is one of its own.
+            let before = self.text.get(place.clone()).unwrap_or_default().chars().filter(char::is_ascii_digit).count();
+            (goes_on && (*context == Context::Phone || candidate.first_length() == before)).then_some(*context)
         };
         let around = before.or(list().unwrap_or_default());
         let column = self.columns.as_mut().map_or(Context::Unknown, |columns| columns.context(start));
@@ -196,7 +204,7 @@ impl<'a> Finder<'a> {
             return candidate.explicit().filter(|reading| !candidate.is_amount() || reading.number.is_valid());
         }
         let is_list = context != Context::Phone && candidate.is_list();
-        if is_list || candidate.is_address() || !candidate.begins_plausibly() {
+        if is_list || candidate.is_address() || !candidate.begins_plausibly(context == Context::Phone) {
             return None;
         }
         match context {
@@ -272,7 +280,9 @@ impl<'a> Finder<'a> {
         };
         let allowed = match c {
             c if is_letter(c) || c == '#' => {
-                Extension::after(after).is_some() || (is_sure && is_letter(c) && !c.is_ascii())
+                // `+7916…WhatsApp`: what a page parts by a margin has no space between.
+                let is_word = !c.is_ascii() || (candidate.plus.is_some() && c.is_ascii_uppercase());
+                Extension::after(after).is_some() || (is_sure && is_letter(c) && is_word)
             }
             '_' => candidate.plus.is_some(),
             '@' | '%' | '=' | '&' | '*' | '^' | '\\' | '°' | '‰' => false,
@@ -308,7 +318,10 @@ fn begins_with_unit(text: &str) -> bool {
     let text = text.trim_start_matches(is_space);
     let end = text.find(|c: char| !is_letter(c)).unwrap_or(text.len());
     let is_sign = text.starts_with(['₽', '₴', '₸', '$', '€', '£', '¥', '%', '‰']);
-    is_sign || text.get(..end).is_some_and(|word| is_unit(&lower_case(word)))
+    // `см. комментарий`, `р-н Северный`.
+    let rest = text.get(end..).unwrap_or_default();
+    let is_other = (text.starts_with("см") && rest.starts_with('.')) || rest.starts_with("-н");
+    is_sign || (!is_other && text.get(..end).is_some_and(|word| is_unit(&lower_case(word))))
 }
 
 #[cfg(test)]
@@ -446,6 +459,8 @@ mod tests {
         assert!(numbers("8\u{ad}9161234567", None, &one).is_empty());
         assert_eq!(numbers("89161234568", None, &one), ["+79161234568"], "another number");
         assert_eq!(Correction::of("Иван", None, true), None);
+        let long = Correction::of("12345", Some(&format!("{} б", "а".repeat(59))), false);
+        assert!(long.is_some_and(|long| long.is_sound()), "what is stored can be loaded again");
         assert!(not[0].is_sound() && is[0].is_sound() && one[0].is_sound());
     }
 

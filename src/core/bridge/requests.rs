@@ -146,6 +146,10 @@ impl Bridge {
         let Some(correction) = Correction::of(text.reveal(), label, phone) else {
             return refused(Code::CorrectionNotNumber);
         };
+        let field = Field { label, region: self.settings.region.0, corrections: std::slice::from_ref(&correction) };
+        if phone && phone::find(text.reveal(), &field).is_empty() {
+            return refused(Code::CorrectionNotNumber);
+        }
         if !self.settings.correct(correction) {
             return refused(Code::CorrectionsFull);
         }
