@@ -161,7 +161,10 @@ impl Chromium {
     }
 
     async fn end(&self, target: &str) -> Result<()> {
-        self.ask::<Value>("Target.closeTarget", json!({ "targetId": target })).await.map(drop)
+        let closed = self.ask::<Value>("Target.closeTarget", json!({ "targetId": target })).await;
+        // A page may have gone by itself since it was seen.
+        let is_gone = closed.is_err() && !self.targets().await?.iter().any(|other| other.id == target);
+        if is_gone { Ok(()) } else { closed.map(drop) }
     }
 
     async fn heap(&self) -> Result<u64> {
