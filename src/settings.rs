@@ -308,8 +308,7 @@ impl Settings {
 
     /// Names what the finder of numbers goes by, so that answers of before a change count no more.
     pub fn finder(&self) -> u32 {
-        let corrections = serde_json::to_string(&self.corrections).unwrap_or_default();
-        fingerprint(&[&self.region.0.as_region_str(), &corrections])
+        fingerprint(&(self.region.0.as_region_str(), &self.corrections))
     }
 
     /// Remembers a correction, in place of what was said of such numbers before; false where there are too many.
@@ -417,7 +416,7 @@ impl Kontur {
     }
 }
 
-fn fingerprint(parts: &[&str]) -> u32 {
+fn fingerprint(parts: &impl Hash) -> u32 {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     u32::try_from(hasher.finish() >> 32).unwrap_or_default()

@@ -35,6 +35,7 @@ export async function register(origins) {
  */
 export async function enter(origin) {
   for (const { id: tabId } of await api.tabs.query({ url: patternOf(origin) })) {
+    // A page of which the browser lets no extension in stays as it is.
     if (tabId !== undefined) void enterTab(tabId).catch(() => {});
   }
 }

@@ -122,8 +122,8 @@ impl<'r> Candidate<'r> {
         let prefix = self.first.checked_sub(1).and_then(|at| self.run.groups.get(at));
         let is_near = self.before.is_some_and(|gap| !gap.is_wide());
         let is_prefix = |group: &Group| {
-            let digits = self.run.digits.get(group.digits.clone());
-            matches!(digits, Some("7" | "8")) || (self.first == 1 && self.run.plus.is_some() && group.digits.len() <= 3)
+            matches!(self.run.digits_of(group), "7" | "8")
+                || (self.first == 1 && self.run.plus.is_some() && group.digits.len() <= 3)
         };
         is_near && !self.begins_anew() && prefix.is_some_and(is_prefix)
     }
@@ -131,8 +131,7 @@ impl<'r> Candidate<'r> {
     /// `8916…`, `8 (916) …`: whether it begins with a whole number, or with a prefix of its own.
     pub fn begins_anew(&self) -> bool {
         let group = self.run.groups.get(self.first);
-        let digits = group.and_then(|group| self.run.digits.get(group.digits.clone()));
-        digits.is_some_and(|digits| digits.len() >= 11 || matches!(digits, "7" | "8"))
+        group.is_some_and(|group| group.digits.len() >= 11 || matches!(self.run.digits_of(group), "7" | "8"))
     }
 
     /// How many digits its first group has.
@@ -148,8 +147,7 @@ impl<'r> Candidate<'r> {
     /// `01.02.2024`, `2024-02-01`: with what follows it is no number either.
     pub fn is_date(&self) -> bool {
         let [day, month, year] = self.groups() else { return false };
-        let part =
-            |group: &Group| self.run.digits.get(group.digits.clone()).and_then(|digits| digits.parse::<u16>().ok());
+        let part = |group: &Group| self.run.digits_of(group).parse::<u16>().ok();
         let (Some(day), Some(month), Some(year)) = (part(day), part(month), part(year)) else { return false };
         let lengths: Vec<_> = self.lengths().collect();
         let (day, year) = if lengths.first() == Some(&4) { (year, day) } else { (day, year) };
@@ -172,9 +170,7 @@ impl<'r> Candidate<'r> {
     /// `192.168.10.1`, `55.751244`: an address of a machine, a fraction.
     pub fn is_address(&self) -> bool {
         let is_dotted = !self.is_bare() && self.gaps().iter().all(|gap| gap.dot && !gap.may_part());
-        let is_octet = |group: &Group| {
-            self.run.digits.get(group.digits.clone()).is_some_and(|digits| digits.parse::<u8>().is_ok())
-        };
+        let is_octet = |group: &Group| self.run.digits_of(group).parse::<u8>().is_ok();
         is_dotted && (self.groups().len() == 2 || (self.groups().len() == 4 && self.groups().iter().all(is_octet)))
     }
 
@@ -233,7 +229,7 @@ impl<'r> Candidate<'r> {
             .zip(self.gaps().iter().skip(1))
             .position(|((_, open), close)| open.open && close.close);
         if let Some(group) = zero.and_then(|at| self.groups().get(at + 1))
-            && self.run.digits.get(group.digits.clone()) == Some("0")
+            && self.run.digits_of(group) == "0"
             && let Some(at) = self.groups().first().map(|first| group.digits.start - first.digits.start)
         {
             digits.remove(at);

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// What a user said of numbers that look alike in fields of one name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Correction {
     /// The words that name the field, in lower case; `None` for a number that stood under no label.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -137,13 +137,19 @@ impl<'a> Finder<'a> {
             if candidate.digits().len() >= FEWEST_DIGITS && candidate.may_stop() {
                 let context = *context.get_or_insert_with(|| self.context(&candidate));
                 let place = candidate.place(self.text);
-                if self.corrections.said_of(self.text.get(place.clone()).unwrap_or_default()) == Some(false) {
-                    // Nor is what is within it.
-                    self.read_to = self.read_to.max(place.end);
-                }
-                let reading = self.decide(&candidate, context).filter(|reading| E164::fits(&reading.number));
-                if let Some(Reading { number, is_certain }) = reading {
-                    best = Some((candidate.place(self.text), number, candidate.last + 1));
+                let reading = match self.corrections.said_of(self.text.get(place.clone()).unwrap_or_default()) {
+                    None => self.decide(&candidate, &place, context),
+                    Some(true) => {
+                        candidate.explicit().or_else(|| reading::in_phone_field(candidate.digits(), self.region))
+                    }
+                    Some(false) => {
+                        // Nor is what is within it.
+                        self.read_to = self.read_to.max(place.end);
+                        None
+                    }
+                };
+                if let Some(Reading { number, is_certain }) = reading.filter(|reading| E164::fits(&reading.number)) {
+                    best = Some((place, number, candidate.last + 1));
                     if is_certain {
                         break;
                     }
@@ -187,16 +193,8 @@ impl<'a> Finder<'a> {
         around.or(column).or(self.label).or(after())
     }
 
-    fn decide(&self, candidate: &Candidate, context: Context) -> Option<Reading> {
+    fn decide(&self, candidate: &Candidate, place: &Range<usize>, context: Context) -> Option<Reading> {
         let digits = candidate.digits();
-        let place = candidate.place(self.text);
-        match self.corrections.said_of(self.text.get(place.clone()).unwrap_or_default()) {
-            Some(false) => return None,
-            Some(true) => {
-                return candidate.explicit().or_else(|| reading::in_phone_field(digits, self.region));
-            }
-            None => {}
-        }
         if !self.may_start(place.start, candidate) || !self.may_end(place.end, candidate, context) {
             return None;
         }

@@ -102,6 +102,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// The digits of one of its groups.
+    pub fn digits_of(&self, group: &Group) -> &str {
+        self.digits.get(group.digits.clone()).unwrap_or_default()
+    }
+
     /// Takes a digit, into a new group where something stands before it.
     fn take(&mut self, digit: char, place: Range<usize>, gap: Gap) {
         let at = self.digits.len();
