@@ -14,8 +14,9 @@ use trubka::{
     Millis,
     core::{
         Bridge,
-        io::{HttpAnswer, HttpRequest, Input, Output, Snapshot},
+        io::{Input, Output, Snapshot},
     },
+    http::{HttpAnswer, HttpRequest},
     private::Private,
     settings::Settings,
 };

@@ -2,6 +2,8 @@
 //! everything but `shell` is pure and builds without a browser.
 
 pub mod core;
+pub mod exchange;
+pub mod http;
 pub mod json;
 pub mod kontur;
 pub mod phone;

@@ -58,6 +58,8 @@ codes! {
     // Settings.
     /// No exchange is set up yet.
     PhonetNotConfigured = "phonetNotConfigured",
+    /// UIS is not set up yet.
+    UisNotConfigured = "uisNotConfigured",
     /// No CRM is set up yet.
     KonturNotConfigured = "konturNotConfigured",
     /// The settings are no JSON: `$1` what the parser says.
@@ -145,6 +147,28 @@ codes! {
     KonturTooMany = "konturTooMany",
     /// The CRM could not take the call within seven days.
     KonturGaveUp = "konturGaveUp",
+
+    // The integration.
+    /// The CRM does not know the integration.
+    IntegrationNotFound = "integrationNotFound",
+    /// The CRM accepts the key and does not say which integration it belongs to.
+    IntegrationUnnamed = "integrationUnnamed",
+    /// A private integration works without activation.
+    IntegrationPrivate = "integrationPrivate",
+    /// A field that the CRM would not take, so nothing was sent: `$1` its name.
+    IntegrationWrongField = "integrationWrongField",
+    /// The CRM lets nobody change this place: `$1` its path.
+    IntegrationInvalidPath = "integrationInvalidPath",
+    /// The CRM wants a value of another type: `$1` where.
+    IntegrationInvalidType = "integrationInvalidType",
+    /// The CRM calls a value impossible: `$1` where.
+    IntegrationInvalidData = "integrationInvalidData",
+    /// A value breaks one of the CRM's rules: `$1` which.
+    IntegrationConstraint = "integrationConstraint",
+    /// The CRM said that it took the change, and the integration is as it was.
+    IntegrationUnchanged = "integrationUnchanged",
+    /// Nobody knows whether the CRM took the change.
+    IntegrationUncertain = "integrationUncertain",
 
     // This browser.
     /// Saving to the browser's database fails: calls are kept in memory only.

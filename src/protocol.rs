@@ -3,11 +3,14 @@
 //! A [`Request`] is answered by exactly one [`Message`]; a [`Message::View`] or [`Message::Status`] also goes out unasked
 //! whenever what it shows has changed, whole each time, so that losing one loses nothing.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
     Millis,
+    exchange::{Abilities, ExchangeName},
     json::{self, Fields},
     private::Private,
     problem::Problem,
@@ -108,6 +111,29 @@ pub enum Request {
         /// The settings document, as JSON text: a whole file may be given as it is.
         document: String,
     },
+    /// What the CRM knows of the integration. Answered by [`Message::Integration`] or [`Message::Invalid`].
+    GetIntegration,
+    /// Activate a public integration. Answered as [`Request::GetIntegration`].
+    SetUpIntegration {
+        /// Its arguments: a JSON object, as text. May hold secrets.
+        arguments: Private<String>,
+    },
+    /// Switch the CRM's system calls on or off. Answered as [`Request::GetIntegration`].
+    SetFeatures {
+        /// CALL.
+        call: bool,
+        /// HANGUP.
+        hang_up: bool,
+    },
+    /// Register, change or disable a web hook. Answered as [`Request::GetIntegration`].
+    SetWebHook {
+        /// Which.
+        hook: HookName,
+        /// On or off.
+        on: bool,
+        /// Its period.
+        minutes: u32,
+    },
     /// Try each service with the saved settings. Answered by [`Message::Checks`].
     CheckConnection,
     /// The log for the support. Answered by [`Message::Log`].
@@ -146,6 +172,13 @@ impl Request {
                 (Self::ForgetCorrection { label, pattern: fields.text("pattern")? }, count)
             }
             "saveSettings" => (Self::SaveSettings { document: fields.text("document")? }, 1),
+            "getIntegration" => (Self::GetIntegration, 0),
+            "setUpIntegration" => (Self::SetUpIntegration { arguments: fields.private("arguments")? }, 1),
+            "setFeatures" => (Self::SetFeatures { call: fields.flag("call")?, hang_up: fields.flag("hangUp")? }, 2),
+            "setWebHook" => {
+                let (hook, on) = (HookName::read(&fields.text("hook")?)?, fields.flag("on")?);
+                (Self::SetWebHook { hook, on, minutes: fields.number("minutes")? }, 3)
+            }
             "checkConnection" => (Self::CheckConnection, 0),
             "exportLog" => (Self::ExportLog, 0),
             _ => return None,
@@ -220,7 +253,9 @@ pub enum Message {
         /// Which secrets are set, by path.
         secrets: Vec<String>,
     },
-    /// The settings were not taken, and nothing has changed.
+    /// The integration as the CRM knows it.
+    Integration(IntegrationView),
+    /// The settings were not taken, or the CRM refused a change, and nothing has changed.
     Invalid {
         /// Each thing that is wrong.
         problems: Vec<Problem>,
@@ -273,15 +308,37 @@ pub struct FoundNumber {
 pub struct PageView {
     /// What the finder goes by. When it changes, the answers so far count no more.
     pub finder: u32,
-    /// The connection to the exchange.
+    /// The connection to Phonet.
     pub link: LinkView,
+    /// What dials.
+    pub dialling: DiallingView,
+    /// What dials on the sites where it is another exchange, by origin.
+    pub elsewhere: BTreeMap<String, DiallingView>,
     /// The dials of the last minutes, oldest first.
     pub dials: Vec<DialView>,
     /// The calls that ended less than a minute ago, then the live ones, each oldest first.
     pub calls: Vec<CallView>,
 }
 
-/// The connection to the exchange, as it truly is.
+/// An exchange as a way to dial.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DiallingView {
+    /// Which.
+    pub exchange: ExchangeName,
+    /// What it can do.
+    pub can: Abilities,
+    /// Why it cannot dial at present, or nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+impl Default for DiallingView {
+    fn default() -> Self {
+        Self { exchange: ExchangeName::Phonet, can: Abilities::PHONET, problem: None }
+    }
+}
+
+/// The connection to Phonet, as it truly is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkView {
@@ -349,6 +406,8 @@ pub enum DialPhase {
     Talking,
     /// Over.
     Ended,
+    /// Handed to an exchange that cannot tell how it goes on.
+    Placed,
     /// It did not come about; it may be tried again.
     Failed,
     /// Nobody can say whether it rang; it is not repeated by itself.
@@ -368,6 +427,8 @@ impl DialPhase {
 pub struct CallView {
     /// The call's `externalId`.
     pub id: String,
+    /// Whose call it is.
+    pub exchange: ExchangeName,
     /// Which way it goes.
     pub direction: Direction,
     /// How far it is.
@@ -389,6 +450,9 @@ pub struct CallView {
     pub ended_at: Option<Millis>,
     /// The client's cards in the CRM.
     pub links: Vec<CardLink>,
+    /// The names of those who are responsible for the client in the CRM.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub responsible: Vec<Private<String>>,
     /// Whether the agent's own leg of it can be hung up.
     pub can_hang_up: bool,
     /// Whether the CRM has it.
@@ -498,8 +562,12 @@ pub enum DeliveryState {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusView {
-    /// The connection to the exchange.
+    /// The connection to Phonet.
     pub link: LinkView,
+    /// What dials from the popup.
+    pub dialling: DiallingView,
+    /// Every exchange that is set up.
+    pub exchanges: Vec<DiallingView>,
     /// What keeps the CRM from being told, if anything does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crm: Option<Problem>,
@@ -556,8 +624,125 @@ pub enum CheckStep {
     PhonetSubscriber,
     /// The live connection to the exchange.
     PhonetLink,
+    /// The key to UIS.
+    UisKey,
     /// The CRM's key and workspace.
     KonturKey,
+}
+
+/// The integration as the CRM knows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IntegrationView {
+    /// Its id, and that of its instance in the workspace.
+    pub id: String,
+    /// Whether it is a public one, which is to be set up.
+    pub is_public: bool,
+    /// The workspace it is installed in.
+    pub workspace: String,
+    /// How it does.
+    pub status: InstanceStatus,
+    /// Where the CRM's system calls and web hooks go.
+    pub base_url: String,
+    /// The system calls that the CRM makes.
+    pub features: FeaturesView,
+    /// The web hooks.
+    pub web_hooks: Vec<WebHookView>,
+    /// What it was set up with, but for secrets.
+    pub settings: Vec<SettingView>,
+    /// Whether outgoing calls go through this integration.
+    pub main_telephony: MainTelephony,
+}
+
+/// The status of an integration's instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum InstanceStatus {
+    /// Installed, and not set up.
+    NotConfigured,
+    /// It works.
+    Active,
+    /// It rests.
+    Paused,
+    /// It works, with errors.
+    HasErrors,
+    /// It does not work.
+    Failed,
+    /// One that is not known.
+    Unknown,
+}
+
+/// The system calls that the CRM makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeaturesView {
+    /// CALL.
+    pub call: bool,
+    /// HANGUP.
+    pub hang_up: bool,
+    /// Text messages, which no telephone exchange of ours has.
+    pub send_sms: bool,
+}
+
+/// A web hook.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebHookView {
+    /// Its id in the CRM.
+    pub id: String,
+    /// Which of ours it is, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookName>,
+    /// Where it goes, under the integration's own address.
+    pub relative_url: String,
+    /// Its period, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<u32>,
+    /// Whether it rests.
+    pub disabled: bool,
+}
+
+/// The web hooks that a telephony has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HookName {
+    /// `setup/upgrade`: the integration's version has changed.
+    Upgrade,
+    /// `communications/sync`: the history of calls is to be brought up to date.
+    Sync,
+}
+
+impl HookName {
+    fn read(name: &str) -> Option<Self> {
+        match name {
+            "upgrade" => Some(Self::Upgrade),
+            "sync" => Some(Self::Sync),
+            _ => None,
+        }
+    }
+}
+
+/// One of the integration's settings in the CRM.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SettingView {
+    /// Its name.
+    pub id: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// Which telephony the CRM's outgoing calls go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MainTelephony {
+    /// This integration.
+    Ours,
+    /// Another one.
+    Other,
+    /// None is chosen.
+    None,
+    /// The CRM does not say.
+    Unknown,
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! The settings: one JSON document, described by `docs/settings.schema.json`.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
+    exchange::ExchangeName,
     phone::{Correction, Region},
     phonet::rest::User,
     private::Private,
@@ -15,6 +19,8 @@ use crate::{
 /// The document's version that this code writes and reads.
 const VERSION: u64 = 1;
 
+/// The address of the UIS Call API.
+const UIS: &str = "https://callapi.uiscom.ru";
 /// The CRM's own address.
 const CRM: &str = "https://crm.kontur.ru";
 /// The most corrections that are kept.
@@ -25,6 +31,10 @@ const MOST_CORRECTIONS: usize = 200;
 pub struct Settings {
     /// The exchange, if one is set up.
     pub phonet: Option<Phonet>,
+    /// A second exchange to dial with, if one is set up.
+    pub uis: Option<Uis>,
+    /// Which of them dials.
+    pub dialling: Dialling,
     /// The CRM, if it is set up.
     pub kontur: Option<Kontur>,
     /// Who is who.
@@ -44,6 +54,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             phonet: None,
+            uis: None,
+            dialling: Dialling::default(),
             kontur: None,
             directory: Vec::new(),
             region: DefaultRegion::default(),
@@ -79,6 +91,167 @@ pub struct Phonet {
     /// The origin of its addresses, `https://<domain>` unless set otherwise.
     #[serde(skip)]
     pub address: String,
+}
+
+/// The Call API of UIS (CoMagic).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Uis {
+    /// The version of the API.
+    pub version: UisVersion,
+    /// What lets us in.
+    #[serde(flatten)]
+    pub credentials: Credentials,
+    /// The company's line that the client sees, digits only.
+    pub virtual_number: Private<String>,
+    /// The agent's own phone, digits only; not needed where an employee or groups are named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Private<String>>,
+    /// The agent as the exchange knows them (v4.0).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub employee_id: Option<u32>,
+    /// Who is called first.
+    pub first_call: FirstCall,
+    /// Whether the two are joined as soon as the second answers, a message to the first broken off.
+    pub switch_at_once: bool,
+    /// Whether the agent hears the client's line while it rings (v4.0).
+    #[serde(skip_serializing_if = "is_false")]
+    pub early_switching: bool,
+    /// Whether the agent's phone shows the company's line rather than the client's number.
+    pub show_virtual_number: bool,
+    /// What is played while one waits: the name of a file (v1) or its id (v4.0).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media: Option<String>,
+    /// What the client hears first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_message: Option<SpokenMessage>,
+    /// What the agent hears first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator_message: Option<SpokenMessage>,
+    /// Whether calls wait in a queue (v1), and for how many seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Queue>,
+    /// Whom to call in the agent's place (v1).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// The origin of its addresses, `https://callapi.uiscom.ru` unless set otherwise.
+    #[serde(skip)]
+    pub address: String,
+}
+
+/// The versions of the UIS Call API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum UisVersion {
+    /// The first one: it dials, and can say nothing of the call.
+    #[serde(rename = "v1")]
+    V1,
+    /// The present one.
+    #[serde(rename = "v4.0")]
+    V4,
+}
+
+/// What lets us in at UIS.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(untagged)]
+pub enum Credentials {
+    /// A user of the API; brings a session key for an hour.
+    Login {
+        /// The user's login.
+        login: String,
+        /// The password.
+        #[serde(skip_serializing_if = "is_hidden")]
+        password: Private<String>,
+    },
+    /// A permanent key (v4.0).
+    Token {
+        /// The key.
+        #[serde(skip_serializing_if = "is_hidden")]
+        token: Private<String>,
+    },
+}
+
+/// Who is called first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FirstCall {
+    /// The agent.
+    Operator,
+    /// The client.
+    Client,
+    /// Both at once (v1).
+    Any,
+}
+
+/// What somebody hears when they answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct SpokenMessage {
+    /// What `value` is.
+    #[serde(rename = "type")]
+    pub kind: SpokenKind,
+    /// A file's name (v1) or id (v4.0), or the text.
+    pub value: String,
+}
+
+/// What a message is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SpokenKind {
+    /// A file.
+    Media,
+    /// A text that is read aloud.
+    Text,
+}
+
+/// A queue (v1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Queue {
+    /// How long a call may wait in it, in seconds.
+    pub timeout: u32,
+}
+
+/// A group of phones that is called in the agent's place (v1).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// How many lines are added at a time while all are busy; needed unless calls wait in a queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialing_increment: Option<u32>,
+    /// After how many seconds they are added; needed unless calls wait in a queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incremental_dialing_timeout: Option<u32>,
+    /// At most so many lines; 1 unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines_limit: Option<u32>,
+    /// At first so many lines; 1 unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines_start: Option<u32>,
+    /// The phones.
+    pub phones: Vec<GroupPhone>,
+}
+
+/// A phone of a group (v1).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupPhone {
+    /// Its number, digits only.
+    pub number: Private<String>,
+    /// How many calls it takes at a time; 1 unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels_count: Option<u32>,
+    /// For how many seconds it rings; 60 unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u32>,
+}
+
+/// Which exchange dials.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Dialling {
+    /// Everywhere but on the sites that say otherwise; the one that is set up unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<ExchangeName>,
+    /// By a site's origin.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sites: BTreeMap<String, ExchangeName>,
 }
 
 /// The CRM.
@@ -145,6 +318,8 @@ struct Advanced {
     phonet_address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kontur_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uis_address: Option<String>,
 }
 
 /// The document as it is written.
@@ -153,6 +328,9 @@ struct Document<'a> {
     version: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     phonet: Option<&'a Phonet>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uis: Option<&'a Uis>,
+    dialling: &'a Dialling,
     #[serde(skip_serializing_if = "Option::is_none")]
     kontur: Option<&'a Kontur>,
     directory: &'a [Person],
@@ -191,9 +369,10 @@ impl Settings {
         for (section, key, kept) in self.kept_secrets() {
             if let Some(fields) = document.get_mut(section).and_then(Value::as_object_mut)
                 && !fields.contains_key(key)
+                && is_wanted(fields, key)
             {
                 fields.insert(key.to_owned(), kept.reveal().as_str().into());
-                inherited.push(section);
+                inherited.push((section, key));
             }
         }
         let mut problems = Vec::new();
@@ -205,11 +384,15 @@ impl Settings {
                 settings.phonet.as_ref().map(|phonet| format!("{} {}", phonet.address, phonet.domain))
             };
             let kontur = |settings: &Self| settings.kontur.as_ref().map(|kontur| kontur.address.clone());
-            for (section, old, new) in
-                [("phonet", phonet(self), phonet(settings)), ("kontur", kontur(self), kontur(settings))]
-            {
-                if inherited.contains(&section) && moved(old.as_ref(), new.as_ref()) {
-                    problems.push(Problem::about(Code::SettingsMissing, &[&join(section, "apiKey")]));
+            let uis = |settings: &Self| settings.uis.as_ref().map(|uis| uis.address.clone());
+            for (section, old, new) in [
+                ("phonet", phonet(self), phonet(settings)),
+                ("kontur", kontur(self), kontur(settings)),
+                ("uis", uis(self), uis(settings)),
+            ] {
+                let secret = inherited.iter().find(|(of, _)| *of == section);
+                if let Some((_, key)) = secret.filter(|_| moved(old.as_ref(), new.as_ref())) {
+                    problems.push(Problem::about(Code::SettingsMissing, &[&join(section, key)]));
                 }
             }
         }
@@ -224,6 +407,8 @@ impl Settings {
         let document = Document {
             version: VERSION,
             phonet: self.phonet.as_ref(),
+            uis: self.uis.as_ref(),
+            dialling: &self.dialling,
             kontur: self.kontur.as_ref(),
             directory: &self.directory,
             region: &self.region.0.as_region_str(),
@@ -238,6 +423,11 @@ impl Settings {
     pub fn without_secrets(&self) -> String {
         let mut shown = self.clone();
         shown.phonet.iter_mut().for_each(|phonet| phonet.api_key = Private::default());
+        shown.uis.iter_mut().for_each(|uis| match &mut uis.credentials {
+            Credentials::Login { password: secret, .. } | Credentials::Token { token: secret } => {
+                *secret = Private::default();
+            }
+        });
         shown.kontur.iter_mut().for_each(|kontur| {
             kontur.api_key = Private::default();
             kontur.secret = None;
@@ -255,7 +445,11 @@ impl Settings {
         let phonet = self.phonet.iter().map(|phonet| ("phonet", "apiKey", &phonet.api_key));
         let kontur = self.kontur.iter().map(|kontur| ("kontur", "apiKey", &kontur.api_key));
         let secret = self.kontur.iter().flat_map(|kontur| &kontur.secret).map(|secret| ("kontur", "secret", secret));
-        phonet.chain(kontur).chain(secret)
+        let uis = self.uis.iter().map(|uis| match &uis.credentials {
+            Credentials::Login { password, .. } => ("uis", "password", password),
+            Credentials::Token { token } => ("uis", "token", token),
+        });
+        phonet.chain(kontur).chain(secret).chain(uis)
     }
 
     /// Takes the internal number behind the subscriber's e-mail address from the exchange's list of users.
@@ -295,10 +489,18 @@ impl Settings {
         self.directory.iter().find(|person| person.ext == ext).and_then(|person| person.name.as_ref())
     }
 
+    /// The name of a user of the CRM.
+    pub fn name_of_user(&self, user_id: &str) -> Option<&Private<String>> {
+        let is_theirs =
+            |person: &&Person| person.user_id.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(user_id));
+        self.directory.iter().find(is_theirs).and_then(|person| person.name.as_ref())
+    }
+
     /// The origins of the services.
     pub fn services(&self) -> impl Iterator<Item = &String> {
         let phonet = self.phonet.iter().map(|phonet| &phonet.address);
-        phonet.chain(self.kontur.iter().map(|kontur| &kontur.address))
+        let uis = self.uis.iter().map(|uis| &uis.address);
+        phonet.chain(uis).chain(self.kontur.iter().map(|kontur| &kontur.address))
     }
 
     /// The origins that the browser must let us reach: the services and the sites.
@@ -335,7 +537,8 @@ impl Settings {
         }
         let advanced = root.section("advanced", |section| {
             let phonet_address = section.address("phonetAddress");
-            Some(Advanced { phonet_address, kontur_address: section.address("konturAddress") })
+            let kontur_address = section.address("konturAddress");
+            Some(Advanced { phonet_address, kontur_address, uis_address: section.address("uisAddress") })
         });
         let advanced = advanced.unwrap_or_default();
         let phonet = root.section("phonet", |section| {
@@ -346,6 +549,25 @@ impl Settings {
             let address = advanced.phonet_address.clone().unwrap_or_else(|| format!("https://{domain}"));
             Some(Phonet { domain, api_key: Private::new(api_key?), subscriber: subscriber?, address })
         });
+        let uis = root.section("uis", |section| read_uis(section, advanced.uis_address.clone()));
+        let dialling = root.section("dialling", |section| {
+            let exchange = section.optional("exchange", |name| ExchangeName::read(name).is_some());
+            let sites = section.value("sites").map(Value::as_object);
+            let sites = sites.flatten().into_iter().flatten().filter_map(|(origin, name)| {
+                let exchange = name.as_str().and_then(ExchangeName::read).filter(|_| is_site(origin));
+                if exchange.is_none() {
+                    let place: String = format!("sites.{origin}").chars().take(100).collect();
+                    section.problem(Code::SettingsWrongValue, &place);
+                }
+                Some((origin.clone(), exchange?))
+            });
+            let sites = sites.collect();
+            if section.fields.get("sites").is_some_and(|sites| !sites.is_object()) {
+                section.problem(Code::SettingsWrongType, "sites");
+            }
+            Some(Dialling { exchange: exchange.as_deref().and_then(ExchangeName::read), sites })
+        });
+        let dialling = dialling.unwrap_or_default();
         let kontur = root.section("kontur", |section| {
             let workspace = section.required("workspace", |text| !text.trim().is_empty());
             let api_key = section.required("apiKey", is_secret);
@@ -397,7 +619,113 @@ impl Settings {
             root.problem(Code::SettingsWrongValue, "corrections");
         }
         root.close();
-        Some(Self { phonet, kontur, directory, region, sites, corrections, advanced, told_ext: None })
+        Some(Self { phonet, uis, dialling, kontur, directory, region, sites, corrections, advanced, told_ext: None })
+    }
+
+    /// The exchange that dials from this page; from our own pages where `origin` is none.
+    pub fn dials_with(&self, origin: Option<&str>) -> ExchangeName {
+        let chosen = origin.and_then(|origin| self.dialling.sites.get(origin).copied()).or(self.dialling.exchange);
+        chosen.unwrap_or(match (&self.phonet, &self.uis) {
+            (None, Some(_)) => ExchangeName::Uis,
+            _ => ExchangeName::Phonet,
+        })
+    }
+}
+
+fn read_uis(section: &mut Section<'_, '_>, address: Option<String>) -> Option<Uis> {
+    let version = match section.optional("version", |text| matches!(text, "v1" | "v4.0")).as_deref() {
+        Some("v1") => UisVersion::V1,
+        _ => UisVersion::V4,
+    };
+    let is_v1 = version == UisVersion::V1;
+    let credentials = if !is_v1 && !section.fields.contains_key("login") {
+        let token = section.required("token", is_secret);
+        token.map(|token| Credentials::Token { token: Private::new(token) })
+    } else {
+        let login = section.required("login", |text| !text.trim().is_empty());
+        let password = section.required("password", |text| !text.is_empty());
+        login.zip(password).map(|(login, password)| Credentials::Login {
+            login: login.trim().to_owned(),
+            password: Private::new(password),
+        })
+    };
+    let virtual_number = section.required("virtualNumber", is_international);
+    let groups = section.list("groups", |group| {
+        let mut lines = |key| group.count(key);
+        let (dialing_increment, incremental_dialing_timeout) =
+            (lines("dialingIncrement"), lines("incrementalDialingTimeout"));
+        let (lines_limit, lines_start) = (lines("linesLimit"), lines("linesStart"));
+        let phones = group.list("phones", |phone| {
+            let number = phone.required("number", is_international);
+            let (channels_count, timeout) = (phone.count("channelsCount"), phone.count("timeout"));
+            Some(GroupPhone { number: Private::new(number?), channels_count, timeout })
+        });
+        if phones.is_empty() {
+            group.problem(Code::SettingsMissing, "phones");
+        }
+        Some(Group { dialing_increment, incremental_dialing_timeout, lines_limit, lines_start, phones })
+    });
+    let employee_id = section.count("employeeId");
+    let operator = section.optional("operator", is_international);
+    let is_named = operator.is_some() || if is_v1 { !groups.is_empty() } else { employee_id.is_some() };
+    if !is_named && !section.fields.contains_key("operator") {
+        section.problem(Code::SettingsMissing, "operator");
+    }
+    let first_call =
+        section.optional("firstCall", |text| matches!(text, "operator" | "client") || (is_v1 && text == "any"));
+    let first_call = match first_call.as_deref() {
+        Some("client") => FirstCall::Client,
+        Some("any") => FirstCall::Any,
+        _ => FirstCall::Operator,
+    };
+    let switch_at_once = section.flag("switchAtOnce").unwrap_or(true);
+    let early_switching = section.flag("earlySwitching").unwrap_or(false);
+    if early_switching && (is_v1 || !switch_at_once || first_call != FirstCall::Operator) {
+        section.problem(Code::SettingsWrongValue, "earlySwitching");
+    }
+    let show_virtual_number = section.flag("showVirtualNumber").unwrap_or(true);
+    let is_media = |text: &str| !text.is_empty() && (is_v1 || text.bytes().all(|byte| byte.is_ascii_digit()));
+    let media = section.optional("media", is_media);
+    let mut message = |key| {
+        section.section(key, |message| {
+            let kind = message.required("type", |text| matches!(text, "media" | "text"))?;
+            let kind = if kind == "media" { SpokenKind::Media } else { SpokenKind::Text };
+            let is_right =
+                |text: &str| if kind == SpokenKind::Media { is_media(text) } else { !text.trim().is_empty() };
+            Some(SpokenMessage { kind, value: message.required("value", is_right)? })
+        })
+    };
+    let (client_message, operator_message) = (message("clientMessage"), message("operatorMessage"));
+    let queue = section.section("queue", |queue| match queue.count("timeout") {
+        Some(timeout) => Some(Queue { timeout }),
+        None => {
+            queue.problem(Code::SettingsMissing, "timeout");
+            None
+        }
+    });
+    Some(Uis {
+        version,
+        credentials: credentials?,
+        virtual_number: Private::new(virtual_number?),
+        operator: operator.map(Private::new),
+        employee_id,
+        first_call,
+        switch_at_once,
+        early_switching,
+        show_virtual_number,
+        media,
+        client_message,
+        operator_message,
+        queue,
+        groups,
+        address: address.unwrap_or_else(|| UIS.to_owned()),
+    })
+}
+
+impl Uis {
+    /// Names these credentials, so that a session key obtained with others is not used. Not reversible in practice.
+    pub fn fingerprint(&self) -> u32 {
+        fingerprint(&(self.version, &self.address, &self.credentials))
     }
 }
 
@@ -420,6 +748,15 @@ fn fingerprint(parts: &impl Hash) -> u32 {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     u32::try_from(hasher.finish() >> 32).unwrap_or_default()
+}
+
+/// Whether a secret that is left out belongs to what the section says: UIS takes a password or a permanent key.
+fn is_wanted(section: &Map<String, Value>, secret: &str) -> bool {
+    match secret {
+        "password" => section.contains_key("login"),
+        "token" => !section.contains_key("login"),
+        _ => true,
+    }
 }
 
 /// Where a JSON error is, without quoting what stands there.
@@ -520,6 +857,17 @@ impl<'d, 'p> Section<'d, 'p> {
         }
     }
 
+    /// A whole number from 1.
+    fn count(&mut self, key: &'static str) -> Option<u32> {
+        let value = self.value(key)?;
+        let count = value.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
+        if count.is_none() {
+            let code = if value.is_u64() { Code::SettingsWrongValue } else { Code::SettingsWrongType };
+            self.problem(code, key);
+        }
+        count
+    }
+
     fn flag(&mut self, key: &'static str) -> Option<bool> {
         let value = self.value(key)?;
         if !value.is_boolean() {
@@ -594,6 +942,11 @@ fn is_secret(text: &str) -> bool {
 
 fn is_ext(text: &str) -> bool {
     (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// E.164 without its `+`.
+fn is_international(text: &str) -> bool {
+    (7..=15).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_subscriber(text: &str) -> bool {

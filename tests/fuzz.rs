@@ -27,8 +27,9 @@ use trubka::{
     Millis,
     core::{
         Bridge,
-        io::{FileInfo, HttpAnswer, HttpFailure, Input, Output, Session, Snapshot, Write},
+        io::{Input, Output, Session, Snapshot, Write},
     },
+    http::{FileInfo, HttpAnswer, HttpFailure},
     private::Private,
     protocol::{Request, Sender, TextItem},
     settings::Settings,

@@ -19,7 +19,7 @@ use trubka::problem::Code;
 
 const LANGUAGES: [&str; 3] = ["ru", "uk", "en"];
 /// Keys that end with a value of the protocol, so that no source names them whole.
-const PREFIXES: [&str; 14] = [
+const PREFIXES: [&str; 17] = [
     "problem_",
     "check_",
     "link_",
@@ -29,6 +29,9 @@ const PREFIXES: [&str; 14] = [
     "delivery_",
     "recording_",
     "open_",
+    "can_",
+    "status_",
+    "main_",
     "result_",
     "button_",
     "card_direction_",

@@ -1,8 +1,9 @@
-//! The CRM's AccessKey: exchanged when needed, renewed before it ends, never by two requests at a time.
+//! The CRM's AccessKey: exchanged when needed, renewed before it ends, never by two requests at a time. With it comes the id of the
+//! integration in the CRM.
 
 use crate::{
     Millis,
-    core::io::{AccessKey, Body, HttpAnswer, HttpFailure, HttpRequest, Method},
+    http::{AccessKey, Body, HttpAnswer, HttpFailure, HttpRequest, Method},
     kontur::{
         API_KEY, SECRET,
         answer::Refusal,
@@ -22,6 +23,8 @@ pub const TIMEOUT: u32 = 20_000;
 #[derive(Debug, Default)]
 pub struct Access {
     key: Option<AccessKey>,
+    /// The id of the integration that the key belongs to, where the CRM told it.
+    integration: Option<String>,
     exchange: Option<u32>,
 }
 
@@ -35,9 +38,9 @@ pub enum AccessError {
 }
 
 impl Access {
-    /// Goes on with the key that memory-only storage kept, if the worker died in between.
-    pub fn restored(key: Option<AccessKey>) -> Self {
-        Self { key, exchange: None }
+    /// Goes on with what memory-only storage kept, if the worker died in between.
+    pub fn restored(key: Option<AccessKey>, integration: Option<String>) -> Self {
+        Self { key, integration, exchange: None }
     }
 
     /// The key, as long as it is good for these settings.
@@ -49,7 +52,12 @@ impl Access {
         self.key.as_ref().filter(fresh).map(|key| &key.key)
     }
 
-    /// What memory-only storage is to keep.
+    /// The id of the integration that [`Access::key`] belongs to, where the CRM told it.
+    pub fn integration(&self) -> Option<&str> {
+        self.integration.as_deref()
+    }
+
+    /// The key that memory-only storage is to keep, with [`Access::integration`].
     pub fn kept(&self) -> Option<&AccessKey> {
         self.key.as_ref()
     }
@@ -137,6 +145,7 @@ impl Access {
         if let Some(workspace) = authorized.workspace.filter(|workspace| !workspace.is(&kontur.workspace)) {
             return refused(Problem::about(Code::KonturWrongWorkspace, &[&workspace.name, &kontur.workspace]));
         }
+        self.integration = authorized.integration;
         self.key = Some(AccessKey { key: authorized.access_key, obtained_at: now, fingerprint: kontur.fingerprint() });
         Ok(())
     }
@@ -178,9 +187,10 @@ mod tests {
         let mut access = Access::default();
         let settings = kontur(None);
         access.exchange(7, &settings);
-        let body = r#"{"workspace":{"id":"1","name":"ws"},"accessKey":"access"}"#;
+        let body = r#"{"workspace":{"id":"1","name":"ws"},"integrationInstance":{"id":"103"},"accessKey":"access"}"#;
         assert_eq!(access.exchanged(6, &answer(200, body), &settings, Millis(0)), None, "another exchange's answer");
         assert_eq!(access.exchanged(7, &answer(200, body), &settings, Millis(0)), Some(Ok(())));
+        assert_eq!(access.integration(), Some("103"));
         assert!(access.key(&settings, Millis::mins(17)).is_some());
         assert!(access.key(&settings, Millis::mins(18)).is_none());
         assert!(access.key(&settings, Millis(-1)).is_none(), "a clock that was set back proves nothing");

@@ -1,7 +1,8 @@
 //! «Проверить соединение»: each service tried with the saved settings, and what is wrong said in words.
 
 use crate::{
-    core::{io::HttpAnswer, rest::RestError},
+    core::rest::RestError,
+    http::HttpAnswer,
     phonet::rest,
     problem::{Code, Problem},
     protocol::{CheckItem, CheckStep, LinkState, LinkView},
@@ -14,13 +15,14 @@ pub struct Check {
     /// Who asked.
     pub ask: u32,
     phonet: Option<Vec<CheckItem>>,
+    uis: Option<Vec<CheckItem>>,
     kontur: Option<CheckItem>,
 }
 
 impl Check {
     /// A check that has heard from nobody yet.
     pub fn new(ask: u32) -> Self {
-        Self { ask, phonet: None, kontur: None }
+        Self { ask, phonet: None, uis: None, kontur: None }
     }
 
     /// The exchange has told what it thinks of the key and the subscriber.
@@ -40,6 +42,17 @@ impl Check {
         });
     }
 
+    /// Phonet is not set up, and another exchange is.
+    pub fn without_phonet(&mut self) {
+        self.phonet.get_or_insert_default();
+    }
+
+    /// UIS has told what it thinks of the key; nothing where it is not set up.
+    pub fn uis(&mut self, told: Option<Option<Problem>>) {
+        let item = |problem| CheckItem { step: CheckStep::UisKey, problem };
+        self.uis.get_or_insert_with(|| told.into_iter().map(item).collect());
+    }
+
     /// The CRM has told what it thinks of the key.
     pub fn kontur(&mut self, problem: Option<Problem>) {
         self.kontur.get_or_insert(CheckItem { step: CheckStep::KonturKey, problem });
@@ -47,9 +60,9 @@ impl Check {
 
     /// All lines, once there are all. The link is awaited while it is being opened.
     pub fn finished(&self, link: &LinkView) -> Option<Vec<CheckItem>> {
-        let (phonet, kontur) = (self.phonet.as_ref()?, self.kontur.as_ref()?);
+        let (phonet, uis, kontur) = (self.phonet.as_ref()?, self.uis.as_ref()?, self.kontur.as_ref()?);
         let mut items = phonet.clone();
-        if items.iter().all(|item| item.problem.is_none()) {
+        if !items.is_empty() && items.iter().all(|item| item.problem.is_none()) {
             let problem = match link.state {
                 LinkState::Live => None,
                 LinkState::Connecting => return None,
@@ -57,6 +70,7 @@ impl Check {
             };
             items.push(CheckItem { step: CheckStep::PhonetLink, problem });
         }
+        items.extend(uis.iter().cloned());
         items.push(kontur.clone());
         Some(items)
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Millis,
+    exchange::ExchangeName,
     json::Fields,
     private::Private,
     problem::{Code, Problem},
@@ -33,6 +34,8 @@ pub struct Dial {
     pub key: String,
     /// The number in E.164.
     pub number: Private<String>,
+    /// The exchange that dials.
+    pub exchange: ExchangeName,
     /// When it was asked for.
     pub asked_at: Millis,
     /// The CRM's communication, where the CRM asked for the dial.
@@ -53,6 +56,8 @@ pub enum DialState {
     Sent,
     /// The exchange said `success`; its call is to come.
     Accepted,
+    /// The exchange took it, and cannot tell how it goes on.
+    Placed,
     /// Its call is here.
     Bound {
         /// The call's `externalId`.
@@ -64,7 +69,10 @@ pub enum DialState {
         problem: Problem,
     },
     /// Nobody can say what became of it.
-    Unknown,
+    Unknown {
+        /// Why not.
+        problem: Problem,
+    },
 }
 
 impl Dial {
@@ -73,12 +81,17 @@ impl Dial {
             "saving" | "sent" => DialState::Sent,
             "accepted" => DialState::Accepted,
             "bound" => DialState::Bound { call: fields.text("call")? },
+            "placed" => DialState::Placed,
             "failed" => DialState::Failed { problem: Problem::read(fields.object("problem")?)? },
-            _ => DialState::Unknown,
+            _ => {
+                DialState::Unknown { problem: fields.object("problem").and_then(Problem::read).unwrap_or_else(unknown) }
+            }
         };
+        let exchange = fields.text("exchange").as_deref().and_then(ExchangeName::read);
+        let exchange = exchange.unwrap_or(ExchangeName::Phonet);
         let (key, number) = (fields.text("key")?, fields.private("number")?);
         let communication = fields.text("communication");
-        Some(Self { key, number, asked_at: fields.millis("askedAt")?, communication, state })
+        Some(Self { key, number, exchange, asked_at: fields.millis("askedAt")?, communication, state })
     }
 
     /// Whether its fate is open and no call is bound to it.
@@ -91,9 +104,9 @@ impl Dial {
         !(self.asked_at + SHOWN).has_come(now, SHOWN)
     }
 
-    /// Whether the exchange has still to say `success` or `error`.
-    fn is_in_flight(&self) -> bool {
-        matches!(self.state, DialState::Saving | DialState::Sent)
+    /// Whether it is one of Phonet's, which names no dial in what it says.
+    fn is_phonets(&self) -> bool {
+        self.exchange == ExchangeName::Phonet
     }
 }
 
@@ -108,14 +121,27 @@ impl Dials {
         self.dials.iter().find(|dial| dial.key == key)
     }
 
-    /// A dial that must be answered first: the exchange's `success` names none, so only one may be in flight.
+    /// A dial that Phonet must answer first: its `success` names none, so only one may be in flight.
     pub fn in_flight(&self) -> Option<&Dial> {
-        self.dials.iter().find(|dial| dial.is_in_flight())
+        let is_in_flight = |dial: &&Dial| matches!(dial.state, DialState::Saving | DialState::Sent);
+        self.dials.iter().find(|dial| dial.is_phonets() && is_in_flight(dial))
+    }
+
+    /// The dial whose call this is.
+    pub fn of_call(&self, id: &str) -> Option<&Dial> {
+        self.dials.iter().find(|dial| matches!(&dial.state, DialState::Bound { call } if call == id))
     }
 
     /// A new dial, to be stored.
-    pub fn add(&mut self, key: String, number: Private<String>, communication: Option<String>, now: Millis) {
-        self.dials.push_back(Dial { key, number, asked_at: now, communication, state: DialState::Saving });
+    pub fn add(
+        &mut self,
+        key: String,
+        number: Private<String>,
+        exchange: ExchangeName,
+        communication: Option<String>,
+        now: Millis,
+    ) {
+        self.dials.push_back(Dial { key, number, exchange, asked_at: now, communication, state: DialState::Saving });
         while self.dials.len() > KEPT {
             self.dials.pop_front();
         }
@@ -128,12 +154,12 @@ impl Dials {
         }
     }
 
-    /// The exchange said `success`; false when nobody had asked.
+    /// Phonet said `success`; false when nobody had asked.
     pub fn accepted(&mut self) -> bool {
         self.sent().map(|dial| dial.state = DialState::Accepted).is_some()
     }
 
-    /// The exchange said `error`: the dial that it refuses, if anybody had asked.
+    /// Phonet said `error`: the dial that it refuses, if anybody had asked.
     pub fn refused(&mut self, problem: Problem) -> Option<&Dial> {
         let dial = self.sent()?;
         dial.state = DialState::Failed { problem };
@@ -141,12 +167,13 @@ impl Dials {
     }
 
     fn sent(&mut self) -> Option<&mut Dial> {
-        self.dials.iter_mut().find(|dial| dial.state == DialState::Sent)
+        self.dials.iter_mut().find(|dial| dial.is_phonets() && dial.state == DialState::Sent)
     }
 
-    /// A call to a client appeared: the dial that waited for it, if one did, is bound to it.
+    /// A call to a client appeared at Phonet: the dial that waited for it, if one did, is bound to it.
     pub fn bind(&mut self, call: &str, same: impl Fn(&str) -> bool) -> Option<&Dial> {
-        let dial = self.dials.iter_mut().find(|dial| dial.is_pending() && same(dial.number.reveal()))?;
+        let dial =
+            self.dials.iter_mut().find(|dial| dial.is_phonets() && dial.is_pending() && same(dial.number.reveal()))?;
         dial.state = DialState::Bound { call: call.to_owned() };
         Some(dial)
     }
@@ -158,7 +185,7 @@ impl Dials {
             // The clock may have been set back.
             dial.asked_at = dial.asked_at.min(now);
             if dial.asked_at + PATIENCE <= now {
-                dial.state = DialState::Unknown;
+                dial.state = DialState::Unknown { problem: unknown() };
                 changed = true;
             }
         }
@@ -179,6 +206,6 @@ impl Dials {
 }
 
 /// What an unknown fate is called.
-pub fn unknown() -> Problem {
+fn unknown() -> Problem {
     Problem::new(Code::DialUnknown)
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::{
     Millis,
+    http::{AccessKey, HttpAnswer, HttpFailure, HttpRequest},
     json::{self, Fields},
     private::Private,
     protocol::{Message, PageView, Request, Sender, StatusView},
@@ -77,89 +78,6 @@ pub enum Input {
         /// `clientPhone`.
         number: Private<String>,
     },
-}
-
-/// An answer over HTTP, whatever its status.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpAnswer {
-    /// The status.
-    pub status: u16,
-    /// How long the `Retry-After` header asks to wait, if there is one.
-    pub retry_after: Option<Millis>,
-    /// The service's clock, from the `Date` header.
-    pub date: Option<Millis>,
-    /// The body as text, cut at 1 MiB; empty where it is kept as a file.
-    pub body: Private<String>,
-    /// The body as a file, where [`HttpRequest::keep`] asked for it and the status is a success.
-    pub file: Option<FileInfo>,
-}
-
-/// A file that the shell keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileInfo {
-    /// The `Content-Type` as it came; empty where there was none.
-    pub content_type: String,
-    /// In bytes.
-    pub length: u64,
-}
-
-/// The most bytes of a file that is kept: what Kontur's API Files takes.
-pub const LARGEST_FILE: u64 = 100 * 1024 * 1024;
-
-/// Why no answer came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HttpFailure {
-    /// No connection, no name, no permission: the browser does not say which.
-    Network,
-    /// The answer took longer than the request's timeout.
-    Timeout,
-    /// The file is larger than [`LARGEST_FILE`].
-    TooLarge,
-}
-
-/// A request over HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpRequest {
-    /// GET or POST.
-    pub method: Method,
-    /// The whole address. Holds no secret.
-    pub url: String,
-    /// Further headers; their values may be secret.
-    pub headers: Vec<(&'static str, Private<String>)>,
-    /// What is sent.
-    pub body: Body,
-    /// Whether the body of a success is a file: kept under the exchange's id until `Output::DropFile`, and told by
-    /// [`HttpAnswer::file`].
-    pub keep: bool,
-    /// Whether the browser may send and store cookies: only for the exchange, whose REST sessions are cookies.
-    pub cookies: bool,
-    /// Milliseconds to wait for the whole answer; where it is a file, for its head and then for each further piece.
-    pub timeout: u32,
-}
-
-/// What a request sends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
-    /// Nothing.
-    Empty,
-    /// A text, as `application/json`.
-    Json(Private<String>),
-    /// A file kept of an earlier exchange, as the part `file` of `multipart/form-data`.
-    File {
-        /// The id of that exchange.
-        kept: u32,
-        /// The name to give it.
-        name: String,
-    },
-}
-
-/// The methods we use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// GET
-    Get,
-    /// POST
-    Post,
 }
 
 /// Something to do. The shell does it in order, and reports back by an [`Input`] where one is named.
@@ -309,31 +227,20 @@ pub struct Snapshot {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// The CRM's AccessKey.
+    /// The CRM's AccessKey, good for 20 minutes.
     pub access: Option<AccessKey>,
+    /// The integration's id in the CRM, as the exchange of keys told it.
+    pub integration: Option<String>,
+    /// The session key at UIS, good for an hour.
+    pub uis: Option<AccessKey>,
 }
 
 impl Session {
     /// Reads it as it was kept; nothing where it cannot be read.
     pub fn read(json: &str) -> Self {
         let kept = json::parse(json);
-        let access = kept.as_ref().and_then(Fields::of).and_then(|fields| fields.object("access"));
-        let read = |fields: Fields<'_>| {
-            let (key, obtained_at) = (fields.private("key")?, fields.millis("obtainedAt")?);
-            Some(AccessKey { key, obtained_at, fingerprint: fields.number("fingerprint")? })
-        };
-        Self { access: access.and_then(read) }
+        let Some(fields) = kept.as_ref().and_then(Fields::of) else { return Self::default() };
+        let key = |name| fields.object(name).and_then(AccessKey::read);
+        Self { access: key("access"), integration: fields.text("integration"), uis: key("uis") }
     }
-}
-
-/// Kontur's AccessKey, good for 20 minutes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AccessKey {
-    /// The key.
-    pub key: Private<String>,
-    /// When it was obtained, by this computer's clock.
-    pub obtained_at: Millis,
-    /// Which settings it was obtained with, so that changed settings do not use it.
-    pub fingerprint: u32,
 }

@@ -7,10 +7,8 @@ use serde::Serialize;
 
 use crate::{
     Millis,
-    core::{
-        backoff::Backoff,
-        io::{HttpAnswer, HttpFailure},
-    },
+    core::backoff::Backoff,
+    http::{HttpAnswer, HttpFailure},
     json::{self, Fields},
     kontur::{
         answer::{Refusal, is_json},

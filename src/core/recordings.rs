@@ -7,9 +7,9 @@ use crate::{
     Millis,
     core::{
         backoff::Backoff,
-        io::{HttpAnswer, HttpFailure},
         rest::{RestError, Task},
     },
+    http::{HttpAnswer, HttpFailure},
     json::Fields,
     kontur::{
         answer::Refusal,

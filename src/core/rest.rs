@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::{
-    core::io::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
+    http::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
     phonet::rest::{AUTHORIZE, authorize_body},
     settings::Phonet,
 };

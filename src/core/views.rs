@@ -6,14 +6,16 @@ use crate::{
     Millis,
     core::{
         calls::{Call, Calls},
-        dials::{Dial, DialState, Dials, unknown},
+        dials::{Dial, DialState, Dials},
         outbox::Undelivered,
         recordings::{Pending, Recordings},
     },
+    exchange::{Abilities, ExchangeName},
     private::Private,
+    problem::{Code, Problem},
     protocol::{
         CallPhase, CallView, CardKind, CardLink, ClientView, DeliveryState, DeliveryView, DialPhase, DialView,
-        Direction, LinkView, PageView,
+        DiallingView, Direction, LinkView, PageView,
     },
     settings::Settings,
     url,
@@ -38,6 +40,8 @@ pub struct Seen<'a> {
     pub recordings: &'a Recordings,
     /// The settings.
     pub settings: &'a Settings,
+    /// The exchanges that are set up.
+    pub exchanges: Vec<DiallingView>,
     /// Now.
     pub now: Millis,
 }
@@ -49,7 +53,23 @@ impl Seen<'_> {
         let mut calls: Vec<_> = lingering.map(|call| self.call(call)).collect();
         calls.reverse();
         calls.extend(self.calls.live().map(|call| self.call(call)));
-        PageView { finder: self.settings.finder(), link, dials: self.dials(), calls }
+        let dialling = self.dialling(self.settings.dials_with(None));
+        let others = self.settings.dialling.sites.iter().filter(|(_, name)| **name != dialling.exchange);
+        let elsewhere = others.map(|(origin, name)| (origin.clone(), self.dialling(*name))).collect();
+        PageView { finder: self.settings.finder(), link, dialling, elsewhere, dials: self.dials(), calls }
+    }
+
+    /// An exchange as a way to dial; one that is not set up says so.
+    pub fn dialling(&self, name: ExchangeName) -> DiallingView {
+        let set_up = self.exchanges.iter().find(|view| view.exchange == name);
+        set_up.cloned().unwrap_or_else(|| DiallingView {
+            exchange: name,
+            can: Abilities::default(),
+            problem: Some(Problem::new(match name {
+                ExchangeName::Phonet => Code::PhonetNotConfigured,
+                ExchangeName::Uis => Code::UisNotConfigured,
+            })),
+        })
     }
 
     /// The ended calls for the popup, newest first: the last ones, and older ones with something that is not delivered.
@@ -92,8 +112,9 @@ impl Seen<'_> {
     pub fn dial(&self, dial: &Dial) -> DialView {
         let (phase, problem) = match &dial.state {
             DialState::Saving | DialState::Sent | DialState::Accepted => (DialPhase::Dialling, None),
+            DialState::Placed => (DialPhase::Placed, None),
             DialState::Failed { problem } => (DialPhase::Failed, Some(problem.clone())),
-            DialState::Unknown => (DialPhase::Unknown, Some(unknown())),
+            DialState::Unknown { problem } => (DialPhase::Unknown, Some(problem.clone())),
             DialState::Bound { call } => {
                 let phase = match self.calls.get(call).map(phase_of) {
                     Some(CallPhase::Ringing) => DialPhase::Ringing,
@@ -114,6 +135,7 @@ impl Seen<'_> {
     pub fn call(&self, call: &Call) -> CallView {
         CallView {
             id: call.id.clone(),
+            exchange: call.exchange,
             direction: call.direction,
             phase: phase_of(call),
             answered: call.answered_at().is_some(),
@@ -123,7 +145,8 @@ impl Seen<'_> {
             answered_at: call.answered_at(),
             ended_at: call.ended_at,
             links: self.links(call),
-            can_hang_up: call.leg_to_hang_up().is_some(),
+            responsible: self.responsible(call),
+            can_hang_up: call.leg_to_hang_up().is_some() && self.dialling(call.exchange).can.hang_up,
             delivery: self.delivery(call),
             recording: self.recording(call),
         }
@@ -157,6 +180,10 @@ impl Seen<'_> {
                 url: template.replace("{ws}", &url::segment(&kontur.workspace)).replace("{id}", &url::segment(id)),
             })
             .collect()
+    }
+
+    fn responsible(&self, call: &Call) -> Vec<Private<String>> {
+        call.responsible.iter().filter_map(|user| self.settings.name_of_user(user)).cloned().collect()
     }
 
     fn delivery(&self, call: &Call) -> DeliveryView {

@@ -1,9 +1,13 @@
 //! What an answer of Kontur means. The HTTP status decides; the body only explains, in any of five shapes.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::json::{self, Fields};
 
 /// The longest explanation kept, in characters.
 const LONGEST: usize = 300;
+/// The most faults kept.
+const MOST_FAULTS: usize = 20;
 
 /// A refusal in the CRM's own words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +16,30 @@ pub struct Refusal {
     pub status: String,
     /// The explanation; empty where there is none.
     pub message: String,
+    /// What is wrong with the request, where the CRM says where.
+    pub faults: Vec<Fault>,
+}
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// In which way.
+    pub kind: FaultKind,
+    /// Where, such as `/webHooks`, with the CRM's own reason behind it where it gives one: `/webHooks: reason`.
+    pub place: String,
+}
+
+/// In which way something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// `invalidPaths`: there is no such place, or it is not to be changed.
+    Path,
+    /// `invalidValueTypes`: the value is of another type.
+    ValueType,
+    /// `invalidDatas`: the value cannot be right.
+    Data,
+    /// `invalidConstraints`: the value breaks a rule.
+    Constraint,
 }
 
 impl Refusal {
@@ -21,13 +49,13 @@ impl Refusal {
         let mut refusal = match serde_json::from_str(body) {
             Ok(Value::Object(object)) => {
                 let object = object.get("errorInfo").and_then(Value::as_object).unwrap_or(&object);
-                Self { status: text(object.get("status")), message: message(object) }
+                Self { status: text(object.get("status")), message: message(object), faults: faults(object) }
             }
-            Ok(Value::String(text)) => Self { status: String::new(), message: text },
+            Ok(Value::String(message)) => Self { message, ..Self::default() },
             _ if body.trim_start().starts_with('<') => Self::default(),
-            _ => Self { status: String::new(), message: body.trim().to_owned() },
+            _ => Self { message: body.trim().to_owned(), ..Self::default() },
         };
-        refusal.message = refusal.message.chars().take(LONGEST).collect();
+        refusal.message = shortened(&refusal.message);
         refusal
     }
 
@@ -37,19 +65,57 @@ impl Refusal {
     }
 }
 
-fn message(object: &serde_json::Map<String, Value>) -> String {
-    if let Some(errors) = object.get("errors").and_then(Value::as_object) {
-        let errors: Vec<_> = errors
-            .iter()
-            .map(|(field, reasons)| {
-                let reasons: Vec<_> = reasons.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                format!("{field}: {}", reasons.join(" "))
-            })
-            .collect();
-        return errors.join("; ");
+fn message(object: &Map<String, Value>) -> String {
+    if let Some(errors) = object.get("errors") {
+        return places(errors).join("; ");
     }
     let message = text(object.get("message"));
     if message.is_empty() { text(object.get("title")) } else { message }
+}
+
+fn faults(object: &Map<String, Value>) -> Vec<Fault> {
+    let kinds = [
+        ("invalidPaths", FaultKind::Path),
+        ("invalidValueTypes", FaultKind::ValueType),
+        ("invalidDatas", FaultKind::Data),
+        ("invalidConstraints", FaultKind::Constraint),
+    ];
+    let named = kinds.into_iter().filter_map(|(key, kind)| Some((kind, object.get(key)?)));
+    let faults = named.flat_map(|(kind, list)| places(list).into_iter().map(move |place| Fault { kind, place }));
+    faults.take(MOST_FAULTS).collect()
+}
+
+/// What a list of wrong things names, or an object of places with their reasons.
+fn places(list: &Value) -> Vec<String> {
+    match list {
+        Value::Array(items) => items.iter().map(place).collect(),
+        Value::Object(reasons) => reasons.iter().map(|(place, reason)| joined(place, &reasons_of(reason))).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// One wrong thing: an operation of a patch by its path, or a text. Its value is not repeated: it may be a secret.
+fn place(item: &Value) -> String {
+    match item {
+        Value::Object(object) => joined(&text(object.get("path")), &message(object)),
+        _ => shortened(&text(Some(item))),
+    }
+}
+
+fn reasons_of(value: &Value) -> String {
+    match value {
+        Value::Array(reasons) => reasons.iter().map(place).collect::<Vec<_>>().join(" "),
+        _ => place(value),
+    }
+}
+
+fn joined(place: &str, reason: &str) -> String {
+    let separator = if place.is_empty() || reason.is_empty() { "" } else { ": " };
+    shortened(&[place, separator, reason].concat())
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
 }
 
 fn text(value: Option<&Value>) -> String {
@@ -58,6 +124,12 @@ fn text(value: Option<&Value>) -> String {
         Some(Value::Number(number)) => number.as_i64().unwrap_or_default().to_string(),
         _ => String::new(),
     }
+}
+
+/// Whether the body says itself that the request failed, whatever its HTTP status.
+pub fn is_failure(body: &str) -> bool {
+    let body = json::parse(body);
+    body.as_ref().and_then(Fields::of).and_then(|fields| fields.flag("isSuccessful")) == Some(false)
 }
 
 /// Whether the body of a success can be the CRM's: every documented one is JSON, a captive portal's page is not.
@@ -70,7 +142,7 @@ mod tests {
     use super::*;
 
     fn refusal(status: &str, message: &str) -> Refusal {
-        Refusal { status: status.into(), message: message.into() }
+        Refusal { status: status.into(), message: message.into(), faults: Vec::new() }
     }
 
     #[test]
@@ -91,5 +163,35 @@ mod tests {
         assert_eq!(Refusal::parse("Error"), refusal("", "Error"));
         assert_eq!(Refusal::parse("<html>"), Refusal::default());
         assert_eq!(Refusal::parse(""), Refusal::default());
+    }
+
+    #[test]
+    fn names_what_is_wrong_with_a_patch_whatever_shape_it_is_told_in() {
+        let places = |body| {
+            let faults = Refusal::parse(body).faults;
+            faults.into_iter().map(|fault| (fault.kind, fault.place)).collect::<Vec<_>>()
+        };
+        let body = r#"{"errorInfo":{"invalidPaths":[{"op":"replace","path":"/id","value":"secret"},"/x"],
+            "invalidValueTypes":[{"path":"/features","message":"Not a flag"}],"invalidDatas":["period"],
+            "invalidConstraints":{"webHooks":["Too many.","Too often."],"baseUrl":"Empty"},"status":"invalidArgs"}}"#;
+        assert_eq!(
+            places(body),
+            [
+                (FaultKind::Path, "/id".to_owned()),
+                (FaultKind::Path, "/x".to_owned()),
+                (FaultKind::ValueType, "/features: Not a flag".to_owned()),
+                (FaultKind::Data, "period".to_owned()),
+                (FaultKind::Constraint, "baseUrl: Empty".to_owned()),
+                (FaultKind::Constraint, "webHooks: Too many. Too often.".to_owned()),
+            ]
+        );
+        assert_eq!(places(r#"{"invalidDatas":[],"invalidConstraints":{},"status":"notSupported"}"#), []);
+        assert_eq!(places(r#"{"invalidPaths":"/id","invalidDatas":null}"#), []);
+    }
+
+    #[test]
+    fn a_success_may_say_that_it_is_none() {
+        assert!(is_failure(r#"{"isSuccessful":false,"responseCode":"conflict"}"#));
+        assert!(!is_failure(r#"{"isSuccessful":true}"#) && !is_failure(r#""OK""#) && !is_failure(""));
     }
 }

@@ -21,6 +21,8 @@ pub struct Authorized {
     pub access_key: Private<String>,
     /// The workspace the integration is installed in.
     pub workspace: Option<Workspace>,
+    /// The id of the integration's instance there, which is that of the integration.
+    pub integration: Option<String>,
 }
 
 /// A workspace of the CRM.
@@ -48,7 +50,8 @@ impl Authorized {
             id: workspace.text("id").unwrap_or_default(),
             name: workspace.text("name").unwrap_or_default(),
         });
-        Some(Self { access_key: fields.private("accessKey")?, workspace })
+        let integration = fields.object("integrationInstance").and_then(|instance| instance.text("id"));
+        Some(Self { access_key: fields.private("accessKey")?, workspace, integration })
     }
 }
 
@@ -57,10 +60,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_key_and_the_workspace() {
-        let body = r#"{"workspace":{"id":"3FA8","name":"my-ws","title":"T","updateInfo":{}},"integrationInstance":{},"accessKey":"dda"}"#;
+    fn reads_the_key_the_workspace_and_the_instance() {
+        let body = r#"{"workspace":{"id":"3FA8","name":"my-ws","title":"T","updateInfo":{}},"integrationInstance":{"id":"103"},"accessKey":"dda"}"#;
         let authorized = Authorized::parse(body).unwrap();
         assert_eq!(authorized.access_key.reveal(), "dda");
+        assert_eq!(authorized.integration.as_deref(), Some("103"));
         let workspace = authorized.workspace.unwrap();
         assert!(workspace.is("My-WS") && workspace.is("3fa8") && !workspace.is("other"));
         assert!(Authorized::parse(r#"{"workspace":{}}"#).is_none());

@@ -1,8 +1,11 @@
-//! Kontur.CRM's wire format: the exchange of keys and the telephony callbacks («API телефонии»).
+//! Kontur.CRM's wire format: the exchange of keys, «API телефонии», «API интеграции» and API Files.
 
 pub mod answer;
 pub mod auth;
 pub mod files;
+pub mod integration;
+pub mod redirect;
+pub mod system;
 pub mod telephony;
 
 use crate::{private::Private, url};

@@ -165,7 +165,8 @@ pub struct CallEvent {
     pub to: Party,
 }
 
-/// What can happen to a leg. A hold is not in the exchange's events, so `paused` is not sent.
+/// What can happen to a leg. Two more are documented and not sent: `paused`, for no exchange tells of a hold in its events and the
+/// CRM has none for its end, and `finished`, which says of a leg what `disconnected` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EventType {
@@ -291,7 +292,8 @@ pub struct Item {
     pub finished_at: Millis,
 }
 
-/// What we take from the answer to `call-started`.
+/// What we take from the answer to `call-started`. Its `updateInfo`, `data`, `assignedToGroupId` and the rest say what the CRM was
+/// told, or concern the CRM alone.
 #[derive(Clone, Debug)]
 pub struct Started {
     /// The communication, to be named in every later callback of the call.

@@ -5,7 +5,11 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::lenient;
-use crate::{Millis, json::Fields, private::Private};
+use crate::{
+    exchange::{CallEvent, Contact, Entity, EntityKind, EventKind, ExchangeName, LegDirection},
+    json::Fields,
+    private::Private,
+};
 
 /// The path of the connector.
 const PATH: &str = "/live/connector/v3/easy";
@@ -82,183 +86,83 @@ impl Frame {
             }
             (_, Some(32)) => presence(true),
             (_, Some(64)) => presence(false),
-            (name, _) => match EventKind::from_name(name) {
-                Some(kind) => Self::Call(Box::new(CallEvent::from_fields(kind, fields)?)),
+            (name, _) => match event_kind(name) {
+                Some(kind) => Self::Call(Box::new(self::event(kind, fields)?)),
                 None => Self::Unknown(name.chars().take(40).collect()),
             },
         })
     }
 }
 
-/// What happened to a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    /// `call.dial`: it began to ring.
-    Dial,
-    /// `call.bridge`: it was answered.
-    Bridge,
-    /// `call.hangup`: it, or the talk, is over.
-    Hangup,
+/// Reads an event. Its line is left out on internal calls, even where the exchange names one.
+fn event(kind: EventKind, fields: Fields<'_>) -> Result<CallEvent, FrameError> {
+    let uuid = lenient::text(fields, "uuid").ok_or(FrameError::Incomplete("uuid"))?;
+    let direction = lenient::integer(fields, "lgDirection").and_then(leg_direction);
+    let direction = direction.ok_or(FrameError::Incomplete("lgDirection"))?;
+    let internal = direction == LegDirection::Internal;
+    Ok(CallEvent {
+        exchange: ExchangeName::Phonet,
+        kind,
+        parent_uuid: lenient::text(fields, "parentUuid").filter(|parent| *parent != uuid),
+        uuid,
+        direction,
+        leg: fields.object("leg").map(entity),
+        leg2: fields.object("leg2").map(entity),
+        client: if internal { Contact::default() } else { best_contact(fields) },
+        dial_at: lenient::moment(fields, "dialAt"),
+        bridge_at: lenient::moment(fields, "bridgeAt"),
+        server_time: lenient::moment(fields, "serverTime"),
+        line: lenient::private(fields, "trunkNum").filter(|_| !internal),
+    })
 }
 
-impl EventKind {
-    /// Its name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Dial => "call.dial",
-            Self::Bridge => "call.bridge",
-            Self::Hangup => "call.hangup",
-        }
+/// Reads who talked to whom from a record of the history, told as a hangup without its times.
+pub(super) fn event_of_history(fields: Fields<'_>) -> Option<CallEvent> {
+    let mut hangup = event(EventKind::Hangup, fields).ok()?;
+    if hangup.direction != LegDirection::Internal {
+        let (number, name) = (lenient::private(fields, "otherLegNum"), lenient::private(fields, "otherLegName"));
+        hangup.client = Contact { number, name, company: None };
+        // Seen as `o=380…;` as well as bare.
+        let line = lenient::text(fields, "trunk").unwrap_or_default();
+        let line: String = line.chars().filter(char::is_ascii_digit).collect();
+        hangup.line = (!line.is_empty()).then(|| Private::new(line));
     }
+    Some(hangup)
+}
 
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::Dial, Self::Bridge, Self::Hangup].into_iter().find(|kind| kind.name() == name)
-    }
+/// Reads a row of `/rest/calls/active/v3`: like an event, with `lastEvent` for `event`.
+pub(super) fn active_event(row: &Value) -> Option<CallEvent> {
+    let fields = Fields::of(row)?;
+    let kind = event_kind(&lenient::text(fields, "lastEvent").or(lenient::text(fields, "event"))?)?;
+    event(kind, fields).ok()
+}
+
+fn event_kind(name: &str) -> Option<EventKind> {
+    [EventKind::Dial, EventKind::Bridge, EventKind::Hangup].into_iter().find(|kind| kind.name() == name)
 }
 
 /// `lgDirection`, as far as it speaks of calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LegDirection {
-    /// 1: between colleagues.
-    Internal,
-    /// 2: to a client.
-    Outgoing,
-    /// 4: from a client.
-    Incoming,
-}
-
-impl LegDirection {
-    fn from_number(number: i64) -> Option<Self> {
-        match number {
-            1 => Some(Self::Internal),
-            2 => Some(Self::Outgoing),
-            4 => Some(Self::Incoming),
-            _ => None,
-        }
+fn leg_direction(number: i64) -> Option<LegDirection> {
+    match number {
+        1 => Some(LegDirection::Internal),
+        2 => Some(LegDirection::Outgoing),
+        4 => Some(LegDirection::Incoming),
+        _ => None,
     }
 }
 
-/// What a leg leads to or comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntityKind {
-    /// 1: an employee. Also where the type is missing.
-    User,
-    /// 2: a department.
-    Group,
-    /// 4: an IVR menu.
-    Scenario,
+/// `leg` or `leg2`.
+fn entity(fields: Fields<'_>) -> Entity {
+    let kind = match lenient::integer(fields, "type") {
+        Some(2) => EntityKind::Group,
+        Some(4) => EntityKind::Scenario,
+        // 1, or no type at all.
+        _ => EntityKind::User,
+    };
+    Entity { kind, ext: lenient::text(fields, "ext"), name: lenient::private(fields, "displayName"), own: false }
 }
 
-/// `leg` or `leg2`: the company's side of a leg.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entity {
-    /// User, group or scenario.
-    pub kind: EntityKind,
-    /// The internal number; a scenario has none.
-    pub ext: Option<String>,
-    /// `displayName`.
-    pub name: Option<Private<String>>,
-}
-
-/// The client, from `otherLegs`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Contact {
-    /// The number as the exchange writes it; absent where withheld.
-    pub number: Option<Private<String>>,
-    /// The name, where a CRM connected to the exchange knows it.
-    pub name: Option<Private<String>>,
-    /// The company, where a CRM connected to the exchange knows it.
-    pub company: Option<Private<String>>,
-}
-
-/// A call's event, or a row of the active calls, with only what is true in it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CallEvent {
-    /// What happened.
-    pub kind: EventKind,
-    /// The leg.
-    pub uuid: String,
-    /// The call that distributed this leg, if one did.
-    pub parent_uuid: Option<String>,
-    /// Which way the leg goes.
-    pub direction: LegDirection,
-    /// The user, group or scenario whose leg this is; the caller of an internal call.
-    pub leg: Option<Entity>,
-    /// The callee of an internal call.
-    pub leg2: Option<Entity>,
-    /// The client; empty on internal calls.
-    pub client: Contact,
-    /// When it began to ring.
-    pub dial_at: Option<Millis>,
-    /// When it was answered.
-    pub bridge_at: Option<Millis>,
-    /// When the exchange sent the event.
-    pub server_time: Option<Millis>,
-    /// `trunkNum`: the company's line; absent on internal calls, even where the exchange names one.
-    pub line: Option<Private<String>>,
-}
-
-impl CallEvent {
-    fn from_fields(kind: EventKind, fields: Fields<'_>) -> Result<Self, FrameError> {
-        let uuid = lenient::text(fields, "uuid").ok_or(FrameError::Incomplete("uuid"))?;
-        let direction = lenient::integer(fields, "lgDirection").and_then(LegDirection::from_number);
-        let direction = direction.ok_or(FrameError::Incomplete("lgDirection"))?;
-        let internal = direction == LegDirection::Internal;
-        Ok(Self {
-            kind,
-            parent_uuid: lenient::text(fields, "parentUuid").filter(|parent| *parent != uuid),
-            uuid,
-            direction,
-            leg: fields.object("leg").map(Entity::from_fields),
-            leg2: fields.object("leg2").map(Entity::from_fields),
-            client: if internal { Contact::default() } else { best_contact(fields) },
-            dial_at: lenient::moment(fields, "dialAt"),
-            bridge_at: lenient::moment(fields, "bridgeAt"),
-            server_time: lenient::moment(fields, "serverTime"),
-            line: lenient::private(fields, "trunkNum").filter(|_| !internal),
-        })
-    }
-
-    /// Whether it speaks of a group or a scenario that a client's call came to.
-    pub fn is_of_entity(&self) -> bool {
-        let is_user = self.leg.as_ref().is_none_or(|leg| leg.kind == EntityKind::User);
-        self.direction == LegDirection::Incoming && !is_user
-    }
-
-    /// Reads who talked to whom from a record of the history, told as a hangup without its times.
-    pub(super) fn from_history(fields: Fields<'_>) -> Option<Self> {
-        let mut hangup = Self::from_fields(EventKind::Hangup, fields).ok()?;
-        if hangup.direction != LegDirection::Internal {
-            let (number, name) = (lenient::private(fields, "otherLegNum"), lenient::private(fields, "otherLegName"));
-            hangup.client = Contact { number, name, company: None };
-            // Seen as `o=380…;` as well as bare.
-            let line = lenient::text(fields, "trunk").unwrap_or_default();
-            let line: String = line.chars().filter(char::is_ascii_digit).collect();
-            hangup.line = (!line.is_empty()).then(|| Private::new(line));
-        }
-        Some(hangup)
-    }
-
-    /// Reads a row of `/rest/calls/active/v3`: like an event, with `lastEvent` for `event`.
-    pub(super) fn from_active(row: &Value) -> Option<Self> {
-        let fields = Fields::of(row)?;
-        let kind = EventKind::from_name(&lenient::text(fields, "lastEvent").or(lenient::text(fields, "event"))?)?;
-        Self::from_fields(kind, fields).ok()
-    }
-}
-
-impl Entity {
-    fn from_fields(fields: Fields<'_>) -> Self {
-        let kind = match lenient::integer(fields, "type") {
-            Some(2) => EntityKind::Group,
-            Some(4) => EntityKind::Scenario,
-            _ => EntityKind::User,
-        };
-        Self { kind, ext: lenient::text(fields, "ext"), name: lenient::private(fields, "displayName") }
-    }
-}
-
-/// Several CRMs may know the number: the one with a name and the first priority is shown.
+/// The client, from `otherLegs`. Several CRMs may know the number: the one with a name and the first priority is shown.
 fn best_contact(event: Fields<'_>) -> Contact {
     let rank = |leg: &Fields<'_>| {
         (lenient::text(*leg, "name").is_none(), lenient::integer(*leg, "priority").unwrap_or(i64::MAX))
@@ -274,6 +178,7 @@ fn best_contact(event: Fields<'_>) -> Contact {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Millis;
 
     /// The documentation's sample, its trailing comma mended.
     const SAMPLE: &str = r#"{"event":"call.dial","uuid":"23-1453990999.41","parentUuid":null,"lgDirection":4,
@@ -316,7 +221,10 @@ mod tests {
         assert_eq!(event.dial_at, Some(Millis(1_473_973_200_000)));
         assert_eq!(event.bridge_at, Some(Millis(1_473_973_205_000)));
         assert_eq!(event.server_time, None);
-        assert_eq!(event.leg.unwrap(), Entity { kind: EntityKind::User, ext: Some("1".into()), name: None });
+        assert_eq!(
+            event.leg.unwrap(),
+            Entity { kind: EntityKind::User, ext: Some("1".into()), name: None, own: false }
+        );
         assert_eq!(event.line, None, "an internal call has no line, whatever the exchange says");
     }
 

@@ -4,4 +4,4 @@ pub mod connector;
 mod lenient;
 pub mod rest;
 
-pub use connector::{CallEvent, Contact, Entity, EntityKind, EventKind, Frame, FrameError, LegDirection};
+pub use connector::{Frame, FrameError};

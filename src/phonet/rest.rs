@@ -3,9 +3,13 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{connector::CallEvent, lenient};
+use super::{
+    connector::{active_event, event_of_history},
+    lenient,
+};
 use crate::{
     Millis,
+    exchange::CallEvent,
     json::{self, Fields},
     private::Private,
     url,
@@ -104,7 +108,7 @@ pub fn users(body: &str) -> Option<Vec<User>> {
 
 /// Reads the answer of [`ACTIVE_CALLS`]; `None` when it is no list. Rows that are no calls are left out.
 pub fn active_calls(body: &str) -> Option<Vec<CallEvent>> {
-    Some(json::parse(body)?.as_array()?.iter().filter_map(CallEvent::from_active).collect())
+    Some(json::parse(body)?.as_array()?.iter().filter_map(active_event).collect())
 }
 
 /// One leg of the history.
@@ -132,7 +136,7 @@ impl HistoryRecord {
         let talked = seconds("billSecs").unwrap_or(0);
         let lasted = seconds("duration").unwrap_or(0).max(talked);
         let answered = lenient::integer(fields, "disposition") == Some(0);
-        let mut hangup = CallEvent::from_history(fields)?;
+        let mut hangup = event_of_history(fields)?;
         hangup.dial_at = Some(end_at - Millis::secs(lasted));
         hangup.bridge_at = answered.then(|| end_at - Millis::secs(talked));
         hangup.server_time = Some(end_at);

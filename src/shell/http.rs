@@ -12,7 +12,7 @@ use web_sys::{
 use super::browser;
 use crate::{
     Millis,
-    core::io::{Body, FileInfo, HttpAnswer, HttpFailure, HttpRequest, Method},
+    http::{Body, FileInfo, HttpAnswer, HttpFailure, HttpRequest, Method},
     private::Private,
 };
 
@@ -105,6 +105,10 @@ impl Http {
                 headers.set("Content-Type", "application/json")?;
                 init.set_body(&json.reveal().into());
             }
+            Body::JsonPatch(json) => {
+                headers.set("Content-Type", "application/json-patch+json")?;
+                init.set_body(&json.reveal().into());
+            }
             // Its Content-Type is the browser's, for it names the boundary.
             Body::File { kept, name } => {
                 // Of one that is not kept, FormData throws.
@@ -117,6 +121,7 @@ impl Http {
         init.set_method(match request.method {
             Method::Get => "GET",
             Method::Post => "POST",
+            Method::Patch => "PATCH",
         });
         init.set_headers(&headers);
         init.set_credentials(if request.cookies { RequestCredentials::Include } else { RequestCredentials::Omit });

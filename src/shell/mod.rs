@@ -22,8 +22,9 @@ use wasm_bindgen_futures::spawn_local;
 use crate::{
     core::{
         Bridge,
-        io::{Input, LARGEST_FILE, Output, Session, Snapshot},
+        io::{Input, Output, Session, Snapshot},
     },
+    http::LARGEST_FILE,
     problem::{Code, Problem},
     protocol::{MAX_PAGE_REQUEST, Message, Request, Sender},
     settings::Settings,

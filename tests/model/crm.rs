@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use trubka::{
     Millis,
-    core::io::{Body, HttpRequest},
+    http::{Body, HttpRequest},
 };
 
 use super::Reply;

@@ -6,7 +6,8 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use trubka::{
     Millis,
-    core::io::{HttpFailure, Input},
+    core::io::Input,
+    http::HttpFailure,
     protocol::{DialPhase, Message, Request, Sender},
 };
 

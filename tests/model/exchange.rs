@@ -6,7 +6,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use trubka::{
     Millis,
-    core::io::{FileInfo, HttpRequest},
+    http::{FileInfo, HttpRequest},
 };
 
 use super::Reply;

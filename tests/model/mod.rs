@@ -15,10 +15,9 @@ use trubka::{
     Millis,
     core::{
         Bridge,
-        io::{
-            Body, DocumentName, FileInfo, HttpAnswer, HttpFailure, HttpRequest, Input, Output, Session, Snapshot, Write,
-        },
+        io::{DocumentName, Input, Output, Session, Snapshot, Write},
     },
+    http::{Body, FileInfo, HttpAnswer, HttpFailure, HttpRequest},
     private::Private,
     protocol::{Message, PageView, Request, Sender, StatusView},
     settings::Settings,

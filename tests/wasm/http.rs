@@ -2,7 +2,7 @@ use js_sys::Array;
 use serde_json::{Value, json};
 use trubka::{
     Millis,
-    core::io::{Body, FileInfo, HttpAnswer, HttpFailure, HttpRequest, LARGEST_FILE, Method},
+    http::{Body, FileInfo, HttpAnswer, HttpFailure, HttpRequest, LARGEST_FILE, Method},
     private::Private,
     shell::http::Http,
 };

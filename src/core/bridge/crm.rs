@@ -6,11 +6,12 @@ use crate::{
     core::{
         access::{AccessError, TIMEOUT},
         backoff::Backoff,
-        io::{Body, HttpAnswer, HttpFailure, HttpRequest, Method, Output, Write},
+        io::{Output, Write},
         log,
         outbox::{LONGEST_PAUSE, Verdict},
         rest::RestError,
     },
+    http::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
     kontur::{
         ACCESS_KEY, files,
         telephony::{CallRecording, Callback},

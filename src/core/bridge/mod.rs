@@ -1,7 +1,8 @@
 //! The one door: every input is taken here, and every output comes out here.
 
 mod crm;
-mod exchange;
+mod dialling;
+mod phonet;
 mod requests;
 mod storing;
 
@@ -18,7 +19,7 @@ use crate::{
         calls::Calls,
         check::Check,
         dials::{DialState, Dials},
-        io::{HttpAnswer, HttpFailure, Input, Output, Session, Snapshot},
+        io::{Input, Output, Session, Snapshot},
         link::{Link, Step},
         log::Log,
         outbox::{Outbox, Row},
@@ -26,6 +27,8 @@ use crate::{
         recovery::{Page, Recovery},
         rest::{Progress, Rest},
     },
+    exchange::Exchange,
+    http::{HttpAnswer, HttpFailure},
     json::{self, Fields},
     phonet::connector,
     private::Private,
@@ -51,6 +54,10 @@ pub struct Bridge {
     rest: Rest<Question>,
     /// Whether REST has answered as it should since the settings are in force.
     rest_works: bool,
+    /// The exchanges beside Phonet.
+    elsewhere: Vec<Box<dyn Exchange>>,
+    /// Who waits for what they are hanging up: who asked, and the call.
+    hang_ups: Vec<(u32, String)>,
     /// A lane of its own for recordings: they take long.
     files: Rest<Recording>,
     recordings: Recordings,
@@ -152,6 +159,8 @@ impl Bridge {
             link: Link::new(true),
             rest: Rest::default(),
             rest_works: false,
+            elsewhere: Vec::new(),
+            hang_ups: Vec::new(),
             files: Rest::default(),
             recordings: state.map(|state| Recordings::read(state.objects("recordings"))).unwrap_or_default(),
             recovery: state.and_then(|state| state.object("recovery")).map(Recovery::read).unwrap_or_default(),
@@ -163,7 +172,7 @@ impl Bridge {
             crm: Crm {
                 outbox: Outbox::restored(rows.collect()),
                 deliveries: Vec::new(),
-                access: Access::restored(snapshot.session.access.clone()),
+                access: Access::restored(snapshot.session.access.clone(), snapshot.session.integration.clone()),
                 exchange_failures: 0,
                 exchange_at: Millis(0),
                 renew: false,
@@ -245,11 +254,12 @@ impl Bridge {
             Input::Permissions { forbidden } => self.permitted(forbidden, now),
             Input::UpdateAvailable => self.update_waits = true,
             Input::SystemCall { communication, number } => {
-                let dial = self.dial(communication.clone(), number, Some(communication.clone()), now);
+                let dial = self.dial(communication.clone(), number, None, Some(communication.clone()), now);
                 // One that was taken tells its own end; one that was not is remembered, so that a repeat changes nothing.
                 if self.dials.get(&communication).is_none() {
                     let problem = dial.problem.unwrap_or_else(|| Problem::new(Code::DialAlreadyLive));
-                    self.dials.add(communication.clone(), dial.number, None, now);
+                    let exchange = self.settings.dials_with(None);
+                    self.dials.add(communication.clone(), dial.number, exchange, None, now);
                     self.dials.set(&communication, DialState::Failed { problem });
                     self.call_failed(Some(communication), now);
                 }
@@ -290,12 +300,13 @@ impl Bridge {
         let forbidden = phonet.and_then(|phonet| self.missing_permission(&phonet.address));
         let step = self.link.configure(phonet.is_some(), forbidden, now);
         self.take_step(step, now);
+        self.join_exchanges(now);
         self.ask_for_checks();
     }
 
     /// What to tell the user where the browser does not let us reach an origin.
-    fn missing_permission(&self, origin: &String) -> Option<Problem> {
-        self.forbidden.contains(origin).then(|| Problem::about(Code::PermissionMissing, &[origin]))
+    fn missing_permission(&self, origin: &str) -> Option<Problem> {
+        self.forbidden.iter().any(|known| known == origin).then(|| Problem::about(Code::PermissionMissing, &[origin]))
     }
 
     /// Does everything that is due, stores what has changed, shows it, and says when to be woken.
@@ -308,6 +319,7 @@ impl Bridge {
         self.storage.dirty |= self.dials.expire(now);
         self.recover(now);
         self.ask_exchange();
+        self.drive_exchanges(now);
         self.deliver(now);
         self.transfer(now);
         self.finish_checks();
@@ -354,6 +366,7 @@ impl Bridge {
         if self.delivery_answered(id, result, now)
             || self.key_exchanged(id, result, now)
             || self.upload_answered(id, result, now)
+            || self.elsewhere.iter_mut().any(|exchange| exchange.answered(id, result, now))
         {
             return;
         }
@@ -389,6 +402,8 @@ impl Bridge {
         let (waiting, failed) = seen.counts();
         StatusView {
             link: self.link.view(),
+            dialling: seen.dialling(self.settings.dials_with(None)),
+            exchanges: seen.exchanges.clone(),
             crm: self.crm_problem(now),
             storage: self.storage.failed.then(|| Problem::new(Code::StorageFailed)),
             exchange: self
@@ -429,12 +444,17 @@ impl Bridge {
         if has_changed(&mut self.shown.status, &status) {
             self.out.push_back(Output::Status(status));
         }
-        let session = Session { access: self.crm.access.kept().cloned() };
+        let session = Session {
+            access: self.crm.access.kept().cloned(),
+            integration: self.crm.access.integration().map(str::to_owned),
+            uis: self.elsewhere.iter().find_map(|exchange| exchange.session()).cloned(),
+        };
         if self.shown.session != session {
             self.shown.session = session.clone();
             self.out.push_back(Output::Remember(session));
         }
-        let wanted = self.settings.phonet.is_some();
+        let is_following = self.elsewhere.iter().any(|exchange| exchange.next_wake().is_some());
+        let wanted = self.settings.phonet.is_some() || is_following;
         // Where the settings could not be read, nobody knows whether a connection is wanted.
         if !self.storage.unopened && self.shown.keep_alive.replace(wanted) != Some(wanted) {
             self.out.push_back(Output::KeepAlive(wanted));
@@ -460,6 +480,7 @@ impl Bridge {
             exchange,
             recovery,
             complaint,
+            self.elsewhere.iter().filter_map(|exchange| exchange.next_wake()).min(),
         ]
         .into_iter()
         .flatten()

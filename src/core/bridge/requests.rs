@@ -8,17 +8,13 @@ use crate::{
         io::{DocumentName, Output, Write},
         views::Seen,
     },
-    phone::{self, Correction, E164, Field, Found},
+    phone::{self, Correction, Field, Found},
     private::Private,
     problem::{Code, Problem},
-    protocol::{
-        DialPhase, DialView, FoundItem, FoundNumber, LinkState, Message, Request, SelectedView, Sender, TextItem,
-    },
+    protocol::{DialPhase, FoundItem, FoundNumber, Message, Request, SelectedView, Sender, TextItem},
     settings::{Settings, is_site},
 };
 
-/// The most characters an idempotency key may have.
-const LONGEST_KEY: usize = 64;
 /// The most texts of one batch.
 const LARGEST_BATCH: usize = 1_000;
 /// The most numbers of a selection that are shown.
@@ -36,14 +32,14 @@ impl Bridge {
                 | Request::HangUp { .. }
                 | Request::Correct { .. }
         );
-        if let Sender::Page { origin } = sender {
-            if !self.sites().contains(&origin) {
+        let origin = match sender {
+            Sender::Page { origin } if !self.sites().contains(&origin) => {
                 return self.reply(ask, Message::Off { origin });
             }
-            if !from_page {
-                return self.reply(ask, refused(Code::NotAllowed));
-            }
-        }
+            Sender::Page { .. } if !from_page => return self.reply(ask, refused(Code::NotAllowed)),
+            Sender::Page { origin } => Some(origin),
+            Sender::Extension => None,
+        };
         let message = match request {
             Request::Hello { version } if version != env!("CARGO_PKG_VERSION") => {
                 Message::Reload { problem: Problem::new(Code::PageOutdated) }
@@ -51,7 +47,7 @@ impl Bridge {
             Request::Hello { .. } => self.page(now),
             Request::FindNumbers { batch, items } => self.find_numbers(batch, items),
             Request::Dial { key, number } => {
-                let dial = self.dial(key, number, None, now);
+                let dial = self.dial(key, number, origin.as_deref(), None, now);
                 if dial.phase != DialPhase::Failed {
                     self.selected.take_if(|selected| selected.numbers.iter().any(|it| it.e164 == dial.number));
                 }
@@ -91,6 +87,10 @@ impl Bridge {
                 }
                 Err(problems) => Message::Invalid { problems },
             },
+            Request::GetIntegration
+            | Request::SetUpIntegration { .. }
+            | Request::SetFeatures { .. }
+            | Request::SetWebHook { .. } => refused(Code::BadRequest),
             Request::CheckConnection => return self.check_connection(ask, now),
             Request::ExportLog => Message::Log { text: self.log.text() },
         };
@@ -201,63 +201,6 @@ impl Bridge {
         }
     }
 
-    // ── Dialling ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// One click: the same click again changes nothing, and what keeps a dial from going out is said.
-    pub(super) fn dial(
-        &mut self,
-        key: String,
-        number: Private<String>,
-        communication: Option<String>,
-        now: Millis,
-    ) -> DialView {
-        if let Some(dial) = self.dials.get(&key) {
-            return self.seen(now).dial(dial);
-        }
-        let refused = |number, code| DialView {
-            key: key.clone(),
-            number,
-            phase: DialPhase::Failed,
-            call: None,
-            problem: Some(Problem::new(code)),
-        };
-        let Some(number) = E164::parse(number.reveal()).filter(|_| !key.is_empty() && key.len() <= LONGEST_KEY) else {
-            return refused(number, Code::DialNotANumber);
-        };
-        let number = number.as_private().clone();
-        if let Some(dial) = self.live_dial(&number, now) {
-            return dial;
-        }
-        if self.is_talking_to(&number) {
-            return refused(number, Code::DialAlreadyLive);
-        }
-        match self.link.view().state {
-            LinkState::Live => {}
-            LinkState::Off => return refused(number, Code::PhonetNotConfigured),
-            _ => return refused(number, Code::DialOffline),
-        }
-        if self.dials.in_flight().is_some() {
-            return refused(number, Code::DialBusy);
-        }
-        self.log.add(now, "dial", "asked");
-        self.dials.add(key.clone(), number.clone(), communication, now);
-        self.storage.dirty = true;
-        self.storage.unsaved_dial = Some(key.clone());
-        DialView { key, number, phase: DialPhase::Dialling, call: None, problem: None }
-    }
-
-    /// The dial of this number that is still going on.
-    fn live_dial(&self, number: &Private<String>, now: Millis) -> Option<DialView> {
-        let seen = self.seen(now);
-        seen.dials().into_iter().rev().find(|dial| dial.number == *number && dial.phase.is_live())
-    }
-
-    fn is_talking_to(&self, number: &Private<String>) -> bool {
-        let region = self.settings.region.0;
-        let mut clients = self.calls.live().filter_map(|call| call.client.number.as_ref());
-        clients.any(|client| phone::same(client.reveal(), number.reveal(), region))
-    }
-
     // ── Settings ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     fn settings_message(&self) -> Message {
@@ -297,14 +240,21 @@ impl Bridge {
             None => Some(Problem::new(Code::PhonetNotConfigured)),
             Some(phonet) => self.missing_permission(&phonet.address),
         };
+        let uis = self.settings.uis.as_ref().map(|uis| self.missing_permission(&uis.address));
         let kontur = match &self.settings.kontur {
             None => Some(Problem::new(Code::KonturNotConfigured)),
             Some(kontur) => self.missing_permission(&kontur.address),
         };
         self.crm.renew = kontur.is_none();
         for check in &mut self.checks {
+            if self.settings.phonet.is_none() && uis.is_some() {
+                check.without_phonet();
+            }
             if let Some(problem) = &phonet {
                 check.phonet(&KeyVerdict::NoAnswer(problem.clone()));
+            }
+            if !matches!(uis, Some(None)) {
+                check.uis(uis.clone());
             }
             if kontur.is_some() {
                 check.kontur(kontur.clone());
@@ -312,6 +262,9 @@ impl Bridge {
         }
         if phonet.is_none() {
             self.ask_key();
+        }
+        if uis == Some(None) {
+            self.elsewhere.iter_mut().for_each(|exchange| exchange.check());
         }
     }
 
@@ -333,6 +286,7 @@ impl Bridge {
             undelivered: self.crm.outbox.by_call(),
             recordings: &self.recordings,
             settings: &self.settings,
+            exchanges: self.exchanges(),
             now,
         }
     }

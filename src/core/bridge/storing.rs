@@ -7,14 +7,12 @@ use crate::{
     Millis,
     core::{
         calls::Calls,
-        dials::{DialState, Dials},
+        dials::Dials,
         io::{DocumentName, Output, Write},
         recordings::Recordings,
         recovery::Recovery,
     },
-    phonet::connector,
     private::Private,
-    problem::{Code, Problem},
 };
 
 /// The version of the state document. 2 knows the history and the recordings, which begin anew where they are absent, and tells
@@ -22,8 +20,6 @@ use crate::{
 pub(super) const VERSION: u32 = 2;
 /// How soon a failed database is tried again.
 const RESAVE: Millis = Millis::secs(30);
-/// How long after a click its call is expected.
-const AWAITED: Millis = Millis::secs(10);
 
 /// The writes on their way to the database.
 #[derive(Debug, Default)]
@@ -134,26 +130,5 @@ impl Bridge {
         for key in keys {
             self.send_dial(&key, now);
         }
-    }
-
-    fn send_dial(&mut self, key: &str, now: Millis) {
-        let Some(dial) = self.dials.get(key).filter(|dial| dial.state == DialState::Saving) else { return };
-        let communication = dial.communication.clone();
-        // Nobody waits any more for a dial that was long in being stored, such as through a sleep.
-        let is_awaited = dial.asked_at + AWAITED > now;
-        let state = match self.link.open_epoch().filter(|_| is_awaited) {
-            Some(epoch) => {
-                let text = connector::click2call(dial.number.reveal());
-                self.out.push_back(Output::SendFrame { epoch, text });
-                DialState::Sent
-            }
-            None => {
-                self.call_failed(communication, now);
-                DialState::Failed { problem: Problem::new(Code::DialOffline) }
-            }
-        };
-        self.log.add(now, "dial", if state == DialState::Sent { "sent" } else { "offline" });
-        self.dials.set(key, state);
-        self.storage.dirty = true;
     }
 }

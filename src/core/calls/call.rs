@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Millis,
+    exchange::{CallEvent, Contact, EventKind, ExchangeName, LegDirection},
     json::Fields,
     kontur::{
         digits,
@@ -15,7 +16,6 @@ use crate::{
         telephony::{CallBoundary, CallEvent as LegEvent, Callback, EventType, Item, Links, RegisterCall},
     },
     phone,
-    phonet::{CallEvent, Contact, EventKind, LegDirection},
     private::Private,
     protocol::Direction,
     settings::Settings,
@@ -27,6 +27,8 @@ use crate::{
 pub struct Call {
     /// `externalId`.
     pub id: String,
+    /// Whose call it is.
+    pub exchange: ExchangeName,
     /// Which way it goes; a transferred leg does not change it.
     pub direction: Direction,
     /// The other party.
@@ -60,6 +62,8 @@ pub struct Call {
     pub communication: Option<String>,
     /// The client's cards in the CRM.
     pub links: Links,
+    /// The users of the CRM who are responsible for the client.
+    pub responsible: Vec<String>,
 }
 
 /// The recording of a leg.
@@ -103,6 +107,7 @@ impl Call {
         let client = fields.object("client")?;
         Some(Self {
             id: fields.text("id")?,
+            exchange: fields.text("exchange").as_deref().and_then(ExchangeName::read).unwrap_or(ExchangeName::Phonet),
             direction: Direction::read(&fields.text("direction")?)?,
             client: Contact {
                 number: client.private("number"),
@@ -128,6 +133,7 @@ impl Call {
             ended_at: fields.millis("endedAt"),
             communication: fields.text("communication"),
             links: fields.object("links").map(Links::read).unwrap_or_default(),
+            responsible: fields.texts("responsible"),
         })
     }
 
@@ -140,6 +146,7 @@ impl Call {
         };
         let mut call = Self {
             id,
+            exchange: event.exchange,
             direction,
             client: Contact::default(),
             colleague: None,
@@ -162,6 +169,7 @@ impl Call {
             ended_at: None,
             communication: None,
             links: Links::default(),
+            responsible: Vec::new(),
         };
         call.learn(event, settings);
         if event.direction == LegDirection::Internal {

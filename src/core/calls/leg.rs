@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::{
     Millis,
+    exchange::{CallEvent, Entity, EntityKind, LegDirection},
     json::Fields,
     kontur::telephony::{Item, Party},
-    phonet::{CallEvent, Entity, EntityKind, LegDirection},
     settings::Settings,
 };
 
@@ -44,8 +44,11 @@ impl Leg {
     /// A leg as an event shows it first.
     pub fn new(event: &CallEvent, settings: &Settings, dial_at: Millis, now: Millis) -> Self {
         let user = |side: &Option<Entity>| {
-            let ext = side.as_ref().filter(|side| side.kind == EntityKind::User).and_then(|side| side.ext.as_deref());
-            Party::user(ext.and_then(|ext| settings.user_id(ext)))
+            let side = side.as_ref().filter(|side| side.kind == EntityKind::User);
+            Party::user(side.and_then(|side| match &side.ext {
+                Some(ext) => settings.user_id(ext),
+                None => settings.kontur.as_ref()?.user_id.as_deref().filter(|_| side.own),
+            }))
         };
         let (from, to) = match event.direction {
             LegDirection::Incoming => (Party::client(), user(&event.leg)),

@@ -14,9 +14,9 @@ pub use self::call::Call;
 use self::leg::Leg;
 use crate::{
     Millis,
+    exchange::{CallEvent, EventKind, ExchangeName},
     json::Fields,
     kontur::telephony::Callback,
-    phonet::{CallEvent, EventKind},
     settings::Settings,
 };
 
@@ -193,9 +193,11 @@ impl Calls {
         self.live.iter_mut().chain(&mut self.ended).find(|call| call.id == id)
     }
 
-    /// The live legs that have been silent since `moment`, by this computer's clock.
-    pub fn silent_since(&self, moment: Millis, now: Millis) -> Vec<String> {
-        let silent = self.live_legs().filter(|leg| leg.heard_at <= moment || leg.heard_at > now);
+    /// The live legs of an exchange that have been silent since `moment`, by this computer's clock.
+    pub fn silent_since(&self, exchange: ExchangeName, moment: Millis, now: Millis) -> Vec<String> {
+        let calls = self.live.iter().filter(|call| call.exchange == exchange);
+        let legs = calls.flat_map(Call::all_legs).filter(|leg| leg.end_at.is_none());
+        let silent = legs.filter(|leg| leg.heard_at <= moment || leg.heard_at > now);
         silent.map(|leg| leg.uuid.clone()).collect()
     }
 

@@ -6,15 +6,17 @@ use crate::{
     core::{
         calls::{Source, Told},
         check::KeyVerdict,
-        io::{HttpAnswer, Output},
+        io::Output,
         log,
         recovery::{GIVEN_UP, Page},
         rest::{RestError, Task},
     },
+    exchange::{CallEvent, ExchangeName, LegDirection},
+    http::HttpAnswer,
     kontur::telephony::{CallFailed, Callback},
     phone,
     phonet::{
-        CallEvent, Frame, LegDirection,
+        Frame,
         rest::{self, HistoryList, HistoryRecord},
     },
     problem::{Code, Problem},
@@ -66,7 +68,7 @@ impl Bridge {
         self.complaint = Some((problem, now));
     }
 
-    fn call_event(&mut self, event: &CallEvent, now: Millis) {
+    pub(super) fn call_event(&mut self, event: &CallEvent, now: Millis) {
         self.events(&[event], Source::Live, now);
     }
 
@@ -84,7 +86,10 @@ impl Bridge {
     fn bind_dial(&mut self, event: &CallEvent) {
         let (LegDirection::Outgoing, Some(number)) = (event.direction, &event.client.number) else { return };
         let (call, region) = (self.calls.id_of(event), self.settings.region.0);
-        let dial = self.dials.bind(&call, |dialled| phone::same(dialled, number.reveal(), region));
+        let dial = match event.exchange {
+            ExchangeName::Phonet => self.dials.bind(&call, |dialled| phone::same(dialled, number.reveal(), region)),
+            ExchangeName::Uis => self.dials.of_call(&call),
+        };
         if let Some(communication) = dial.and_then(|dial| dial.communication.clone())
             && let Some(call) = self.calls.get_mut(&call)
         {
@@ -96,6 +101,8 @@ impl Bridge {
     fn tell(&mut self, told: Vec<Told>, now: Millis) {
         let wants_recordings = self.settings.kontur.as_ref().is_some_and(|kontur| kontur.recordings);
         for Told { call, callbacks } in told {
+            let is_elsewhere = self.calls.get(&call).is_some_and(|call| call.exchange != ExchangeName::Phonet);
+            let wants_recordings = wants_recordings && !is_elsewhere;
             for callback in callbacks {
                 if let Callback::RegisterCall(_) = &callback {
                     let older = self.crm.outbox.supersede(&call);
@@ -169,6 +176,9 @@ impl Bridge {
 
     /// Hangs up the agent's own leg of a call; who asks hears of it when the exchange has answered.
     pub(super) fn hang_up(&mut self, ask: u32, call: String, now: Millis) {
+        if self.calls.get(&call).is_some_and(|call| call.exchange != ExchangeName::Phonet) {
+            return self.hang_up_elsewhere(ask, call, now);
+        }
         let leg = self.calls.get(&call).and_then(|call| call.leg_to_hang_up());
         let reason = match (leg, &self.settings.phonet) {
             (Some(_), Some(phonet)) => self.missing_permission(&phonet.address),
@@ -301,7 +311,7 @@ impl Bridge {
             }
         };
         self.rest_works = true;
-        let mut gone = self.calls.silent_since(asked_at, now);
+        let mut gone = self.calls.silent_since(ExchangeName::Phonet, asked_at, now);
         gone.retain(|uuid| !active.iter().any(|event| event.uuid == *uuid));
         let unheard =
             |event: &CallEvent| self.calls.is_behind(event) || (!self.calls.knows(&event.uuid) && self.is_own(event));
@@ -427,15 +437,20 @@ impl Bridge {
     }
 
     fn give_up(&mut self, now: Millis) {
-        for uuid in self.calls.silent_since(now - GIVEN_UP, now) {
+        for uuid in self.calls.silent_since(ExchangeName::Phonet, now - GIVEN_UP, now) {
             // One heard of in the future was heard of by a clock that has been set back since.
             if self.calls.heard_at(&uuid).is_some_and(|at| at + GIVEN_UP <= now) {
-                self.log.add(now, "given up", &log::id(&uuid));
-                let told = self.calls.give_up(&uuid, now);
-                let call = told.as_ref().map(|told| told.call.clone()).unwrap_or_default();
-                self.tell(told.into_iter().collect(), now);
-                self.discard_unknown(&call);
+                self.give_up_leg(&uuid, now);
             }
         }
+    }
+
+    /// Nobody will tell how this leg ended.
+    pub(super) fn give_up_leg(&mut self, uuid: &str, now: Millis) {
+        self.log.add(now, "given up", &log::id(uuid));
+        let told = self.calls.give_up(uuid, now);
+        let call = told.as_ref().map(|told| told.call.clone()).unwrap_or_default();
+        self.tell(told.into_iter().collect(), now);
+        self.discard_unknown(&call);
     }
 }

@@ -1,0 +1,223 @@
+//! Dialling: the click, the exchange that takes it, and what the exchanges beside Phonet say.
+
+use super::Bridge;
+use crate::{
+    Millis,
+    core::{dials::DialState, io::Output, recovery::GIVEN_UP},
+    exchange::{Abilities, ExchangeName, News},
+    phone::{self, E164},
+    phonet::connector,
+    private::Private,
+    problem::{Code, Problem},
+    protocol::{DialPhase, DialView, DiallingView, LinkState, Message},
+};
+
+/// The most characters an idempotency key may have.
+const LONGEST_KEY: usize = 64;
+/// How long after a click its call is expected.
+const AWAITED: Millis = Millis::secs(10);
+
+impl Bridge {
+    /// One click, on a page of this origin or in the popup: the same click again changes nothing, and what keeps a dial from going
+    /// out is said.
+    pub(super) fn dial(
+        &mut self,
+        key: String,
+        number: Private<String>,
+        origin: Option<&str>,
+        communication: Option<String>,
+        now: Millis,
+    ) -> DialView {
+        if let Some(dial) = self.dials.get(&key) {
+            return self.seen(now).dial(dial);
+        }
+        let refused = |number, problem| DialView {
+            key: key.clone(),
+            number,
+            phase: DialPhase::Failed,
+            call: None,
+            problem: Some(problem),
+        };
+        let Some(number) = E164::parse(number.reveal()).filter(|_| !key.is_empty() && key.len() <= LONGEST_KEY) else {
+            return refused(number, Problem::new(Code::DialNotANumber));
+        };
+        let number = number.as_private().clone();
+        if let Some(dial) = self.live_dial(&number, now) {
+            return dial;
+        }
+        if self.is_talking_to(&number) {
+            return refused(number, Problem::new(Code::DialAlreadyLive));
+        }
+        let exchange = self.settings.dials_with(origin);
+        if let Some(problem) = self.seen(now).dialling(exchange).problem {
+            return refused(number, problem);
+        }
+        if exchange == ExchangeName::Phonet && self.dials.in_flight().is_some() {
+            return refused(number, Problem::new(Code::DialBusy));
+        }
+        self.log.add(now, "dial", exchange.name());
+        self.dials.add(key.clone(), number.clone(), exchange, communication, now);
+        self.storage.dirty = true;
+        self.storage.unsaved_dial = Some(key.clone());
+        DialView { key, number, phase: DialPhase::Dialling, call: None, problem: None }
+    }
+
+    /// The dial of this number that is still going on.
+    fn live_dial(&self, number: &Private<String>, now: Millis) -> Option<DialView> {
+        let seen = self.seen(now);
+        seen.dials().into_iter().rev().find(|dial| dial.number == *number && dial.phase.is_live())
+    }
+
+    fn is_talking_to(&self, number: &Private<String>) -> bool {
+        let region = self.settings.region.0;
+        let mut clients = self.calls.live().filter_map(|call| call.client.number.as_ref());
+        clients.any(|client| phone::same(client.reveal(), number.reveal(), region))
+    }
+
+    /// Hands a dial that is stored to its exchange.
+    pub(super) fn send_dial(&mut self, key: &str, now: Millis) {
+        let Some(dial) = self.dials.get(key).filter(|dial| dial.state == DialState::Saving) else { return };
+        let (number, exchange, communication) = (dial.number.clone(), dial.exchange, dial.communication.clone());
+        // Nobody waits any more for a dial that was long in being stored, such as through a sleep.
+        let is_awaited = dial.asked_at + AWAITED > now;
+        let problem = match exchange {
+            _ if !is_awaited => Some(Problem::new(Code::DialOffline)),
+            ExchangeName::Phonet => match self.link.open_epoch() {
+                Some(epoch) => {
+                    self.out.push_back(Output::SendFrame { epoch, text: connector::click2call(number.reveal()) });
+                    None
+                }
+                None => Some(Problem::new(Code::DialOffline)),
+            },
+            ExchangeName::Uis => match self.elsewhere.iter_mut().find(|known| known.name() == exchange) {
+                Some(uis) => {
+                    uis.dial(key, &number, now);
+                    None
+                }
+                None => Some(Problem::new(Code::UisNotConfigured)),
+            },
+        };
+        self.log.add(now, "dial", if problem.is_none() { "sent" } else { "offline" });
+        let state = match problem {
+            None => DialState::Sent,
+            Some(problem) => {
+                self.call_failed(communication, now);
+                DialState::Failed { problem }
+            }
+        };
+        self.dials.set(key, state);
+        self.storage.dirty = true;
+    }
+
+    /// The exchanges that are set up, each as a way to dial.
+    pub(super) fn exchanges(&self) -> Vec<DiallingView> {
+        let phonet = self.settings.phonet.as_ref().map(|_| {
+            let link = self.link.view();
+            let problem = (link.state != LinkState::Live)
+                .then(|| link.problem.unwrap_or_else(|| Problem::new(Code::DialOffline)));
+            DiallingView { exchange: ExchangeName::Phonet, can: Abilities::PHONET, problem }
+        });
+        let elsewhere = self.elsewhere.iter().map(|exchange| DiallingView {
+            exchange: exchange.name(),
+            can: exchange.abilities(),
+            problem: self.missing_permission(exchange.origin()),
+        });
+        phonet.into_iter().chain(elsewhere).collect()
+    }
+
+    // ── The exchanges beside Phonet ──────────────────────────────────────────────────────────────────────────────
+
+    /// Joins what the settings name, and lets it take over what is going on there.
+    pub(super) fn join_exchanges(&mut self, now: Millis) {
+        for (ask, call) in std::mem::take(&mut self.hang_ups) {
+            let problem = Some(Problem::new(Code::PhonetConnectionLost));
+            self.reply(ask, Message::HungUp { call, problem });
+        }
+        for exchange in &mut self.elsewhere {
+            let name = exchange.name();
+            for dial in self.dials.iter().filter(|dial| dial.exchange == name && dial.state == DialState::Sent) {
+                exchange.look_for(&dial.key, &dial.number, dial.asked_at);
+            }
+            for call in self.calls.live().filter(|call| call.exchange == name) {
+                if let Some(number) = &call.client.number {
+                    exchange.follow(&call.id, number, call.answered_at().is_some(), now);
+                }
+            }
+        }
+        // Of an exchange that is gone nobody will hear any more.
+        if self.settings.uis.is_none() {
+            for leg in self.calls.silent_since(ExchangeName::Uis, now, now) {
+                self.give_up_leg(&leg, now);
+            }
+        }
+    }
+
+    /// Asks them what is due, and takes what they say.
+    pub(super) fn drive_exchanges(&mut self, now: Millis) {
+        for leg in self.calls.silent_since(ExchangeName::Uis, now - GIVEN_UP, now) {
+            self.give_up_leg(&leg, now);
+        }
+        for place in 0..self.elsewhere.len() {
+            let next = self.http.wrapping_add(1);
+            let Some(exchange) = self.elsewhere.get_mut(place) else { continue };
+            let request = (!self.forbidden.iter().any(|origin| origin == exchange.origin()))
+                .then(|| exchange.next(next, now))
+                .flatten();
+            if let Some(request) = request {
+                let id = self.next_http();
+                self.out.push_back(Output::Http { id, request });
+            }
+            while let Some(news) = self.elsewhere.get_mut(place).and_then(|exchange| exchange.news()) {
+                self.take_news(news, now);
+            }
+        }
+    }
+
+    fn take_news(&mut self, news: News, now: Millis) {
+        self.storage.dirty = true;
+        match news {
+            News::Accepted { key, call } => {
+                self.log.add(now, "dial", "accepted");
+                self.dials.set(&key, call.map_or(DialState::Placed, |call| DialState::Bound { call }));
+            }
+            News::Refused { key, problem } => {
+                self.log.add(now, "dial", problem.code.name());
+                let communication = self.dials.get(&key).and_then(|dial| dial.communication.clone());
+                self.dials.set(&key, DialState::Failed { problem });
+                self.call_failed(communication, now);
+            }
+            News::Unknown { key, problem } => {
+                self.log.add(now, "dial", problem.code.name());
+                self.dials.set(&key, DialState::Unknown { problem });
+            }
+            News::Event(event) => {
+                let what = [event.kind.name(), &event.uuid].join(" ");
+                self.log.add(now, event.exchange.name(), &what);
+                self.call_event(&event, now);
+            }
+            News::HungUp { ask, call, problem } => {
+                self.hang_ups.retain(|(asked, _)| *asked != ask);
+                self.reply(ask, Message::HungUp { call, problem });
+            }
+            News::Checked { problem } => {
+                for check in &mut self.checks {
+                    check.uis(Some(problem.clone()));
+                }
+            }
+        }
+    }
+
+    /// Hangs up a call of an exchange beside Phonet.
+    pub(super) fn hang_up_elsewhere(&mut self, ask: u32, call: String, now: Millis) {
+        let is_live = self.calls.get(&call).is_some_and(|call| call.leg_to_hang_up().is_some());
+        let name = self.calls.get(&call).map(|call| call.exchange);
+        let exchange = self.elsewhere.iter_mut().find(|exchange| Some(exchange.name()) == name);
+        let Some(exchange) = exchange.filter(|_| is_live) else {
+            let problem = Some(Problem::new(Code::HangUpOver));
+            return self.reply(ask, Message::HungUp { call, problem });
+        };
+        exchange.hang_up(ask, &call);
+        self.log.add(now, "hang up", &call);
+        self.hang_ups.push((ask, call));
+    }
+}

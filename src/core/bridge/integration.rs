@@ -1,0 +1,132 @@
+//! The bridge's side towards the integration itself: what the administrator asks of it, and who is responsible for a client.
+
+use super::Bridge;
+use crate::{
+    Millis,
+    core::{
+        access::TIMEOUT,
+        integration::{Progress, objection},
+        io::Output,
+        log,
+        redirect::Redirected,
+    },
+    http::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
+    kontur::ACCESS_KEY,
+    problem::{Code, Problem},
+    protocol::{Message, Request},
+};
+
+impl Bridge {
+    /// Takes a job for the integration, or says why it is none.
+    pub(super) fn integrate(&mut self, ask: u32, wanted: Request, now: Millis) {
+        let objection = match &self.settings.kontur {
+            None => Some(Problem::new(Code::KonturNotConfigured)),
+            Some(kontur) => self.missing_permission(&kontur.address).or_else(|| objection(&wanted, kontur)),
+        };
+        let rests = || self.crm.outbox.is_asked_to_rest(now).then(|| Problem::new(Code::KonturTooMany));
+        match (objection.or_else(rests), &self.settings.kontur) {
+            (None, Some(kontur)) => self.integration.ask(ask, wanted, kontur),
+            (problem, _) => self.reply(ask, Message::Invalid { problems: problem.into_iter().collect() }),
+        }
+    }
+
+    /// Makes the next request of the jobs; has a key exchanged first where there is none, or none that tells the integration's id.
+    pub(super) fn drive_integration(&mut self, now: Millis) {
+        let kontur = self.settings.kontur.clone();
+        let foreign = self.integration.give_up_foreign(kontur.as_ref());
+        self.tell_given_up(foreign, &Problem::new(Code::IntegrationUncertain));
+        let Some(kontur) = kontur.filter(|_| self.integration.is_waiting()) else { return };
+        let key = self.crm.access.key(&kontur, now).cloned();
+        let problem = match (key, self.crm.access.integration(), self.missing_permission(&kontur.address)) {
+            (_, _, Some(problem)) => problem,
+            (Some(key), Some(integration), None) => {
+                let request = self.integration.next(self.http.wrapping_add(1), &kontur, &key, integration);
+                if let Some(request) = request {
+                    let id = self.next_http();
+                    self.out.push_back(Output::Http { id, request });
+                }
+                return;
+            }
+            _ if self.crm.access.is_exchanging() || self.crm.renew => return,
+            _ if self.integration.renew() => {
+                self.crm.renew = true;
+                return;
+            }
+            _ => self.crm.problem.clone().unwrap_or_else(|| Problem::new(Code::IntegrationUnnamed)),
+        };
+        let waiting = self.integration.give_up();
+        self.tell_given_up(waiting, &problem);
+    }
+
+    fn tell_given_up(&mut self, asks: Vec<u32>, problem: &Problem) {
+        for ask in asks {
+            self.reply(ask, Message::Invalid { problems: vec![problem.clone()] });
+        }
+    }
+
+    /// The CRM answered a job's request, or whom a client is to be passed to; false when this was none.
+    pub(super) fn integration_answered(
+        &mut self,
+        id: u32,
+        result: &Result<HttpAnswer, HttpFailure>,
+        now: Millis,
+    ) -> bool {
+        let Some(kontur) = &self.settings.kontur else { return false };
+        if let Some(progress) = self.integration.answered(id, result, kontur) {
+            match progress {
+                Progress::Next => {}
+                Progress::FreshKey(key) => self.crm.access.forget(&key),
+                Progress::Done(ask, Ok(view)) => self.reply(ask, Message::Integration(view)),
+                Progress::Done(ask, Err(problems)) => self.reply(ask, Message::Invalid { problems }),
+            }
+        } else if let Some(redirected) = self.redirects.answered(id, result, now) {
+            match redirected {
+                Redirected::To(call, users) => {
+                    if let Some(call) = self.calls.get_mut(&call) {
+                        call.responsible = users;
+                        self.storage.dirty = true;
+                    }
+                }
+                Redirected::FreshKey(key) => self.crm.access.forget(&key),
+                Redirected::Nobody => {}
+            }
+        } else {
+            return false;
+        }
+        if let Ok(HttpAnswer { status: 429, retry_after, .. }) = result {
+            self.crm.outbox.slow_down(*retry_after, now);
+        }
+        let answer = result.as_ref().map_or_else(|_| "no answer".to_owned(), |answer| answer.status.to_string());
+        self.log.add(now, "integration", &answer);
+        true
+    }
+
+    /// Asks who is responsible for the clients who call.
+    pub(super) fn ask_responsible(&mut self, now: Millis) {
+        let Some(kontur) = &self.settings.kontur else { return };
+        if self.crm.problem.is_some()
+            || self.crm.outbox.is_paused(now)
+            || self.forbidden.contains(&kontur.address)
+        {
+            return;
+        }
+        let Some(key) = self.crm.access.key(kontur, now).cloned() else { return };
+        let (address, workspace) = (kontur.address.clone(), kontur.workspace.clone());
+        let refused = |call: &str| self.crm.outbox.rows().iter().any(|row| row.call == call && row.set_aside.is_some());
+        while let Some(path) =
+            self.redirects.next(self.http.wrapping_add(1), &key, &workspace, &self.calls, &refused, now)
+        {
+            self.http = self.http.wrapping_add(1);
+            let request = HttpRequest {
+                method: Method::Get,
+                url: format!("{address}{path}"),
+                headers: vec![(ACCESS_KEY, key.clone())],
+                body: Body::Empty,
+                keep: false,
+                cookies: false,
+                timeout: TIMEOUT,
+            };
+            self.out.push_back(Output::Http { id: self.http, request });
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! What the administrator asks of the integration: jobs, one after the other, one exchange over HTTP at a time. Whatever a job
+//! changes, it reads what the CRM has before and after: the answer to a change itself is not believed.
+
+use std::collections::VecDeque;
+
+use crate::{
+    core::access::TIMEOUT,
+    http::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
+    json,
+    kontur::{
+        ACCESS_KEY,
+        answer::{Fault, FaultKind, Refusal, is_failure, is_json},
+        integration::{
+            Features, Instance, Operation, Schedule, WebHook, instance_path, main_telephony, patch, setup_path,
+            ui_settings_path,
+        },
+    },
+    private::Private,
+    problem::{Code, Problem},
+    protocol::{FeaturesView, IntegrationView, MainTelephony, Request, SettingView, WebHookView},
+    settings::Kontur,
+};
+
+/// The jobs, of which the first is under way.
+#[derive(Debug, Default)]
+pub struct Integration {
+    jobs: VecDeque<Job>,
+}
+
+/// Something that somebody waits for.
+#[derive(Debug)]
+struct Job {
+    /// Who asked.
+    ask: u32,
+    wanted: Request,
+    /// The settings it was asked with: it is meant for no other integration.
+    fingerprint: u32,
+    stage: Stage,
+    /// The instance as it was read last.
+    instance: Option<Instance>,
+    /// The exchange under way, and its key.
+    under_way: Option<(u32, Private<String>)>,
+    /// Whether a key was exchanged for its next request.
+    renewed: bool,
+    /// Whether a 401 has brought it a fresh key already.
+    refreshed: bool,
+}
+
+/// What a job does next.
+#[derive(Debug)]
+enum Stage {
+    /// Activate the integration.
+    SetUp,
+    /// Read the instance, to know what is to be changed.
+    Look,
+    /// Change it.
+    Change(Vec<Operation>),
+    /// Read the instance, to know what came of it.
+    Read,
+    /// Read which telephony is the main one; the job's last request.
+    MainTelephony,
+}
+
+/// What an answer means for the rest.
+#[derive(Debug)]
+pub enum Progress {
+    /// There is a further request.
+    Next,
+    /// The key was refused: with a fresh one there is a further request.
+    FreshKey(Private<String>),
+    /// Who asked can be told.
+    Done(u32, Result<IntegrationView, Vec<Problem>>),
+}
+
+/// Why this is not asked of the CRM at all.
+pub fn objection(wanted: &Request, kontur: &Kontur) -> Option<Problem> {
+    let wrong = |field: &str| Some(Problem::about(Code::IntegrationWrongField, &[field]));
+    match wanted {
+        Request::SetUpIntegration { .. } if kontur.secret.is_none() => Some(Problem::new(Code::IntegrationPrivate)),
+        Request::SetUpIntegration { arguments } if !json::parse(arguments.reveal()).is_some_and(|it| it.is_object()) => {
+            wrong("arguments")
+        }
+        Request::SetWebHook { on: true, minutes, .. } if !(1..=Schedule::LONGEST).contains(minutes) => wrong("minutes"),
+        _ => None,
+    }
+}
+
+impl Integration {
+    /// Takes a job, to be done after those asked for before.
+    pub fn ask(&mut self, ask: u32, wanted: Request, kontur: &Kontur) {
+        let stage = match wanted {
+            Request::SetUpIntegration { .. } => Stage::SetUp,
+            Request::SetFeatures { .. } | Request::SetWebHook { .. } => Stage::Look,
+            _ => Stage::Read,
+        };
+        self.jobs.push_back(Job {
+            ask,
+            wanted,
+            fingerprint: kontur.fingerprint(),
+            stage,
+            instance: None,
+            under_way: None,
+            renewed: false,
+            refreshed: false,
+        });
+    }
+
+    /// Whether a request is to be made.
+    pub fn is_waiting(&self) -> bool {
+        self.jobs.front().is_some_and(|job| job.under_way.is_none())
+    }
+
+    /// Gives up the jobs of other settings than these, and tells who asked.
+    pub fn give_up_foreign(&mut self, kontur: Option<&Kontur>) -> Vec<u32> {
+        let fingerprint = kontur.map(Kontur::fingerprint);
+        self.jobs.extract_if(.., |job| Some(job.fingerprint) != fingerprint).map(|job| job.ask).collect()
+    }
+
+    /// Gives up every job, and tells who asked.
+    pub fn give_up(&mut self) -> Vec<u32> {
+        self.jobs.drain(..).map(|job| job.ask).collect()
+    }
+
+    /// Whether a key is to be exchanged for the next request: once.
+    pub fn renew(&mut self) -> bool {
+        self.jobs.front_mut().is_some_and(|job| !std::mem::replace(&mut job.renewed, true))
+    }
+
+    /// The next request, under this id, if none is under way.
+    pub fn next(
+        &mut self,
+        http: u32,
+        kontur: &Kontur,
+        key: &Private<String>,
+        integration: &str,
+    ) -> Option<HttpRequest> {
+        let job = self.jobs.front_mut().filter(|job| job.under_way.is_none())?;
+        job.under_way = Some((http, key.clone()));
+        job.renewed = false;
+        let instance = instance_path(&kontur.workspace, integration);
+        let (method, path, body) = match &job.stage {
+            Stage::SetUp => {
+                let body = match &job.wanted {
+                    Request::SetUpIntegration { arguments } => Body::Json(arguments.clone()),
+                    _ => Body::Empty,
+                };
+                (Method::Post, setup_path(&kontur.workspace, integration), body)
+            }
+            Stage::Look | Stage::Read => (Method::Get, instance, Body::Empty),
+            Stage::Change(operations) => (Method::Patch, instance, Body::JsonPatch(patch(operations))),
+            Stage::MainTelephony => (Method::Get, ui_settings_path(&kontur.workspace, integration), Body::Empty),
+        };
+        Some(HttpRequest {
+            method,
+            url: format!("{}{path}", kontur.address),
+            headers: vec![(ACCESS_KEY, key.clone())],
+            body,
+            keep: false,
+            cookies: false,
+            timeout: TIMEOUT,
+        })
+    }
+
+    /// The CRM answered, or did not; `None` when this was no request of a job.
+    pub fn answered(
+        &mut self,
+        http: u32,
+        result: &Result<HttpAnswer, HttpFailure>,
+        kontur: &Kontur,
+    ) -> Option<Progress> {
+        let job = self.jobs.front_mut()?;
+        let (_, key) = job.under_way.take_if(|(id, _)| *id == http)?;
+        if matches!(result, Ok(HttpAnswer { status: 401, .. })) && !job.refreshed {
+            job.refreshed = true;
+            return Some(Progress::FreshKey(key));
+        }
+        let result = match job.advance(result) {
+            Ok(None) => return Some(Progress::Next),
+            Ok(Some(main_telephony)) => {
+                let instance = job.instance.take();
+                instance.map(|instance| view(instance, main_telephony, kontur)).ok_or_else(Vec::new)
+            }
+            Err(problems) => Err(problems),
+        };
+        self.jobs.pop_front().map(|job| Progress::Done(job.ask, result))
+    }
+}
+
+impl Job {
+    /// Takes an answer: the last one says which telephony is the main one.
+    fn advance(&mut self, result: &Result<HttpAnswer, HttpFailure>) -> Result<Option<MainTelephony>, Vec<Problem>> {
+        self.stage = match &self.stage {
+            Stage::SetUp | Stage::Change(_) => {
+                changed(result)?;
+                Stage::Read
+            }
+            Stage::Look => {
+                let instance = read(result)?;
+                let operations = operations(&self.wanted, &instance);
+                self.instance = Some(instance);
+                if operations.is_empty() { Stage::MainTelephony } else { Stage::Change(operations) }
+            }
+            Stage::Read => {
+                let instance = read(result)?;
+                if !operations(&self.wanted, &instance).is_empty() {
+                    return Err(vec![Problem::new(Code::IntegrationUnchanged)]);
+                }
+                self.instance = Some(instance);
+                Stage::MainTelephony
+            }
+            Stage::MainTelephony => return Ok(Some(self.main_telephony(result))),
+        };
+        Ok(None)
+    }
+
+    /// Where the CRM does not say which telephony is the main one, all else is shown nevertheless.
+    fn main_telephony(&self, result: &Result<HttpAnswer, HttpFailure>) -> MainTelephony {
+        let id = self.instance.as_ref().map_or("", |instance| &instance.id);
+        match result {
+            Ok(answer) if (200..=299).contains(&answer.status) => main_telephony(answer.body.reveal(), id),
+            Ok(answer) if is_not_found(answer) => MainTelephony::None,
+            _ => MainTelephony::Unknown,
+        }
+    }
+}
+
+/// What is still to be changed for the instance to be as it is wanted.
+fn operations(wanted: &Request, instance: &Instance) -> Vec<Operation> {
+    match *wanted {
+        Request::SetFeatures { call, hang_up } => {
+            let features = Features { call, hang_up, ..instance.features };
+            (features != instance.features).then(|| Operation::features(features)).into_iter().collect()
+        }
+        Request::SetWebHook { hook, on, minutes } => {
+            let mut known = instance.web_hooks.iter().filter(|web_hook| web_hook.name() == Some(hook));
+            if !on {
+                let enabled = known.filter(|web_hook| !web_hook.disabled).cloned();
+                return enabled.map(|web_hook| Operation::replace(WebHook { disabled: true, ..web_hook })).collect();
+            }
+            if known.clone().any(|web_hook| web_hook.is_sent_every(minutes)) {
+                return Vec::new();
+            }
+            let web_hook = WebHook::new(hook, minutes);
+            vec![match known.next() {
+                Some(known) => Operation::replace(WebHook { id: known.id.clone(), ..web_hook }),
+                None => Operation::add(web_hook),
+            }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Reads the instance.
+fn read(result: &Result<HttpAnswer, HttpFailure>) -> Result<Instance, Vec<Problem>> {
+    let answer = success(result)?;
+    Instance::parse(answer.body.reveal()).ok_or_else(|| vec![Problem::new(Code::KonturUnexpectedAnswer)])
+}
+
+/// Whether the CRM took a change. Where it did not answer as it should, nobody knows.
+fn changed(result: &Result<HttpAnswer, HttpFailure>) -> Result<(), Vec<Problem>> {
+    let refused = match success(result) {
+        Ok(answer) if is_failure(answer.body.reveal()) => refusal(answer),
+        Ok(answer) if is_json(answer.body.reveal()) => return Ok(()),
+        Ok(_) => vec![Problem::new(Code::KonturUnexpectedAnswer)],
+        Err(problems) => problems,
+    };
+    let is_uncertain = match result {
+        Err(_) => true,
+        Ok(answer) => matches!(answer.status, 408 | 500..=599),
+    };
+    Err(refused.into_iter().chain(is_uncertain.then(|| Problem::new(Code::IntegrationUncertain))).collect())
+}
+
+fn success(result: &Result<HttpAnswer, HttpFailure>) -> Result<&HttpAnswer, Vec<Problem>> {
+    let problem = match result {
+        Ok(answer) => match answer.status {
+            200..=299 => return Ok(answer),
+            401 => Problem::new(Code::KonturKeyRefused),
+            429 => Problem::new(Code::KonturTooMany),
+            400..=499 => return Err(refusal(answer)),
+            status => Problem::about(Code::KonturStatus, &[&status.to_string()]),
+        },
+        Err(_) => Problem::new(Code::KonturUnreachable),
+    };
+    Err(vec![problem])
+}
+
+/// A refusal in words, with each thing that is wrong.
+fn refusal(answer: &HttpAnswer) -> Vec<Problem> {
+    if is_not_found(answer) {
+        return vec![Problem::new(Code::IntegrationNotFound)];
+    }
+    let mut refusal = Refusal::parse(answer.body.reveal());
+    let faults = std::mem::take(&mut refusal.faults);
+    let words = refusal.words();
+    let problem = match words.as_str() {
+        "" => Problem::about(Code::KonturStatus, &[&answer.status.to_string()]),
+        _ => Problem::about(Code::KonturRefused, &[&words]),
+    };
+    [problem].into_iter().chain(faults.iter().map(fault)).collect()
+}
+
+fn fault(fault: &Fault) -> Problem {
+    let code = match fault.kind {
+        FaultKind::Path => Code::IntegrationInvalidPath,
+        FaultKind::ValueType => Code::IntegrationInvalidType,
+        FaultKind::Data => Code::IntegrationInvalidData,
+        FaultKind::Constraint => Code::IntegrationConstraint,
+    };
+    Problem::about(code, &[&fault.place])
+}
+
+fn is_not_found(answer: &HttpAnswer) -> bool {
+    let status = Refusal::parse(answer.body.reveal()).status.to_ascii_lowercase();
+    answer.status == 404 || (answer.status == 409 && matches!(status.as_str(), "notfound" | "integrationnotfound"))
+}
+
+fn view(instance: Instance, main_telephony: MainTelephony, kontur: &Kontur) -> IntegrationView {
+    let web_hook = |web_hook: WebHook| WebHookView {
+        hook: web_hook.name(),
+        id: web_hook.id,
+        relative_url: web_hook.relative_url,
+        minutes: web_hook.schedule.map(|schedule| schedule.minutes),
+        disabled: web_hook.disabled,
+    };
+    let Features { call, hang_up, send_sms } = instance.features;
+    IntegrationView {
+        id: instance.id,
+        is_public: kontur.secret.is_some(),
+        workspace: kontur.workspace.clone(),
+        status: instance.status,
+        base_url: instance.base_url,
+        features: FeaturesView { call, hang_up, send_sms },
+        web_hooks: instance.web_hooks.into_iter().map(web_hook).collect(),
+        settings: instance.settings.into_iter().map(|(id, value)| SettingView { id, value }).collect(),
+        main_telephony,
+    }
+}
