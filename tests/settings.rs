@@ -8,8 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
-use serde_json::{Value, json};
-use trubka::{problem::Code, settings::Settings};
+use serde_json::{Map, Value, json};
+use trubka::{exchange::ExchangeName, problem::Code, settings::Settings};
 
 fn schema() -> jsonschema::Validator {
     let schema: Value = serde_json::from_str(include_str!("../docs/settings.schema.json")).unwrap();
@@ -20,6 +20,12 @@ fn complete() -> Value {
     json!({
         "version": 1,
         "phonet": { "domain": "demo.phonet.com.ua", "apiKey": "secret-1", "subscriber": "001" },
+        "uis": {
+            "version": "v4.0", "login": "anna", "password": "secret-4", "virtualNumber": "74993720692", "operator": "79164572521",
+            "employeeId": 25, "earlySwitching": true, "media": "2701", "clientMessage": { "type": "text", "value": "Добрый день" },
+            "queue": { "timeout": 30 }, "groups": [{ "phones": [{ "number": "79164572521", "timeout": 29 }] }]
+        },
+        "dialling": { "exchange": "phonet", "sites": { "http://intranet.example:8080": "uis" } },
         "kontur": {
             "workspace": "ws", "apiKey": "secret-2", "secret": "name=secret-3",
             "userId": "3f6a0c1e-0000-4000-8000-000000000001",
@@ -32,7 +38,10 @@ fn complete() -> Value {
             { "label": "заказ", "pattern": "## ## ######", "phone": false },
             { "pattern": "8 916 123-45-67", "phone": true }
         ],
-        "advanced": { "phonetAddress": "http://127.0.0.1:8480", "konturAddress": "https://proxy.example:8443" }
+        "advanced": {
+            "phonetAddress": "http://127.0.0.1:8480", "konturAddress": "https://proxy.example:8443",
+            "uisAddress": "https://callapi.comagic.ru"
+        }
     })
 }
 
@@ -82,6 +91,29 @@ fn what_is_wrong_is_named_and_the_schema_agrees() {
         ("/phonet/domain", Some(json!("https://demo.phonet.com.ua/")), Code::SettingsWrongValue, "phonet.domain"),
         ("/phonet/apiKey", Some(json!("line\nbreak")), Code::SettingsWrongValue, "phonet.apiKey"),
         ("/phonet/subscriber", Some(json!("anna")), Code::SettingsWrongValue, "phonet.subscriber"),
+        ("/uis/version", Some(json!("v2")), Code::SettingsWrongValue, "uis.version"),
+        ("/uis/login", None, Code::SettingsMissing, "uis.login"),
+        ("/uis/token", Some(json!("x")), Code::SettingsUnknownKey, "uis.token"),
+        ("/uis/virtualNumber", None, Code::SettingsMissing, "uis.virtualNumber"),
+        ("/uis/virtualNumber", Some(json!("+74993720692")), Code::SettingsWrongValue, "uis.virtualNumber"),
+        ("/uis/operator", Some(json!("001")), Code::SettingsWrongValue, "uis.operator"),
+        ("/uis/employeeId", Some(json!("25")), Code::SettingsWrongType, "uis.employeeId"),
+        ("/uis/employeeId", Some(json!(0)), Code::SettingsWrongValue, "uis.employeeId"),
+        ("/uis/firstCall", Some(json!("any")), Code::SettingsWrongValue, "uis.firstCall"),
+        ("/uis/firstCall", Some(json!("client")), Code::SettingsWrongValue, "uis.earlySwitching"),
+        ("/uis/switchAtOnce", Some(json!(false)), Code::SettingsWrongValue, "uis.earlySwitching"),
+        ("/uis/media", Some(json!("music.mp3")), Code::SettingsWrongValue, "uis.media"),
+        (
+            "/uis/clientMessage",
+            Some(json!({ "type": "media", "value": "hello.mp3" })),
+            Code::SettingsWrongValue,
+            "uis.clientMessage.value",
+        ),
+        ("/uis/queue", Some(json!({})), Code::SettingsMissing, "uis.queue.timeout"),
+        ("/uis/groups/0/phones", Some(json!([])), Code::SettingsMissing, "uis.groups.0.phones"),
+        ("/dialling/exchange", Some(json!("mango")), Code::SettingsWrongValue, "dialling.exchange"),
+        ("/dialling/sites", Some(json!([])), Code::SettingsWrongType, "dialling.sites"),
+        ("/dialling/sites", Some(json!({ "crm": "uis" })), Code::SettingsWrongValue, "dialling.sites.crm"),
         ("/kontur/workspace", Some(json!("")), Code::SettingsWrongValue, "kontur.workspace"),
         ("/kontur/secret", Some(json!("no-equals-sign")), Code::SettingsWrongValue, "kontur.secret"),
         ("/kontur/userId", Some(json!("anna")), Code::SettingsWrongValue, "kontur.userId"),
@@ -152,19 +184,22 @@ fn secrets_are_kept_and_never_shown() {
     let settings = Settings::default().replaced_by(&complete().to_string()).unwrap();
     let shown = settings.without_secrets();
     assert!(!shown.contains("secret-"), "{shown}");
-    assert_eq!(settings.secrets(), ["phonet.apiKey", "kontur.apiKey", "kontur.secret"]);
+    assert_eq!(settings.secrets(), ["phonet.apiKey", "kontur.apiKey", "kontur.secret", "uis.password"]);
     assert!(!format!("{settings:?}").contains("secret-"));
     let again = settings.replaced_by(&shown).unwrap();
     assert_eq!(again.phonet.as_ref().unwrap().api_key.reveal(), "secret-1");
+    assert_eq!(again.uis, settings.uis);
     assert_eq!(again.kontur.as_ref().unwrap().secret.as_ref().unwrap().reveal(), "name=secret-3");
     let moved = shown.replace("http://127.0.0.1:8480", "https://evil.example").replace("proxy.example", "evil.example");
+    let moved = moved.replace("callapi.comagic.ru", "evil.example");
     let problems = settings.replaced_by(&moved).unwrap_err();
     let paths: Vec<_> = problems.iter().map(|problem| (problem.code, problem.args[0].as_str())).collect();
-    assert_eq!(paths, [(Code::SettingsMissing, "phonet.apiKey"), (Code::SettingsMissing, "kontur.apiKey")]);
+    let moved = ["phonet.apiKey", "kontur.apiKey", "uis.password"];
+    assert_eq!(paths, moved.map(|path| (Code::SettingsMissing, path)));
     let without = settings.replaced_by(&shown.replace("\"workspace\"", "\"secret\":\"\",\"workspace\"")).unwrap();
-    assert_eq!(without.secrets(), ["phonet.apiKey", "kontur.apiKey"]);
+    assert_eq!(without.secrets(), ["phonet.apiKey", "kontur.apiKey", "uis.password"]);
     let stored = Settings::load(Some(again.to_json().reveal()));
-    assert_eq!(stored.kontur, again.kontur);
+    assert_eq!((&stored.kontur, &stored.uis, &stored.dialling), (&again.kontur, &again.uis, &again.dialling));
     assert_eq!((&stored.sites, &stored.corrections), (&settings.sites, &settings.corrections));
     assert_eq!(stored.corrections.len(), 2);
     assert_eq!(stored.phonet.unwrap().address, "http://127.0.0.1:8480");
@@ -180,4 +215,47 @@ fn a_site_that_is_no_address_is_refused() {
     }
     let document = with("/sites/0", Some(json!("http://192.168.1.30:8080")));
     assert!(Settings::default().replaced_by(&document.to_string()).is_ok());
+}
+
+/// UIS takes a password or a permanent key: what is kept of the one must not get into the way of the other.
+#[test]
+fn the_way_into_uis_can_be_changed() {
+    let uis = |fields: Value| {
+        let mut document = json!({ "version": 1, "uis": { "virtualNumber": "74993720692", "employeeId": 25 } });
+        document["uis"].as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        document.to_string()
+    };
+    let by_login = Settings::default().replaced_by(&uis(json!({ "login": "anna", "password": "secret" }))).unwrap();
+    let by_key = by_login.replaced_by(&uis(json!({ "token": "key" }))).unwrap();
+    assert_eq!(by_key.secrets(), ["uis.token"]);
+    assert_eq!(by_key.replaced_by(&uis(json!({}))).unwrap().uis, by_key.uis);
+    let again = by_key.replaced_by(&uis(json!({ "login": "anna", "password": "secret" }))).unwrap();
+    assert_eq!(again.uis, by_login.uis);
+    assert_eq!(again.dials_with(None), ExchangeName::Uis, "the only one that is set up");
+}
+
+#[test]
+fn the_first_version_of_uis_asks_for_what_it_needs() {
+    let schema = schema();
+    let uis = json!({ "version": "v1", "login": "anna", "password": "secret", "virtualNumber": "74993720692", "operator": "79164572521" });
+    let read = |change: &dyn Fn(&mut Map<String, Value>)| {
+        let mut uis = uis.as_object().unwrap().clone();
+        change(&mut uis);
+        let document = json!({ "version": 1, "uis": uis });
+        let read = Settings::default().replaced_by(&document.to_string());
+        assert_eq!(read.is_ok(), schema.is_valid(&document), "{document}: {read:?}");
+        read.map(drop).map_err(|problems| problems[0].args[0].clone())
+    };
+    let phones = json!([{ "phones": [{ "number": "79164572521" }] }]);
+    assert_eq!(read(&|_| {}), Ok(()));
+    assert_eq!(read(&|uis| drop(uis.insert("firstCall".into(), "any".into()))), Ok(()));
+    assert_eq!(read(&|uis| drop(uis.insert("media".into(), "music.mp3".into()))), Ok(()));
+    assert_eq!(read(&|uis| drop(uis.insert("earlySwitching".into(), true.into()))), Err("uis.earlySwitching".into()));
+    assert_eq!(read(&|uis| drop(uis.remove("operator"))), Err("uis.operator".into()));
+    assert_eq!(read(&|uis| drop(uis.insert("token".into(), "x".into()))), Err("uis.token".into()));
+    let groups = |uis: &mut Map<String, Value>| {
+        uis.remove("operator");
+        uis.insert("groups".into(), phones.clone());
+    };
+    assert_eq!(read(&groups), Ok(()));
 }

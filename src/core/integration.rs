@@ -1,8 +1,6 @@
 //! What the administrator asks of the integration: jobs, one after the other, one exchange over HTTP at a time. Whatever a job
 //! changes, it reads what the CRM has before and after: the answer to a change itself is not believed.
 
-use std::collections::VecDeque;
-
 use crate::{
     core::access::TIMEOUT,
     http::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
@@ -24,7 +22,7 @@ use crate::{
 /// The jobs, of which the first is under way.
 #[derive(Debug, Default)]
 pub struct Integration {
-    jobs: VecDeque<Job>,
+    jobs: Vec<Job>,
 }
 
 /// Something that somebody waits for.
@@ -93,7 +91,7 @@ impl Integration {
             Request::SetFeatures { .. } | Request::SetWebHook { .. } => Stage::Look,
             _ => Stage::Read,
         };
-        self.jobs.push_back(Job {
+        self.jobs.push(Job {
             ask,
             wanted,
             fingerprint: kontur.fingerprint(),
@@ -107,7 +105,7 @@ impl Integration {
 
     /// Whether a request is to be made.
     pub fn is_waiting(&self) -> bool {
-        self.jobs.front().is_some_and(|job| job.under_way.is_none())
+        self.jobs.first().is_some_and(|job| job.under_way.is_none())
     }
 
     /// Gives up the jobs of other settings than these, and tells who asked.
@@ -123,7 +121,7 @@ impl Integration {
 
     /// Whether a key is to be exchanged for the next request: once.
     pub fn renew(&mut self) -> bool {
-        self.jobs.front_mut().is_some_and(|job| !std::mem::replace(&mut job.renewed, true))
+        self.jobs.first_mut().is_some_and(|job| !std::mem::replace(&mut job.renewed, true))
     }
 
     /// The next request, under this id, if none is under way.
@@ -134,7 +132,7 @@ impl Integration {
         key: &Private<String>,
         integration: &str,
     ) -> Option<HttpRequest> {
-        let job = self.jobs.front_mut().filter(|job| job.under_way.is_none())?;
+        let job = self.jobs.first_mut().filter(|job| job.under_way.is_none())?;
         job.under_way = Some((http, key.clone()));
         job.renewed = false;
         let instance = instance_path(&kontur.workspace, integration);
@@ -168,7 +166,7 @@ impl Integration {
         result: &Result<HttpAnswer, HttpFailure>,
         kontur: &Kontur,
     ) -> Option<Progress> {
-        let job = self.jobs.front_mut()?;
+        let job = self.jobs.first_mut()?;
         let (_, key) = job.under_way.take_if(|(id, _)| *id == http)?;
         if matches!(result, Ok(HttpAnswer { status: 401, .. })) && !job.refreshed {
             job.refreshed = true;
@@ -182,7 +180,7 @@ impl Integration {
             }
             Err(problems) => Err(problems),
         };
-        self.jobs.pop_front().map(|job| Progress::Done(job.ask, result))
+        Some(Progress::Done(self.jobs.remove(0).ask, result))
     }
 }
 

@@ -7,7 +7,6 @@ use crate::{
         access::TIMEOUT,
         integration::{Progress, objection},
         io::Output,
-        log,
         redirect::Redirected,
     },
     http::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
@@ -72,13 +71,14 @@ impl Bridge {
         now: Millis,
     ) -> bool {
         let Some(kontur) = &self.settings.kontur else { return false };
-        if let Some(progress) = self.integration.answered(id, result, kontur) {
+        let what = if let Some(progress) = self.integration.answered(id, result, kontur) {
             match progress {
                 Progress::Next => {}
                 Progress::FreshKey(key) => self.crm.access.forget(&key),
                 Progress::Done(ask, Ok(view)) => self.reply(ask, Message::Integration(view)),
                 Progress::Done(ask, Err(problems)) => self.reply(ask, Message::Invalid { problems }),
             }
+            "integration"
         } else if let Some(redirected) = self.redirects.answered(id, result, now) {
             match redirected {
                 Redirected::To(call, users) => {
@@ -90,14 +90,15 @@ impl Bridge {
                 Redirected::FreshKey(key) => self.crm.access.forget(&key),
                 Redirected::Nobody => {}
             }
+            "call-redirect"
         } else {
             return false;
-        }
+        };
         if let Ok(HttpAnswer { status: 429, retry_after, .. }) = result {
             self.crm.outbox.slow_down(*retry_after, now);
         }
         let answer = result.as_ref().map_or_else(|_| "no answer".to_owned(), |answer| answer.status.to_string());
-        self.log.add(now, "integration", &answer);
+        self.log.add(now, "crm", &[what, &answer].join(" "));
         true
     }
 

@@ -1,5 +1,8 @@
 //! The settings: one JSON document, described by `docs/settings.schema.json`.
 
+mod section;
+mod uis;
+
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
@@ -8,6 +11,11 @@ use std::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use self::section::{Section, is_card_template, is_ext, is_guid, is_host, is_secret, is_subscriber, join};
+pub use self::{
+    section::is_site,
+    uis::{Credentials, FirstCall, Group, GroupPhone, Queue, SpokenKind, SpokenMessage, Uis, UisVersion},
+};
 use crate::{
     exchange::ExchangeName,
     phone::{Correction, Region},
@@ -19,8 +27,6 @@ use crate::{
 /// The document's version that this code writes and reads.
 const VERSION: u64 = 1;
 
-/// The address of the UIS Call API.
-const UIS: &str = "https://callapi.uiscom.ru";
 /// The CRM's own address.
 const CRM: &str = "https://crm.kontur.ru";
 /// The most corrections that are kept.
@@ -91,156 +97,6 @@ pub struct Phonet {
     /// The origin of its addresses, `https://<domain>` unless set otherwise.
     #[serde(skip)]
     pub address: String,
-}
-
-/// The Call API of UIS (CoMagic).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Uis {
-    /// The version of the API.
-    pub version: UisVersion,
-    /// What lets us in.
-    #[serde(flatten)]
-    pub credentials: Credentials,
-    /// The company's line that the client sees, digits only.
-    pub virtual_number: Private<String>,
-    /// The agent's own phone, digits only; not needed where an employee or groups are named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operator: Option<Private<String>>,
-    /// The agent as the exchange knows them (v4.0).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub employee_id: Option<u32>,
-    /// Who is called first.
-    pub first_call: FirstCall,
-    /// Whether the two are joined as soon as the second answers, a message to the first broken off.
-    pub switch_at_once: bool,
-    /// Whether the agent hears the client's line while it rings (v4.0).
-    #[serde(skip_serializing_if = "is_false")]
-    pub early_switching: bool,
-    /// Whether the agent's phone shows the company's line rather than the client's number.
-    pub show_virtual_number: bool,
-    /// What is played while one waits: the name of a file (v1) or its id (v4.0).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub media: Option<String>,
-    /// What the client hears first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_message: Option<SpokenMessage>,
-    /// What the agent hears first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operator_message: Option<SpokenMessage>,
-    /// Whether calls wait in a queue (v1), and for how many seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub queue: Option<Queue>,
-    /// Whom to call in the agent's place (v1).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub groups: Vec<Group>,
-    /// The origin of its addresses, `https://callapi.uiscom.ru` unless set otherwise.
-    #[serde(skip)]
-    pub address: String,
-}
-
-/// The versions of the UIS Call API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub enum UisVersion {
-    /// The first one: it dials, and can say nothing of the call.
-    #[serde(rename = "v1")]
-    V1,
-    /// The present one.
-    #[serde(rename = "v4.0")]
-    V4,
-}
-
-/// What lets us in at UIS.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(untagged)]
-pub enum Credentials {
-    /// A user of the API; brings a session key for an hour.
-    Login {
-        /// The user's login.
-        login: String,
-        /// The password.
-        #[serde(skip_serializing_if = "is_hidden")]
-        password: Private<String>,
-    },
-    /// A permanent key (v4.0).
-    Token {
-        /// The key.
-        #[serde(skip_serializing_if = "is_hidden")]
-        token: Private<String>,
-    },
-}
-
-/// Who is called first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum FirstCall {
-    /// The agent.
-    Operator,
-    /// The client.
-    Client,
-    /// Both at once (v1).
-    Any,
-}
-
-/// What somebody hears when they answer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct SpokenMessage {
-    /// What `value` is.
-    #[serde(rename = "type")]
-    pub kind: SpokenKind,
-    /// A file's name (v1) or id (v4.0), or the text.
-    pub value: String,
-}
-
-/// What a message is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum SpokenKind {
-    /// A file.
-    Media,
-    /// A text that is read aloud.
-    Text,
-}
-
-/// A queue (v1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Queue {
-    /// How long a call may wait in it, in seconds.
-    pub timeout: u32,
-}
-
-/// A group of phones that is called in the agent's place (v1).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Group {
-    /// How many lines are added at a time while all are busy; needed unless calls wait in a queue.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dialing_increment: Option<u32>,
-    /// After how many seconds they are added; needed unless calls wait in a queue.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub incremental_dialing_timeout: Option<u32>,
-    /// At most so many lines; 1 unless set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lines_limit: Option<u32>,
-    /// At first so many lines; 1 unless set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lines_start: Option<u32>,
-    /// The phones.
-    pub phones: Vec<GroupPhone>,
-}
-
-/// A phone of a group (v1).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GroupPhone {
-    /// Its number, digits only.
-    pub number: Private<String>,
-    /// How many calls it takes at a time; 1 unless set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channels_count: Option<u32>,
-    /// For how many seconds it rings; 60 unless set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<u32>,
 }
 
 /// Which exchange dials.
@@ -549,7 +405,7 @@ impl Settings {
             let address = advanced.phonet_address.clone().unwrap_or_else(|| format!("https://{domain}"));
             Some(Phonet { domain, api_key: Private::new(api_key?), subscriber: subscriber?, address })
         });
-        let uis = root.section("uis", |section| read_uis(section, advanced.uis_address.clone()));
+        let uis = root.section("uis", |section| uis::read(section, advanced.uis_address.clone()));
         let dialling = root.section("dialling", |section| {
             let exchange = section.optional("exchange", |name| ExchangeName::read(name).is_some());
             let sites = section.value("sites").map(Value::as_object);
@@ -632,103 +488,6 @@ impl Settings {
     }
 }
 
-fn read_uis(section: &mut Section<'_, '_>, address: Option<String>) -> Option<Uis> {
-    let version = match section.optional("version", |text| matches!(text, "v1" | "v4.0")).as_deref() {
-        Some("v1") => UisVersion::V1,
-        _ => UisVersion::V4,
-    };
-    let is_v1 = version == UisVersion::V1;
-    let credentials = if !is_v1 && !section.fields.contains_key("login") {
-        let token = section.required("token", is_secret);
-        token.map(|token| Credentials::Token { token: Private::new(token) })
-    } else {
-        let login = section.required("login", |text| !text.trim().is_empty());
-        let password = section.required("password", |text| !text.is_empty());
-        login.zip(password).map(|(login, password)| Credentials::Login {
-            login: login.trim().to_owned(),
-            password: Private::new(password),
-        })
-    };
-    let virtual_number = section.required("virtualNumber", is_international);
-    let groups = section.list("groups", |group| {
-        let mut lines = |key| group.count(key);
-        let (dialing_increment, incremental_dialing_timeout) =
-            (lines("dialingIncrement"), lines("incrementalDialingTimeout"));
-        let (lines_limit, lines_start) = (lines("linesLimit"), lines("linesStart"));
-        let phones = group.list("phones", |phone| {
-            let number = phone.required("number", is_international);
-            let (channels_count, timeout) = (phone.count("channelsCount"), phone.count("timeout"));
-            Some(GroupPhone { number: Private::new(number?), channels_count, timeout })
-        });
-        if phones.is_empty() {
-            group.problem(Code::SettingsMissing, "phones");
-        }
-        Some(Group { dialing_increment, incremental_dialing_timeout, lines_limit, lines_start, phones })
-    });
-    let employee_id = section.count("employeeId");
-    let operator = section.optional("operator", is_international);
-    let is_named = operator.is_some() || if is_v1 { !groups.is_empty() } else { employee_id.is_some() };
-    if !is_named && !section.fields.contains_key("operator") {
-        section.problem(Code::SettingsMissing, "operator");
-    }
-    let first_call =
-        section.optional("firstCall", |text| matches!(text, "operator" | "client") || (is_v1 && text == "any"));
-    let first_call = match first_call.as_deref() {
-        Some("client") => FirstCall::Client,
-        Some("any") => FirstCall::Any,
-        _ => FirstCall::Operator,
-    };
-    let switch_at_once = section.flag("switchAtOnce").unwrap_or(true);
-    let early_switching = section.flag("earlySwitching").unwrap_or(false);
-    if early_switching && (is_v1 || !switch_at_once || first_call != FirstCall::Operator) {
-        section.problem(Code::SettingsWrongValue, "earlySwitching");
-    }
-    let show_virtual_number = section.flag("showVirtualNumber").unwrap_or(true);
-    let is_media = |text: &str| !text.is_empty() && (is_v1 || text.bytes().all(|byte| byte.is_ascii_digit()));
-    let media = section.optional("media", is_media);
-    let mut message = |key| {
-        section.section(key, |message| {
-            let kind = message.required("type", |text| matches!(text, "media" | "text"))?;
-            let kind = if kind == "media" { SpokenKind::Media } else { SpokenKind::Text };
-            let is_right =
-                |text: &str| if kind == SpokenKind::Media { is_media(text) } else { !text.trim().is_empty() };
-            Some(SpokenMessage { kind, value: message.required("value", is_right)? })
-        })
-    };
-    let (client_message, operator_message) = (message("clientMessage"), message("operatorMessage"));
-    let queue = section.section("queue", |queue| match queue.count("timeout") {
-        Some(timeout) => Some(Queue { timeout }),
-        None => {
-            queue.problem(Code::SettingsMissing, "timeout");
-            None
-        }
-    });
-    Some(Uis {
-        version,
-        credentials: credentials?,
-        virtual_number: Private::new(virtual_number?),
-        operator: operator.map(Private::new),
-        employee_id,
-        first_call,
-        switch_at_once,
-        early_switching,
-        show_virtual_number,
-        media,
-        client_message,
-        operator_message,
-        queue,
-        groups,
-        address: address.unwrap_or_else(|| UIS.to_owned()),
-    })
-}
-
-impl Uis {
-    /// Names these credentials, so that a session key obtained with others is not used. Not reversible in practice.
-    pub fn fingerprint(&self) -> u32 {
-        fingerprint(&(self.version, &self.address, &self.credentials))
-    }
-}
-
 impl Phonet {
     /// Names this subscriber of this exchange, so that nobody else's history is taken for theirs.
     pub fn fingerprint(&self) -> u32 {
@@ -762,204 +521,4 @@ fn is_wanted(section: &Map<String, Value>, secret: &str) -> bool {
 /// Where a JSON error is, without quoting what stands there.
 fn place_of(error: &serde_json::Error) -> String {
     format!("{}:{}", error.line(), error.column())
-}
-
-/// One object of the document while it is read: collects what is wrong, and in the end what nobody asked for.
-struct Section<'d, 'p> {
-    fields: &'d Map<String, Value>,
-    path: String,
-    asked: Vec<&'static str>,
-    problems: &'p mut Vec<Problem>,
-}
-
-impl<'d, 'p> Section<'d, 'p> {
-    fn open(value: &'d Value, path: String, problems: &'p mut Vec<Problem>) -> Option<Self> {
-        match value.as_object() {
-            Some(fields) => Some(Self { fields, path, asked: Vec::new(), problems }),
-            None => {
-                problems.push(Problem::about(Code::SettingsWrongType, &[if path.is_empty() { "/" } else { &path }]));
-                None
-            }
-        }
-    }
-
-    fn close(self) {
-        for key in self.fields.keys().filter(|key| !self.asked.contains(&key.as_str())) {
-            let shown: String = join(&self.path, key).chars().take(100).collect();
-            self.problems.push(Problem::about(Code::SettingsUnknownKey, &[&shown]));
-        }
-    }
-
-    fn problem(&mut self, code: Code, key: &str) {
-        self.problems.push(Problem::about(code, &[&join(&self.path, key)]));
-    }
-
-    fn value(&mut self, key: &'static str) -> Option<&'d Value> {
-        self.asked.push(key);
-        self.fields.get(key)
-    }
-
-    fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'d, '_>) -> Option<T>) -> Option<T> {
-        let value = self.value(key)?;
-        let mut section = Section::open(value, join(&self.path, key), self.problems)?;
-        let read = read(&mut section);
-        section.close();
-        read
-    }
-
-    fn list<T>(&mut self, key: &'static str, read: impl Fn(&mut Section<'d, '_>) -> Option<T>) -> Vec<T> {
-        let Some(value) = self.value(key) else { return Vec::new() };
-        let Some(items) = value.as_array() else {
-            self.problem(Code::SettingsWrongType, key);
-            return Vec::new();
-        };
-        let mut list = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            let path = join(&join(&self.path, key), &index.to_string());
-            if let Some(mut section) = Section::open(item, path, self.problems) {
-                list.extend(read(&mut section));
-                section.close();
-            }
-        }
-        list
-    }
-
-    /// A list of texts, each of them once.
-    fn texts(&mut self, key: &'static str, is_right: impl Fn(&str) -> bool) -> Option<Vec<String>> {
-        let Some(items) = self.value(key)?.as_array() else {
-            self.problem(Code::SettingsWrongType, key);
-            return None;
-        };
-        let mut texts = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            match item.as_str() {
-                Some(text) if is_right(text) && !texts.iter().any(|known| known == text) => texts.push(text.to_owned()),
-                text => {
-                    let code = if text.is_some() { Code::SettingsWrongValue } else { Code::SettingsWrongType };
-                    self.problem(code, &join(key, &index.to_string()));
-                }
-            }
-        }
-        Some(texts)
-    }
-
-    fn optional(&mut self, key: &'static str, is_right: impl Fn(&str) -> bool) -> Option<String> {
-        match self.value(key)? {
-            Value::String(text) if is_right(text) => Some(text.clone()),
-            Value::String(_) => {
-                self.problem(Code::SettingsWrongValue, key);
-                None
-            }
-            _ => {
-                self.problem(Code::SettingsWrongType, key);
-                None
-            }
-        }
-    }
-
-    /// A whole number from 1.
-    fn count(&mut self, key: &'static str) -> Option<u32> {
-        let value = self.value(key)?;
-        let count = value.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
-        if count.is_none() {
-            let code = if value.is_u64() { Code::SettingsWrongValue } else { Code::SettingsWrongType };
-            self.problem(code, key);
-        }
-        count
-    }
-
-    fn flag(&mut self, key: &'static str) -> Option<bool> {
-        let value = self.value(key)?;
-        if !value.is_boolean() {
-            self.problem(Code::SettingsWrongType, key);
-        }
-        value.as_bool()
-    }
-
-    fn required(&mut self, key: &'static str, is_right: impl Fn(&str) -> bool) -> Option<String> {
-        if !self.fields.contains_key(key) {
-            self.asked.push(key);
-            self.problem(Code::SettingsMissing, key);
-            return None;
-        }
-        self.optional(key, is_right)
-    }
-
-    fn address(&mut self, key: &'static str) -> Option<String> {
-        let address = self.optional(key, |text| origin_scheme(text).is_some())?;
-        if origin_scheme(&address) == Some(Scheme::PlainRemote) {
-            self.problem(Code::SettingsInsecureAddress, key);
-        }
-        Some(address.trim_end_matches('/').to_ascii_lowercase())
-    }
-}
-
-fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-}
-
-#[derive(PartialEq)]
-enum Scheme {
-    Secure,
-    PlainLocal,
-    PlainRemote,
-}
-
-/// Reads `https://host[:port]`; anything else is `None`.
-fn origin_scheme(text: &str) -> Option<Scheme> {
-    let (scheme, rest) = text.trim_end_matches('/').split_once("://")?;
-    let (host, port) = rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port)));
-    if !is_host(host) || port.is_some_and(|port| port.starts_with('+') || port.parse::<u16>().is_err()) {
-        return None;
-    }
-    match scheme {
-        "https" => Some(Scheme::Secure),
-        "http" if host == "127.0.0.1" || host == "localhost" => Some(Scheme::PlainLocal),
-        "http" => Some(Scheme::PlainRemote),
-        _ => None,
-    }
-}
-
-fn is_host(text: &str) -> bool {
-    let label = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    // A browser takes a name that ends in digits for an address, and no other.
-    let ends_in_digits = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
-    let is_address = || text.parse::<std::net::Ipv4Addr>().is_ok();
-    text.len() <= 253 && text.split('.').all(label) && (!ends_in_digits || is_address())
-}
-
-/// Whether this is the origin of a web site as a browser writes it; http too, for many a company's own CRM has nothing else.
-pub fn is_site(text: &str) -> bool {
-    origin_scheme(text).is_some() && !text.ends_with('/') && !text.bytes().any(|byte| byte.is_ascii_uppercase())
-}
-
-fn is_secret(text: &str) -> bool {
-    // What a header can carry: a key pasted with a line break would otherwise fail far from here.
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn is_ext(text: &str) -> bool {
-    (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// E.164 without its `+`.
-fn is_international(text: &str) -> bool {
-    (7..=15).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_subscriber(text: &str) -> bool {
-    let is_email = text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && is_host(host));
-    is_ext(text) || (is_email && !text.contains(char::is_whitespace))
-}
-
-fn is_guid(text: &str) -> bool {
-    let groups: Vec<_> = text.split('-').map(str::len).collect();
-    groups == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-}
-
-fn is_card_template(text: &str) -> bool {
-    let local = ["http://127.0.0.1", "http://localhost"].iter().any(|start| text.starts_with(start));
-    text.is_empty() || (text.contains("{id}") && (local || text.starts_with("https://")))
 }
