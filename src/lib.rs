@@ -13,6 +13,7 @@ pub mod problem;
 pub mod protocol;
 pub mod settings;
 pub mod timestamp;
+pub mod uis;
 pub mod url;
 
 #[cfg(target_arch = "wasm32")]

@@ -114,6 +114,76 @@ codes! {
     /// The call to be hung up is over already.
     HangUpOver = "hangUpOver",
 
+    // UIS.
+    /// UIS does not answer: `$1` its host.
+    UisUnreachable = "uisUnreachable",
+    /// UIS answered with HTTP status `$1`.
+    UisStatus = "uisStatus",
+    /// What answers at `$1` is not its API.
+    UisUnexpectedAnswer = "uisUnexpectedAnswer",
+    /// UIS did not answer a dial, and nobody knows whether it calls; it is not repeated by itself.
+    UisDialUnanswered = "uisDialUnanswered",
+    /// The answer to a dial cannot be read, and nobody knows whether UIS calls; it is not repeated by itself.
+    UisDialUnclear = "uisDialUnclear",
+    /// Version 1 answered `fail`: the calls were not made.
+    UisDialFailed = "uisDialFailed",
+    /// This computer's address is not on the list of those allowed.
+    UisAddressRefused = "uisAddressRefused",
+    /// This computer's address `$1` is not on the list of those allowed.
+    UisNamedAddressRefused = "uisNamedAddressRefused",
+    /// The login or the password is wrong.
+    UisLoginRefused = "uisLoginRefused",
+    /// A session key is refused though it is new.
+    UisSessionRefused = "uisSessionRefused",
+    /// The permanent key is unknown.
+    UisTokenRefused = "uisTokenRefused",
+    /// The permanent key has ended.
+    UisTokenExpired = "uisTokenExpired",
+    /// The permanent key is blocked.
+    UisTokenBlocked = "uisTokenBlocked",
+    /// The user may not do that.
+    UisForbidden = "uisForbidden",
+    /// The points of the minute or of the day are used up.
+    UisLimit = "uisLimit",
+    /// The minute's points are used up: `$1` seconds until they are there again.
+    UisMinuteLimit = "uisMinuteLimit",
+    /// The day's points are used up: `$1` hours and `$2` minutes until they are there again.
+    UisDayLimit = "uisDayLimit",
+    /// UIS has withdrawn this version of its API.
+    UisVersionUnsupported = "uisVersionUnsupported",
+    /// UIS does not understand the request: `$1` its words.
+    UisRequestRefused = "uisRequestRefused",
+    /// UIS does not know the method.
+    UisMethodUnknown = "uisMethodUnknown",
+    /// A parameter that is wrong, whether we or UIS found it so: `$1` its name, else the service's words.
+    UisWrongParameter = "uisWrongParameter",
+    /// UIS failed inside.
+    UisInternalError = "uisInternalError",
+    /// The security rules forbid calls to such numbers.
+    UisDirectionForbidden = "uisDirectionForbidden",
+    /// The number is on the account's black list.
+    UisContactBlocked = "uisContactBlocked",
+    /// The call is not in a state for that.
+    UisWrongState = "uisWrongState",
+    /// The virtual number is not the company's, or begins with 800.
+    UisVirtualNumberNotFound = "uisVirtualNumberNotFound",
+    /// The tariff lacks the component.
+    UisComponentDisabled = "uisComponentDisabled",
+    /// The account is blocked.
+    UisAccountInactive = "uisAccountInactive",
+    /// A message that is read aloud is too long.
+    UisTextTooLong = "uisTextTooLong",
+    /// There is no such file.
+    UisMediaNotFound = "uisMediaNotFound",
+    /// There is no such employee.
+    UisEmployeeNotFound = "uisEmployeeNotFound",
+    /// The employee has no active phone.
+    UisEmployeeUnreachable = "uisEmployeeUnreachable",
+    /// The number to call is the company's own.
+    UisOwnNumber = "uisOwnNumber",
+    /// UIS refused: `$1` its words.
+    UisRefused = "uisRefused",
+
     // Corrections.
     /// What the user calls a phone, or none, holds no number.
     CorrectionNotNumber = "correctionNotNumber",

@@ -75,7 +75,9 @@ pub fn objection(wanted: &Request, kontur: &Kontur) -> Option<Problem> {
     let wrong = |field: &str| Some(Problem::about(Code::IntegrationWrongField, &[field]));
     match wanted {
         Request::SetUpIntegration { .. } if kontur.secret.is_none() => Some(Problem::new(Code::IntegrationPrivate)),
-        Request::SetUpIntegration { arguments } if !json::parse(arguments.reveal()).is_some_and(|it| it.is_object()) => {
+        Request::SetUpIntegration { arguments }
+            if !json::parse(arguments.reveal()).is_some_and(|it| it.is_object()) =>
+        {
             wrong("arguments")
         }
         Request::SetWebHook { on: true, minutes, .. } if !(1..=Schedule::LONGEST).contains(minutes) => wrong("minutes"),

@@ -6,12 +6,14 @@ mod bridge;
 mod calls;
 mod check;
 mod dials;
+mod integration;
 pub mod io;
 mod link;
 mod log;
 mod outbox;
 mod recordings;
 mod recovery;
+mod redirect;
 mod rest;
 mod views;
 

@@ -80,12 +80,7 @@ impl Redirects {
     }
 
     /// The CRM answered, or did not; `None` when this was no such question.
-    pub fn answered(
-        &mut self,
-        http: u32,
-        result: &Result<HttpAnswer, HttpFailure>,
-        now: Millis,
-    ) -> Option<Redirected> {
+    pub fn answered(&mut self, http: u32, result: &Result<HttpAnswer, HttpFailure>, now: Millis) -> Option<Redirected> {
         let is_it = |asked: &&mut Asked| asked.under_way.as_ref().is_some_and(|(id, _)| *id == http);
         let asked = self.asked.iter_mut().find(is_it)?;
         let (_, key) = asked.under_way.take()?;

@@ -137,11 +137,12 @@ impl Fault {
         }
     }
 
-    /// What it is about: a parameter's name, else the service's own words.
+    /// What it is about: a parameter's name, else the service's own words, else the bare code.
     fn words(&self) -> String {
-        let field = self.data.as_ref().and_then(|data| data.field.clone());
-        let words = field.or_else(|| self.details.clone()).unwrap_or_else(|| self.message.clone());
-        words.chars().take(LONGEST).collect()
+        let field = self.data.as_ref().and_then(|data| data.field.as_ref());
+        let words = [field, self.details.as_ref(), Some(&self.message)].into_iter().flatten();
+        let words = words.map(|words| words.trim()).find(|words| !words.is_empty());
+        words.map_or_else(|| self.code.to_string(), |words| words.chars().take(LONGEST).collect())
     }
 }
 

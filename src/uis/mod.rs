@@ -19,11 +19,7 @@ fn is_number(number: &Private<String>) -> bool {
 }
 
 /// An object that may be missing, but not wrong.
-fn optional<'a, T>(
-    params: Fields<'a>,
-    key: &str,
-    read: impl FnOnce(Fields<'a>) -> Option<T>,
-) -> Option<Option<T>> {
+fn optional<'a, T>(params: Fields<'a>, key: &str, read: impl FnOnce(Fields<'a>) -> Option<T>) -> Option<Option<T>> {
     match params.value(key) {
         None => Some(None),
         Some(value) => Fields::of(value).and_then(read).map(Some),

@@ -486,7 +486,8 @@ impl CallSession {
     }
 
     fn read(session: Fields<'_>) -> Option<Self> {
-        let tag = |tag: Fields<'_>| Some(Tag { tag_id: tag.value("tag_id")?.as_u64()?, tag_name: tag.text("tag_name")? });
+        let tag =
+            |tag: Fields<'_>| Some(Tag { tag_id: tag.value("tag_id")?.as_u64()?, tag_name: tag.text("tag_name")? });
         let legs = session.value("legs")?.as_array()?;
         Some(Self {
             call_session_id: session.value("call_session_id")?.as_u64()?,

@@ -105,10 +105,7 @@ impl Bridge {
     /// Asks who is responsible for the clients who call.
     pub(super) fn ask_responsible(&mut self, now: Millis) {
         let Some(kontur) = &self.settings.kontur else { return };
-        if self.crm.problem.is_some()
-            || self.crm.outbox.is_paused(now)
-            || self.forbidden.contains(&kontur.address)
-        {
+        if self.crm.problem.is_some() || self.crm.outbox.is_paused(now) || self.forbidden.contains(&kontur.address) {
             return;
         }
         let Some(key) = self.crm.access.key(kontur, now).cloned() else { return };

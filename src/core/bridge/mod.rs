@@ -2,6 +2,7 @@
 
 mod crm;
 mod dialling;
+mod integration;
 mod phonet;
 mod requests;
 mod storing;
@@ -18,16 +19,18 @@ use crate::{
         access::Access,
         calls::Calls,
         check::Check,
-        dials::{DialState, Dials},
+        dials::{Dial, DialState, Dials},
+        integration::Integration,
         io::{Input, Output, Session, Snapshot},
         link::{Link, Step},
         log::Log,
         outbox::{Outbox, Row},
         recordings::Recordings,
         recovery::{Page, Recovery},
+        redirect::Redirects,
         rest::{Progress, Rest},
     },
-    exchange::Exchange,
+    exchange::{Exchange, ExchangeName},
     http::{HttpAnswer, HttpFailure},
     json::{self, Fields},
     phonet::connector,
@@ -65,6 +68,8 @@ pub struct Bridge {
     calls: Calls,
     dials: Dials,
     crm: Crm,
+    integration: Integration,
+    redirects: Redirects,
     away: Option<bool>,
     complaint: Option<(Problem, Millis)>,
     checks: Vec<Check>,
@@ -178,6 +183,8 @@ impl Bridge {
                 renew: false,
                 problem: None,
             },
+            integration: Integration::default(),
+            redirects: Redirects::default(),
             shown: Shown { session: snapshot.session, ..Shown::default() },
             away: state.and_then(|state| state.flag("away")),
             complaint: None,
@@ -320,7 +327,9 @@ impl Bridge {
         self.recover(now);
         self.ask_exchange();
         self.drive_exchanges(now);
+        self.drive_integration(now);
         self.deliver(now);
+        self.ask_responsible(now);
         self.transfer(now);
         self.finish_checks();
         self.persist(now);
@@ -366,6 +375,7 @@ impl Bridge {
         if self.delivery_answered(id, result, now)
             || self.key_exchanged(id, result, now)
             || self.upload_answered(id, result, now)
+            || self.integration_answered(id, result, now)
             || self.elsewhere.iter_mut().any(|exchange| exchange.answered(id, result, now))
         {
             return;
@@ -453,8 +463,11 @@ impl Bridge {
             self.shown.session = session.clone();
             self.out.push_back(Output::Remember(session));
         }
-        let is_following = self.elsewhere.iter().any(|exchange| exchange.next_wake().is_some());
-        let wanted = self.settings.phonet.is_some() || is_following;
+        // Without a connection the worker is needed while a call of another exchange goes on.
+        let is_elsewhere = |dial: &Dial| dial.exchange != ExchangeName::Phonet && dial.is_pending();
+        let wanted = self.settings.phonet.is_some()
+            || self.calls.live().any(|call| call.exchange != ExchangeName::Phonet)
+            || self.dials.iter().any(is_elsewhere);
         // Where the settings could not be read, nobody knows whether a connection is wanted.
         if !self.storage.unopened && self.shown.keep_alive.replace(wanted) != Some(wanted) {
             self.out.push_back(Output::KeepAlive(wanted));
@@ -474,6 +487,7 @@ impl Bridge {
             self.dials.next_wake(now),
             self.crm.outbox.next_wake(now),
             self.recordings.next_wake(),
+            self.redirects.next_wake(),
             self.seen(now).next_wake(),
             self.storage.resave_at,
             self.log.due_at(),

@@ -87,10 +87,10 @@ impl Bridge {
                 }
                 Err(problems) => Message::Invalid { problems },
             },
-            Request::GetIntegration
+            request @ (Request::GetIntegration
             | Request::SetUpIntegration { .. }
             | Request::SetFeatures { .. }
-            | Request::SetWebHook { .. } => refused(Code::BadRequest),
+            | Request::SetWebHook { .. }) => return self.integrate(ask, request, now),
             Request::CheckConnection => return self.check_connection(ask, now),
             Request::ExportLog => Message::Log { text: self.log.text() },
         };
