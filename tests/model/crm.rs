@@ -34,6 +34,10 @@ pub struct Crm {
     pub keys: BTreeMap<String, Millis>,
     pub refuses_key: bool,
     pub requests: Vec<(String, Value)>,
+    /// Who is responsible for every client.
+    pub responsible: Vec<String>,
+    /// What it was asked about that, as the query says.
+    pub redirects: Vec<String>,
     /// The files it keeps: `fileId` → what the file holds.
     pub files: BTreeMap<String, String>,
     /// `communicationId`s of its own system calls, and whether it was told that the call failed.
@@ -75,6 +79,12 @@ impl Crm {
             self.keys.insert(key.clone(), now + KEY_LIFE);
             return Reply::json(&json!({ "workspace": { "id": "1", "name": "ws" }, "accessKey": key }));
         }
+        if let Some(query) = path.strip_prefix(CALLBACKS).and_then(|method| method.strip_prefix("call-redirect?")) {
+            if self.keys.get(&header("X-XCOM-AccessKey")).is_none_or(|until| *until <= now) {
+                return Reply::status(401, r#""Unauthorized""#);
+            }
+            return self.redirect(query);
+        }
         let fault = (!self.faults.is_empty()).then(|| self.faults.remove(0));
         match fault {
             Some(0) => return Reply::Network,
@@ -100,6 +110,20 @@ impl Crm {
         let (status, text) = self.take(&method, body);
         // The CRM has done it, yet its answer is lost.
         if fault == Some(1) { Reply::Timeout } else { Reply::status(status, text) }
+    }
+
+    /// Who is responsible for a client, by a call that is known or by a number.
+    fn redirect(&mut self, query: &str) -> Reply {
+        self.redirects.push(query.to_owned());
+        let is_known = match query.split_once('=') {
+            Some(("externalId", id)) => self.calls.contains_key(id),
+            Some(("phoneNumber", digits)) => !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()),
+            _ => panic!("{query}"),
+        };
+        if !is_known || self.responsible.is_empty() {
+            return Reply::status(409, r#"{"status":"notFound","message":"Communication not found"}"#);
+        }
+        Reply::json(&json!({ "userIds": self.responsible }))
     }
 
     /// Keeps a file. Its length comes back as a number or as text, as it likes.

@@ -112,7 +112,7 @@ impl Bridge {
         let (address, workspace) = (kontur.address.clone(), kontur.workspace.clone());
         let refused = |call: &str| self.crm.outbox.rows().iter().any(|row| row.call == call && row.set_aside.is_some());
         while let Some(path) =
-            self.redirects.next(self.http.wrapping_add(1), &key, &workspace, &self.calls, &refused, now)
+            self.redirects.next(self.http.wrapping_add(1), &key, &workspace, &self.calls, refused, now)
         {
             self.http = self.http.wrapping_add(1);
             let request = HttpRequest {
