@@ -47,8 +47,8 @@ struct Job {
 /// What a job does next.
 #[derive(Debug)]
 enum Stage {
-    /// Activate the integration.
-    SetUp,
+    /// Activate the integration with these arguments.
+    SetUp(Private<String>),
     /// Read the instance, to know what is to be changed.
     Look,
     /// Change it.
@@ -88,8 +88,8 @@ pub fn objection(wanted: &Request, kontur: &Kontur) -> Option<Problem> {
 impl Integration {
     /// Takes a job, to be done after those asked for before.
     pub fn ask(&mut self, ask: u32, wanted: Request, kontur: &Kontur) {
-        let stage = match wanted {
-            Request::SetUpIntegration { .. } => Stage::SetUp,
+        let stage = match &wanted {
+            Request::SetUpIntegration { arguments } => Stage::SetUp(arguments.clone()),
             Request::SetFeatures { .. } | Request::SetWebHook { .. } => Stage::Look,
             _ => Stage::Read,
         };
@@ -139,12 +139,8 @@ impl Integration {
         job.renewed = false;
         let instance = instance_path(&kontur.workspace, integration);
         let (method, path, body) = match &job.stage {
-            Stage::SetUp => {
-                let body = match &job.wanted {
-                    Request::SetUpIntegration { arguments } => Body::Json(arguments.clone()),
-                    _ => Body::Empty,
-                };
-                (Method::Post, setup_path(&kontur.workspace, integration), body)
+            Stage::SetUp(arguments) => {
+                (Method::Post, setup_path(&kontur.workspace, integration), Body::Json(arguments.clone()))
             }
             Stage::Look | Stage::Read => (Method::Get, instance, Body::Empty),
             Stage::Change(operations) => (Method::Patch, instance, Body::JsonPatch(patch(operations))),
@@ -190,7 +186,7 @@ impl Job {
     /// Takes an answer: the last one says which telephony is the main one.
     fn advance(&mut self, result: &Result<HttpAnswer, HttpFailure>) -> Result<Option<MainTelephony>, Vec<Problem>> {
         self.stage = match &self.stage {
-            Stage::SetUp | Stage::Change(_) => {
+            Stage::SetUp(_) | Stage::Change(_) => {
                 changed(result)?;
                 Stage::Read
             }

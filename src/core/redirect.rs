@@ -85,25 +85,18 @@ impl Redirects {
         let asked = self.asked.iter_mut().find(is_it)?;
         let (_, key) = asked.under_way.take()?;
         asked.not_before = now + PATIENCE;
-        let answer = result.as_ref().ok();
-        match answer.map_or(0, |answer| answer.status) {
-            200..=299 => {
-                let users = answer.and_then(|answer| users(answer.body.reveal()));
-                Some(match users {
-                    Some(users) => {
-                        asked.tries = 0;
-                        Redirected::To(asked.call.clone(), users)
-                    }
-                    None => Redirected::Nobody,
-                })
-            }
-            401 => Some(Redirected::FreshKey(key)),
-            400..=407 | 409..=499 => {
+        let Ok(answer) = result else { return Some(Redirected::Nobody) };
+        match (answer.status, users(answer.body.reveal())) {
+            (200..=299, Some(users)) => {
                 asked.tries = 0;
-                Some(Redirected::Nobody)
+                return Some(Redirected::To(asked.call.clone(), users));
             }
-            _ => Some(Redirected::Nobody),
+            (401, _) => return Some(Redirected::FreshKey(key)),
+            // The CRM's own no, which it would only repeat.
+            (400..=407 | 409..=499, _) => asked.tries = 0,
+            _ => {}
         }
+        Some(Redirected::Nobody)
     }
 
     /// When a call is asked about by itself.

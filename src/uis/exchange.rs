@@ -141,7 +141,7 @@ impl Uis {
 
     /// A key that is good now, and which one it is.
     fn key(&self, now: Millis) -> Option<(Secret, Private<String>)> {
-        if let Credentials::Token { token } = &self.settings.credentials {
+        if let (Credentials::Token { token }, false) = (&self.settings.credentials, self.is_v1()) {
             return Some((Secret::Token, token.clone()));
         }
         let fresh = |key: &&AccessKey| {
@@ -153,9 +153,9 @@ impl Uis {
 
     /// The request of a task, or the login that it needs first; the name of a parameter where it would be refused.
     fn request(&self, task: &Task, id: &Id, now: Millis) -> Result<(Secret, Private<String>), &'static str> {
-        let is_check = matches!(task.errand, Errand::Check);
-        // The login itself is in question.
-        let key = self.key(now).filter(|(secret, _)| *secret == Secret::Token || task.logged_in || !is_check);
+        // In a check, the login itself is in question.
+        let is_due = matches!(task.errand, Errand::Check) && !task.logged_in;
+        let key = self.key(now).filter(|(secret, _)| *secret == Secret::Token || !is_due);
         let shown = key.as_ref().map(|(_, key)| key.clone()).unwrap_or_default();
         // Made even without a key: what would be refused needs no login.
         let body = match &task.errand {
@@ -256,6 +256,9 @@ impl Uis {
             Errand::HangUp { ask, call } => {
                 let released = Released::read(data()?).ok_or(Failure::Unreadable)?;
                 let problem = (!released.success).then(|| Problem::new(Code::UisWrongState));
+                // From now on it is over as soon as it is not listed, though it may never have been.
+                let session = session_of(call).filter(|_| released.success);
+                self.calls.iter_mut().filter(|call| Some(call.session) == session).for_each(|call| call.listed = true);
                 self.news.push_back(News::HungUp { ask: *ask, call: call.clone(), problem });
                 self.look_at = now;
             }
@@ -539,7 +542,7 @@ fn read(result: &Result<HttpAnswer, HttpFailure>, id: &Id) -> Result<Value, Fail
     let body = Answer::read(answer.body.reveal(), id);
     match (answer.status, body) {
         (200..=299, Some(Answer::Result(result))) => Ok(result),
-        (200..=299 | 400..=499, Some(Answer::Fault(fault))) => Err(Failure::Fault(fault)),
+        (200..=299 | 400..=499, Some(Answer::Fault(fault))) => Err(Failure::Fault(Box::new(fault))),
         (200..=299, None) => Err(Failure::Unreadable),
         (status, _) => Err(Failure::Status(status)),
     }

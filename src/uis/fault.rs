@@ -27,7 +27,7 @@ pub(super) enum Failure {
     /// An answer came, and it is no answer to this request.
     Unreadable,
     /// The service says why.
-    Fault(Fault),
+    Fault(Box<Fault>),
 }
 
 impl Failure {
@@ -73,7 +73,6 @@ impl Fault {
             "access_token_blocked" => Some(Code::UisTokenBlocked),
             "auth_error" => Some(Code::UisLoginRefused),
             "contact_in_blacklist" => Some(Code::UisContactBlocked),
-            "forbidden" => Some(Code::UisForbidden),
             "ip_not_whitelisted" => Some(Code::UisAddressRefused),
             "call_session_not_found" => Some(Code::HangUpOver),
             "tts_text_exceeded" => Some(Code::UisTextTooLong),

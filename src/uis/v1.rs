@@ -223,7 +223,8 @@ impl PlaceCalls {
     pub fn wrong(&self) -> Option<&'static str> {
         let is_empty = |message: &Option<Message>| message.as_ref().is_some_and(|message| message.value.is_empty());
         let wrong_in = |group: &Group| {
-            let is_fan = group.lines_limit.max(group.lines_start) > Some(1) && !self.is_queue;
+            let are_several = group.phones.len() > 1 || group.lines_limit.max(group.lines_start) > Some(1);
+            let is_fan = are_several && !self.is_queue;
             [
                 ("numc.dialing_increment", is_fan && group.dialing_increment.is_none()),
                 ("numc.incremental_dialing_timeout", is_fan && group.incremental_dialing_timeout.is_none()),

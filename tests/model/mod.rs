@@ -6,6 +6,7 @@
 pub mod crm;
 pub mod day;
 pub mod exchange;
+pub mod uis;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -40,8 +41,9 @@ const HEARTBEAT: Millis = Millis::secs(30);
 /// How long after its click a number may still be dialled.
 const PROMPT: Millis = Millis::secs(60);
 /// Parts of every key, number and name of the model: none of them may stand in a log.
-pub const SECRETS: [&str; 6] = ["t-key", "r-key", "access-", "791612345", "Пётр", "Анна"];
+pub const SECRETS: [&str; 8] = ["u-password", "u-session", "t-key", "r-key", "access-", "791612345", "Пётр", "Анна"];
 const CRM_HOST: &str = "https://crm.kontur.ru";
+const UIS_HOST: &str = "https://callapi.uiscom.ru";
 
 /// The settings document of Anna, 001, who knows Boris, 002.
 pub fn document() -> Value {
@@ -72,6 +74,7 @@ pub struct World {
     pub bridge: Option<Bridge>,
     pub crm: Crm,
     pub exchange: Exchange,
+    pub uis: uis::Uis,
     pub store: Store,
     /// What the exchange was asked to dial.
     pub dialled: Vec<String>,
@@ -250,6 +253,7 @@ impl World {
             bridge: None,
             crm: Crm::default(),
             exchange: Exchange::default(),
+            uis: uis::Uis::default(),
             store: Store::default(),
             dialled: Vec::new(),
             clicked: BTreeMap::new(),
@@ -808,6 +812,9 @@ impl World {
                 _ => None,
             };
             return self.crm.answer(self.now, request, file);
+        }
+        if request.url.starts_with(UIS_HOST) {
+            return self.uis.answer(request);
         }
         let (reply, told) = self.exchange.answer(self.now, request, &mut self.rng);
         self.tell(told);

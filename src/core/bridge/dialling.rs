@@ -10,6 +10,7 @@ use crate::{
     private::Private,
     problem::{Code, Problem},
     protocol::{DialPhase, DialView, DiallingView, LinkState, Message},
+    uis::Uis,
 };
 
 /// The most characters an idempotency key may have.
@@ -133,6 +134,9 @@ impl Bridge {
             let problem = Some(Problem::new(Code::PhonetConnectionLost));
             self.reply(ask, Message::HungUp { call, problem });
         }
+        let session = self.shown.session.uis.clone();
+        let uis = self.settings.uis.as_ref().map(|settings| Uis::new(settings, session));
+        self.elsewhere = uis.into_iter().map(|uis| Box::new(uis) as _).collect();
         for exchange in &mut self.elsewhere {
             let name = exchange.name();
             for dial in self.dials.iter().filter(|dial| dial.exchange == name && dial.state == DialState::Sent) {

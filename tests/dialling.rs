@@ -1,0 +1,267 @@
+//! Two exchanges side by side: which one dials, and what the CRM is told of the calls of the one beside Phonet.
+
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod model;
+
+use model::{
+    ANNA, CRM_SITE, Death, World, document,
+    uis::{Dial, RINGING, TALKING},
+};
+use serde_json::{Value, json};
+use trubka::{
+    Millis,
+    core::io::Input,
+    exchange::{Abilities, ExchangeName},
+    problem::Code,
+    protocol::{CallPhase, CheckStep, DialPhase, DialView, Message, Request, Sender},
+    settings::Settings,
+};
+
+const NUMBER: &str = "+79161234567";
+const UIS: &str = "https://callapi.uiscom.ru";
+
+/// The settings of Anna with UIS beside Phonet.
+fn settings(uis: &Value, dialling: &Value) -> Settings {
+    let mut document = document();
+    document["uis"] =
+        json!({ "login": "anna", "password": "u-password", "virtualNumber": "74993720692", "operator": "79164572521" });
+    document["uis"].as_object_mut().unwrap().extend(uis.as_object().unwrap().clone());
+    document["dialling"] = dialling.clone();
+    Settings::default().replaced_by(&document.to_string()).unwrap()
+}
+
+/// Anna's world, where UIS dials.
+fn world(seed: u64, uis: &Value) -> World {
+    let mut world = World::new(seed, settings(uis, &json!({ "exchange": "uis" })));
+    world.run_for(Millis::secs(5));
+    world
+}
+
+/// A click in the popup.
+fn dial_in_popup(world: &mut World, key: &str, number: &str) -> DialView {
+    let ask = world.ask(Sender::Extension, Request::Dial { key: key.into(), number: number.into() });
+    match world.replies.remove(&ask) {
+        Some(Message::Dial { dial }) => dial,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn told(world: &World) -> Vec<&str> {
+    world.crm.requests.iter().map(|(method, body)| body["type"].as_str().unwrap_or(method)).collect()
+}
+
+fn clean(world: &World) {
+    assert_eq!(world.crm.violations, Vec::<String>::new());
+    assert_eq!(world.violations, Vec::<String>::new());
+    assert_eq!(world.store.rows.len(), 0, "nothing is left in the outbox");
+}
+
+#[test]
+fn a_click_dials_through_uis_and_the_crm_hears_of_all_of_it() {
+    let mut world = world(1, &json!({}));
+    assert_eq!(world.dial("k1", NUMBER).phase, DialPhase::Dialling);
+    assert_eq!(world.uis.dialled(), 0, "nothing is dialled before the intent is stored");
+    world.run_for(Millis::secs(2));
+    assert_eq!((world.uis.dialled(), world.uis.asked["login.user"]), (1, 1));
+    assert_eq!(world.uis.sessions[&100].contact, "79161234567");
+    assert_eq!(world.dialled.len(), 0, "Phonet is not asked");
+    assert_eq!(world.view.dials[0].phase, DialPhase::Ringing);
+    assert_eq!((world.view.calls[0].exchange, world.view.calls[0].can_hang_up), (ExchangeName::Uis, true));
+    world.uis.set(100, Some([TALKING, RINGING]));
+    world.run_for(Millis::secs(10));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Ringing, "the agent alone is no talk");
+    world.uis.set(100, Some([TALKING, TALKING]));
+    world.run_for(Millis::secs(10));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Talking);
+    world.run_for(Millis::mins(5));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Talking, "Phonet, which knows nothing of it, cannot end it");
+    world.uis.set(100, None);
+    world.run_for(Millis::secs(10));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Ended);
+    assert_eq!(
+        told(&world),
+        ["call-started", "appeared", "connected", "disconnected", "call-finished", "register-call"]
+    );
+    let call = &world.crm.calls["uis-100"];
+    let started = call.started.as_ref().unwrap();
+    assert_eq!((&started["direction"], &started["clientPhone"]), (&json!("outbound"), &json!("79161234567")));
+    assert_eq!(started["externalVatsPhone"], "74993720692");
+    let registered = call.registered.as_ref().unwrap();
+    assert_eq!(registered["items"][0]["from"], json!({ "type": "user", "userId": ANNA }));
+    assert_eq!(registered["items"][0]["to"], json!({ "type": "client" }));
+    let asked = world.uis.asked["list.calls"];
+    world.run_for(Millis::mins(5));
+    assert_eq!(world.uis.asked["list.calls"], asked, "nobody is asked while nothing goes on");
+    clean(&world);
+}
+
+#[test]
+fn a_dial_whose_answer_is_lost_is_found_and_never_repeated() {
+    let mut world = world(2, &json!({}));
+    world.uis.dials = vec![Dial::Lost];
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::secs(20));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Ringing, "found by its own name");
+    world.uis.set(100, None);
+    world.run_for(Millis::secs(20));
+    assert_eq!((world.view.dials[0].phase, world.uis.dialled()), (DialPhase::Ended, 1));
+    clean(&world);
+}
+
+#[test]
+fn a_worker_that_dies_goes_on_with_the_call() {
+    for of_browser in [false, true] {
+        let mut world = world(3, &json!({}));
+        world.dial("k1", NUMBER);
+        world.run_for(Millis::secs(2));
+        world.uis.set(100, Some([TALKING, TALKING]));
+        world.die(Death { of_browser, pause: Millis::secs(20) });
+        world.run_for(Millis::secs(40));
+        assert_eq!(world.view.calls[0].phase, CallPhase::Talking);
+        world.die(Death { of_browser, pause: Millis::secs(20) });
+        world.uis.set(100, None);
+        world.run_for(Millis::secs(60));
+        assert_eq!(world.view.calls[0].phase, CallPhase::Ended);
+        assert_eq!(world.uis.dialled(), 1);
+        assert_eq!(
+            world.uis.asked["login.user"],
+            if of_browser { 3 } else { 1 },
+            "the session key outlives the worker"
+        );
+        assert!(world.crm.calls["uis-100"].registered.is_some());
+        clean(&world);
+    }
+}
+
+#[test]
+fn a_refusal_names_the_mending_and_tells_the_crm_where_it_had_asked() {
+    let mut world = world(4, &json!({}));
+    world.uis.dials = vec![Dial::Forbidden, Dial::Forbidden];
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::secs(3));
+    let dial = &world.view.dials[0];
+    assert_eq!((dial.phase, dial.problem.as_ref().unwrap().code), (DialPhase::Failed, Code::UisNamedAddressRefused));
+    world.crm.system_calls.insert("c1".into(), false);
+    world.input(Input::SystemCall { communication: "c1".into(), number: NUMBER.into() });
+    world.run_for(Millis::secs(5));
+    assert!(world.crm.system_calls["c1"], "call-failed");
+    assert_eq!(world.uis.dialled(), 2);
+    clean(&world);
+}
+
+#[test]
+fn a_system_calls_communication_goes_with_the_call() {
+    let mut world = world(5, &json!({}));
+    world.crm.system_calls.insert("c1".into(), false);
+    world.input(Input::SystemCall { communication: "c1".into(), number: NUMBER.into() });
+    world.run_for(Millis::secs(5));
+    assert_eq!(world.crm.calls["uis-100"].started.as_ref().unwrap()["communicationId"], "c1");
+}
+
+#[test]
+fn the_first_version_only_dials_and_says_so() {
+    let mut world = world(6, &json!({ "version": "v1" }));
+    let can = Abilities { dial: true, ..Abilities::default() };
+    assert_eq!((world.view.dialling.exchange, world.view.dialling.can), (ExchangeName::Uis, can));
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::mins(2));
+    assert_eq!((world.view.dials[0].phase, world.uis.dialled()), (DialPhase::Placed, 1));
+    assert!(world.view.calls.is_empty() && told(&world).is_empty());
+    assert_eq!(world.dial("k2", NUMBER).phase, DialPhase::Dialling, "it can be called again");
+    clean(&world);
+}
+
+#[test]
+fn a_site_may_dial_with_another_exchange() {
+    let dialling = json!({ "exchange": "phonet", "sites": { CRM_SITE: "uis" } });
+    let mut world = World::new(7, settings(&json!({}), &dialling));
+    world.run_for(Millis::secs(5));
+    assert_eq!(world.view.dialling.exchange, ExchangeName::Phonet);
+    assert_eq!(world.view.elsewhere[CRM_SITE].exchange, ExchangeName::Uis);
+    world.dial("k1", NUMBER);
+    dial_in_popup(&mut world, "k2", "+79169876543");
+    world.run_for(Millis::secs(2));
+    assert_eq!((world.uis.dialled(), world.dialled.as_slice()), (1, ["79169876543".to_owned()].as_slice()));
+    let status = world.status.as_ref().unwrap();
+    assert_eq!((status.dialling.exchange, status.exchanges.len()), (ExchangeName::Phonet, 2));
+}
+
+#[test]
+fn a_call_of_uis_is_hung_up_there() {
+    let mut world = world(8, &json!({}));
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::secs(2));
+    let ask = world.ask(model::page(), Request::HangUp { call: "uis-100".into() });
+    world.run_for(Millis::secs(5));
+    assert_eq!(world.replies.remove(&ask), Some(Message::HungUp { call: "uis-100".into(), problem: None }));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Ended);
+    let ask = world.ask(model::page(), Request::HangUp { call: "uis-100".into() });
+    let Some(Message::HungUp { problem: Some(problem), .. }) = world.replies.remove(&ask) else { panic!() };
+    assert_eq!(problem.code, Code::HangUpOver);
+    clean(&world);
+}
+
+#[test]
+fn the_check_tries_uis_too() {
+    let mut world = world(9, &json!({}));
+    let ask = world.ask(Sender::Extension, Request::CheckConnection);
+    world.run_for(Millis::secs(5));
+    let Some(Message::Checks { items }) = world.replies.remove(&ask) else { panic!() };
+    assert!(items.iter().any(|item| item.step == CheckStep::UisKey && item.problem.is_none()), "{items:?}");
+    assert_eq!(items.len(), 5);
+}
+
+#[test]
+fn without_phonet_uis_is_enough() {
+    let mut document = document();
+    document.as_object_mut().unwrap().remove("phonet");
+    document["uis"] =
+        json!({ "login": "anna", "password": "u-password", "virtualNumber": "74993720692", "employeeId": 25 });
+    let mut world = World::new(10, Settings::default().replaced_by(&document.to_string()).unwrap());
+    world.run_for(Millis::secs(2));
+    assert_eq!((world.view.dialling.exchange, world.view.dialling.problem.clone()), (ExchangeName::Uis, None));
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::secs(3));
+    assert_eq!(world.uis.asked["start.employee_call"], 1);
+    assert_eq!(world.view.calls[0].phase, CallPhase::Ringing);
+    let ask = world.ask(Sender::Extension, Request::CheckConnection);
+    world.run_for(Millis::secs(5));
+    let Some(Message::Checks { items }) = world.replies.remove(&ask) else { panic!() };
+    let steps: Vec<_> = items.iter().map(|item| item.step).collect();
+    assert_eq!(steps, [CheckStep::UisKey, CheckStep::KonturKey]);
+}
+
+#[test]
+fn what_the_browser_forbids_is_not_asked() {
+    let mut world = world(11, &json!({}));
+    world.forbidden = vec![UIS.to_owned()];
+    world.input(Input::Permissions { forbidden: vec![UIS.to_owned()] });
+    let dial = world.dial("k1", NUMBER);
+    assert_eq!((dial.phase, dial.problem.unwrap().code), (DialPhase::Failed, Code::PermissionMissing));
+    assert_eq!(world.view.dialling.problem.as_ref().unwrap().code, Code::PermissionMissing);
+    world.run_for(Millis::secs(10));
+    assert_eq!(world.uis.asked.len(), 0);
+}
+
+#[test]
+fn the_calls_of_an_exchange_that_is_taken_away_are_given_up() {
+    let mut world = world(12, &json!({}));
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::secs(2));
+    assert_eq!(world.view.calls.len(), 1);
+    let save = Request::SaveSettings { document: document().to_string() };
+    world.ask(Sender::Extension, save);
+    world.run_for(Millis::secs(5));
+    assert!(world.view.calls.iter().all(|call| call.phase == CallPhase::Ended), "{:?}", world.view.calls);
+    assert_eq!(world.dial("k2", "+79169876543").phase, DialPhase::Dialling);
+    world.run_for(Millis::secs(2));
+    assert_eq!(world.dialled, ["79169876543"]);
+}
