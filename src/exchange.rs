@@ -62,7 +62,7 @@ impl Abilities {
 
 /// The port: an exchange that is asked over HTTP, one request at a time. Pure: the bridge asks it for the next request, hands it the
 /// answers, and takes its news.
-pub trait Exchange: fmt::Debug {
+pub trait Exchange {
     /// Which one it is.
     fn name(&self) -> ExchangeName;
 
@@ -104,6 +104,13 @@ pub trait Exchange: fmt::Debug {
     fn session(&self) -> Option<&AccessKey>;
 }
 
+/// Its name is enough; the rest would take its whole state into the wasm as text.
+impl fmt::Debug for dyn Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name().fmt(f)
+    }
+}
+
 /// What an exchange says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {
@@ -130,6 +137,11 @@ pub enum News {
     },
     /// Something happened to a call.
     Event(Box<CallEvent>),
+    /// A call can be followed no further, and nobody will tell how it ends.
+    Lost {
+        /// The call's `externalId`.
+        call: String,
+    },
     /// A call is hung up, or is not.
     HungUp {
         /// Who asked.

@@ -179,6 +179,22 @@ fn the_first_version_only_dials_and_says_so() {
     clean(&world);
 }
 
+/// The list of calls is a component of the tariff by itself.
+#[test]
+fn where_nobody_may_look_at_the_calls_they_are_only_dialled() {
+    let mut world = world(13, &json!({}));
+    world.uis.is_blind = true;
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::secs(10));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Placed);
+    assert!(world.view.calls.is_empty() && !world.view.dialling.can.follow && !world.view.dialling.can.hang_up);
+    world.dial("k2", "+79169876543");
+    world.run_for(Millis::secs(10));
+    assert_eq!((world.view.dials[1].phase, world.uis.asked["list.calls"]), (DialPhase::Placed, 1));
+    assert_eq!(world.crm.calls.len(), 1, "of the second call nothing is told");
+    assert_eq!(world.violations, Vec::<String>::new());
+}
+
 #[test]
 fn a_site_may_dial_with_another_exchange() {
     let dialling = json!({ "exchange": "phonet", "sites": { CRM_SITE: "uis" } });

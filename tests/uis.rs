@@ -1260,6 +1260,12 @@ fn a_call_is_hung_up() {
     assert_eq!(world.only_news(), News::HungUp { ask: 7, call: "uis-42".into(), problem: None });
     world.serve("list.calls", listed("Разъединено", "Разъединено"));
     assert_eq!(world.events(), [EventKind::Hangup], "its end is looked for at once");
+    let mut world = World::dialling();
+    world.uis.hang_up(7, "uis-42");
+    world.serve("release.call", json!({ "data": { "success": true } }));
+    world.news();
+    world.serve("list.calls", json!({ "data": [] }));
+    assert_eq!(world.events(), [EventKind::Hangup], "one that was never listed is not waited for");
 }
 
 #[test]

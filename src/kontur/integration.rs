@@ -69,7 +69,7 @@ pub struct Features {
 fn status(value: Option<&Value>) -> InstanceStatus {
     let word = match value {
         Some(Value::String(word)) => word.to_ascii_lowercase(),
-        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Number(number)) => number.as_u64().map(|number| number.to_string()).unwrap_or_default(),
         _ => String::new(),
     };
     match word.as_str() {

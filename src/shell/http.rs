@@ -95,9 +95,6 @@ impl Http {
 
     fn init(&self, request: &HttpRequest) -> Result<RequestInit, HttpFailure> {
         let headers = Headers::new()?;
-        for (name, value) in &request.headers {
-            headers.append(name, value.reveal())?;
-        }
         let init = RequestInit::new();
         match &request.body {
             Body::Empty => {}
@@ -117,6 +114,9 @@ impl Http {
                 form.append_with_blob_and_filename("file", &file, name)?;
                 init.set_body(&form);
             }
+        }
+        for (name, value) in &request.headers {
+            headers.set(name, value.reveal())?;
         }
         init.set_method(match request.method {
             Method::Get => "GET",

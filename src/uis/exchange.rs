@@ -1,7 +1,7 @@
 //! UIS behind the port: one request at a time; a login before it where one is needed; and while a call of ours is live, the list of
 //! calls again and again, for the service tells nothing by itself.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, fmt};
 
 use serde_json::Value;
 
@@ -44,7 +44,6 @@ const LOOKED_FOR: Millis = Millis::secs(60);
 const CALL: &str = "uis-";
 
 /// UIS as an exchange.
-#[derive(Debug)]
 pub struct Uis {
     settings: settings::Uis,
     session: Option<AccessKey>,
@@ -54,11 +53,12 @@ pub struct Uis {
     lost: Vec<Lost>,
     look_at: Millis,
     failed_looks: u32,
+    /// Whether the company's tariff or the user's rights do not let us look at the calls: then they are only dialled.
+    blind: bool,
     news: VecDeque<News>,
 }
 
 /// What is to be done.
-#[derive(Debug)]
 struct Task {
     errand: Errand,
     /// Whether a login was made for it.
@@ -73,7 +73,6 @@ impl Task {
     }
 }
 
-#[derive(Debug)]
 enum Errand {
     Dial { key: String, number: Private<String> },
     HangUp { ask: u32, call: String },
@@ -82,7 +81,6 @@ enum Errand {
 }
 
 /// The request that is under way.
-#[derive(Debug)]
 struct Current {
     http: u32,
     task: Task,
@@ -90,7 +88,6 @@ struct Current {
 }
 
 /// A call of ours that is followed.
-#[derive(Debug)]
 struct Call {
     session: u64,
     number: Private<String>,
@@ -102,7 +99,6 @@ struct Call {
 }
 
 /// A dial of which nobody knows what became.
-#[derive(Debug)]
 struct Lost {
     key: String,
     number: Private<String>,
@@ -123,6 +119,7 @@ impl Uis {
             lost: Vec::new(),
             look_at: Millis(0),
             failed_looks: 0,
+            blind: false,
             news: VecDeque::new(),
         }
     }
@@ -154,8 +151,8 @@ impl Uis {
     /// The request of a task, or the login that it needs first; the name of a parameter where it would be refused.
     fn request(&self, task: &Task, id: &Id, now: Millis) -> Result<(Secret, Private<String>), &'static str> {
         // In a check, the login itself is in question.
-        let is_due = matches!(task.errand, Errand::Check) && !task.logged_in;
-        let key = self.key(now).filter(|(secret, _)| *secret == Secret::Token || !is_due);
+        let logs_in_first = matches!(task.errand, Errand::Check) && !task.logged_in;
+        let key = self.key(now).filter(|(secret, _)| *secret == Secret::Token || !logs_in_first);
         let shown = key.as_ref().map(|(_, key)| key.clone()).unwrap_or_default();
         // Made even without a key: what would be refused needs no login.
         let body = match &task.errand {
@@ -213,7 +210,8 @@ impl Uis {
         HttpRequest {
             method: Method::Post,
             url: format!("{}{}", self.settings.address, if self.is_v1() { v1::PATH } else { v4::PATH }),
-            headers: Vec::new(),
+            // The document demands that the charset be named; it is what JSON has anyway.
+            headers: vec![("Content-Type", "application/json; charset=UTF-8".into())],
             body: Body::Json(body),
             keep: false,
             cookies: false,
@@ -251,7 +249,11 @@ impl Uis {
             }
             Errand::Dial { key, number } => {
                 let started = Started::read(data()?).ok_or(Failure::Unreadable)?;
-                self.begin(key, number, started.call_session_id, at, now);
+                if self.blind {
+                    self.news.push_back(News::Accepted { key: key.clone(), call: None });
+                } else {
+                    self.begin(key, number, started.call_session_id, at, now);
+                }
             }
             Errand::HangUp { ask, call } => {
                 let released = Released::read(data()?).ok_or(Failure::Unreadable)?;
@@ -264,6 +266,7 @@ impl Uis {
             }
             Errand::Check => {
                 CallSession::read_all(data()?).ok_or(Failure::Unreadable)?;
+                self.blind = false;
                 self.news.push_back(News::Checked { problem: None });
             }
             Errand::Look => {
@@ -310,11 +313,20 @@ impl Uis {
                 self.look_at = now;
             }
             Errand::Check => self.news.push_back(News::Checked { problem: Some(problem) }),
+            Errand::Look if matches!(failure, Failure::Fault(fault) if fault.is_of_rights(version)) => self.go_blind(),
             Errand::Look => {
                 self.failed_looks += 1;
                 self.look_at = now + self.wait_after(failure);
             }
         }
+    }
+
+    /// Nobody may look at the calls: what goes on is lost sight of, and from now on calls are only dialled.
+    fn go_blind(&mut self) {
+        self.blind = true;
+        self.news.extend(self.calls.drain(..).map(|call| News::Lost { call: call.id() }));
+        let unknown = |lost: Lost| News::Unknown { key: lost.key, problem: Problem::new(Code::UisDialUnanswered) };
+        self.news.extend(self.lost.drain(..).filter(|lost| !lost.told).map(unknown));
     }
 
     /// A task that would be refused, for its sake or for the settings'.
@@ -440,13 +452,19 @@ impl Call {
     }
 }
 
+impl fmt::Debug for Uis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Uis")
+    }
+}
+
 impl Exchange for Uis {
     fn name(&self) -> ExchangeName {
         ExchangeName::Uis
     }
 
     fn abilities(&self) -> Abilities {
-        let follows = !self.is_v1();
+        let follows = !self.is_v1() && !self.blind;
         Abilities { dial: true, hang_up: follows, follow: follows, history: false, presence: false }
     }
 

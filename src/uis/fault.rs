@@ -6,6 +6,9 @@ use crate::{
     settings::UisVersion,
 };
 
+/// The longest explanation kept, in characters.
+const LONGEST: usize = 300;
+
 /// The secret that a request shows, which is what a refusal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secret {
@@ -61,6 +64,11 @@ impl Fault {
             UisVersion::V1 => self.code == -32004,
             UisVersion::V4 => self.code == -32029,
         }
+    }
+
+    /// Whether the tariff or the user's rights do not have the method.
+    pub fn is_of_rights(&self, version: UisVersion) -> bool {
+        version == UisVersion::V4 && matches!(self.mnemonic(), "component_disabled" | "forbidden")
     }
 
     /// What to say.
@@ -144,6 +152,3 @@ impl Fault {
         words.map_or_else(|| self.code.to_string(), |words| words.chars().take(LONGEST).collect())
     }
 }
-
-/// The longest explanation kept, in characters.
-const LONGEST: usize = 300;

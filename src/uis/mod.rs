@@ -25,3 +25,8 @@ fn optional<'a, T>(params: Fields<'a>, key: &str, read: impl FnOnce(Fields<'a>) 
         Some(value) => Fields::of(value).and_then(read).map(Some),
     }
 }
+
+/// The first of these parameters that is wrong.
+fn first_wrong(parameters: &[(&'static str, bool)]) -> Option<&'static str> {
+    parameters.iter().find(|(_, wrong)| *wrong).map(|(name, _)| *name)
+}

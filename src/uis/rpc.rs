@@ -31,20 +31,16 @@ impl Id {
     }
 }
 
-/// A request as it is written.
-#[derive(Debug, Serialize)]
-struct Envelope<'a, P> {
-    jsonrpc: &'static str,
-    method: &'a str,
-    id: &'a Id,
-    params: &'a P,
-}
-
 /// Writes a request.
 pub fn request<P: Serialize>(id: &Id, method: &str, params: &P) -> Private<String> {
-    let envelope = Envelope { jsonrpc: VERSION, method, id, params };
     // No parameter holds anything that JSON cannot write.
-    Private::new(serde_json::to_string(&envelope).unwrap_or_default())
+    envelope(id, method, &serde_json::to_string(params).unwrap_or_default())
+}
+
+/// By hand: a derived envelope would be there once for each type of parameters.
+fn envelope(id: &Id, method: &str, params: &str) -> Private<String> {
+    let id = serde_json::to_string(id).unwrap_or_default();
+    Private::new(format!(r#"{{"jsonrpc":"{VERSION}","method":"{method}","id":{id},"params":{params}}}"#))
 }
 
 /// A request as it is read.
@@ -85,13 +81,13 @@ impl Answer {
     /// Reads the answer to the request of this name. `None` where it is none: not JSON, another request's, both a result and an error
     /// or neither of them. An error may leave the name out, for the service may not have understood the request so far.
     pub fn read(text: &str, id: &Id) -> Option<Self> {
-        let body = json::parse(text)?;
-        let fields = Fields::of(&body).filter(is_ours)?;
-        let given = |key| fields.value(key).filter(|value| !value.is_null());
-        let named = given("id").map(Id::read);
+        let mut body = json::parse(text)?;
+        Fields::of(&body).filter(is_ours)?;
+        let mut take = |key| body.get_mut(key).map(Value::take).filter(|value| !value.is_null());
+        let named = take("id").map(|id| Id::read(&id));
         let is_its = named == Some(Some(id.clone()));
-        match (given("result"), given("error")) {
-            (Some(result), None) if is_its => Some(Self::Result(result.clone())),
+        match (take("result"), take("error")) {
+            (Some(result), None) if is_its => Some(Self::Result(result)),
             (None, Some(error)) if is_its || named.is_none() => Fault::read(error).map(Self::Fault),
             _ => None,
         }
@@ -141,8 +137,9 @@ pub struct FaultData {
 }
 
 impl Fault {
-    fn read(error: &Value) -> Option<Self> {
-        let fields = Fields::of(error)?;
+    fn read(mut error: Value) -> Option<Self> {
+        let params = error.get_mut("data").and_then(|data| data.get_mut("params")).map(Value::take);
+        let fields = Fields::of(&error)?;
         Some(Self {
             code: fields.value("code")?.as_i64()?,
             message: fields.text("message").unwrap_or_default(),
@@ -151,7 +148,7 @@ impl Fault {
                 mnemonic: data.text("mnemonic").unwrap_or_default(),
                 field: data.text("field"),
                 value: data.private("value"),
-                params: data.value("params").filter(|params| params.is_object()).cloned(),
+                params: params.filter(Value::is_object),
                 extended_helper: data.text("extended_helper"),
                 metadata: Metadata::read(data),
             }),
@@ -167,7 +164,7 @@ impl Fault {
     pub fn param(&self, key: &str) -> Option<String> {
         match self.data.as_ref()?.params.as_ref()?.get(key)? {
             Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
+            Value::Number(number) => number.as_i64().map(|number| number.to_string()),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{is_number, optional};
+use super::{first_wrong, is_number, optional};
 use crate::{
     json::Fields,
     private::Private,
@@ -225,31 +225,28 @@ impl PlaceCalls {
         let wrong_in = |group: &Group| {
             let are_several = group.phones.len() > 1 || group.lines_limit.max(group.lines_start) > Some(1);
             let is_fan = are_several && !self.is_queue;
-            [
+            first_wrong(&[
                 ("numc.dialing_increment", is_fan && group.dialing_increment.is_none()),
                 ("numc.incremental_dialing_timeout", is_fan && group.incremental_dialing_timeout.is_none()),
                 ("numc.phones", group.phones.is_empty()),
                 ("numc.phones.numb", group.phones.iter().any(|phone| !is_number(&phone.numb))),
-            ]
-            .into_iter()
-            .find(|(_, wrong)| *wrong)
+            ])
         };
-        let numc = match &self.numc {
-            Numc::One(number) => (!is_number(number)).then_some(("numc", true)),
-            Numc::Groups(groups) if groups.is_empty() => Some(("numc", true)),
-            Numc::Groups(groups) => groups.iter().find_map(wrong_in),
+        let wrong_in_numc = || match &self.numc {
+            Numc::One(number) => first_wrong(&[("numc", !is_number(number))]),
+            Numc::Groups(groups) => {
+                first_wrong(&[("numc", groups.is_empty())]).or_else(|| groups.iter().find_map(wrong_in))
+            }
         };
-        [
+        first_wrong(&[
             ("media_file", self.media_file.as_ref().is_some_and(String::is_empty)),
             ("queue_timeout", self.is_queue && self.queue_timeout.is_none()),
             ("numa", !is_number(&self.numa)),
             ("numa_message.value", is_empty(&self.numa_message)),
             ("numb", !is_number(&self.numb)),
             ("numc_message.value", is_empty(&self.numc_message)),
-        ]
-        .into_iter()
-        .chain(numc)
-        .find_map(|(field, wrong)| wrong.then_some(field))
+        ])
+        .or_else(wrong_in_numc)
     }
 }
 

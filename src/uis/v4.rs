@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-use super::{is_number, optional, rpc::Metadata};
+use super::{first_wrong, is_number, optional, rpc::Metadata};
 use crate::{
     json::Fields,
     private::Private,
@@ -268,7 +268,7 @@ impl StartCall {
                 ("employee.phone_number", phone_number.as_ref().is_some_and(is_empty), "employee_message.value")
             }
         };
-        [
+        first_wrong(&[
             ("early_switching", early && !(self.agent_first && self.switch_at_once == Some(true))),
             ("virtual_phone_number", !is_number(&self.virtual_phone_number) || is_toll_free),
             ("contact", !is_number(&self.contact)),
@@ -276,9 +276,7 @@ impl StartCall {
             (agent, is_agent_wrong),
             ("contact_message.value", wrong_in(&self.contact_message)),
             (agent_message, wrong_in(&self.agent_message)),
-        ]
-        .into_iter()
-        .find_map(|(field, wrong)| wrong.then_some(field))
+        ])
     }
 }
 

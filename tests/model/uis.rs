@@ -16,6 +16,8 @@ pub struct Uis {
     pub asked: BTreeMap<String, u32>,
     /// Answers to dials instead of the usual one, first to last.
     pub dials: Vec<Dial>,
+    /// Whether the tariff lacks the list of calls.
+    pub is_blind: bool,
 }
 
 /// What becomes of a dial.
@@ -86,6 +88,10 @@ impl Uis {
                     return Reply::Network;
                 }
                 json!({ "data": { "call_session_id": session } })
+            }
+            "list.calls" if self.is_blind => {
+                return Reply::json(&json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32008,
+                    "message": "Component has been disabled", "data": { "mnemonic": "component_disabled" } } }));
             }
             "list.calls" => {
                 let live = self.sessions.iter().filter_map(|(id, call)| Some((id, call, call.states?)));

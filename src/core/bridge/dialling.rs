@@ -199,6 +199,13 @@ impl Bridge {
                 self.log.add(now, event.exchange.name(), &what);
                 self.call_event(&event, now);
             }
+            News::Lost { call } => {
+                if let Some(key) = self.dials.of_call(&call).map(|dial| dial.key.clone()) {
+                    self.dials.set(&key, DialState::Placed);
+                }
+                // A call of such an exchange has one leg, of its own name.
+                self.give_up_leg(&call, now);
+            }
             News::HungUp { ask, call, problem } => {
                 self.hang_ups.retain(|(asked, _)| *asked != ask);
                 self.reply(ask, Message::HungUp { call, problem });
