@@ -1,6 +1,7 @@
 //! Reading JSON by looking into it. Derived readers would check more, and cost a third of the wasm's own code; what is read
 //! here comes from other systems or from an older version of ours, and is taken leniently, field by field.
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{Millis, private::Private};
@@ -8,6 +9,11 @@ use crate::{Millis, private::Private};
 /// Reads a JSON document; `None` when it is none.
 pub fn parse(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok()
+}
+
+/// Writes pairs as an object, for `serialize_with`. A map of its own type would cost the wasm ten times as much.
+pub fn pairs<V: Serialize, S: Serializer>(pairs: &[(String, V)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
 }
 
 /// The fields of an object; whatever is of another type than asked for is absent.

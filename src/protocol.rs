@@ -3,8 +3,6 @@
 //! A [`Request`] is answered by exactly one [`Message`]; a [`Message::View`] or [`Message::Status`] also goes out unasked
 //! whenever what it shows has changed, whole each time, so that losing one loses nothing.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::Value;
 
@@ -313,7 +311,8 @@ pub struct PageView {
     /// What dials.
     pub dialling: DiallingView,
     /// What dials on the sites where it is another exchange, by origin.
-    pub elsewhere: BTreeMap<String, DiallingView>,
+    #[serde(serialize_with = "json::pairs")]
+    pub elsewhere: Vec<(String, DiallingView)>,
     /// The dials of the last minutes, oldest first.
     pub dials: Vec<DialView>,
     /// The calls that ended less than a minute ago, then the live ones, each oldest first.

@@ -201,7 +201,7 @@ fn a_site_may_dial_with_another_exchange() {
     let mut world = World::new(7, settings(&json!({}), &dialling));
     world.run_for(Millis::secs(5));
     assert_eq!(world.view.dialling.exchange, ExchangeName::Phonet);
-    assert_eq!(world.view.elsewhere[CRM_SITE].exchange, ExchangeName::Uis);
+    assert_eq!(world.view.elsewhere[0].1.exchange, ExchangeName::Uis);
     world.dial("k1", NUMBER);
     dial_in_popup(&mut world, "k2", "+79169876543");
     world.run_for(Millis::secs(2));

@@ -19,7 +19,7 @@ use trubka::{
     Millis,
     core::io::{Input, Session},
     problem::{Code, Problem},
-    protocol::{HookName, InstanceStatus, IntegrationView, MainTelephony, Message, Request},
+    protocol::{DeliveryState, HookName, InstanceStatus, IntegrationView, MainTelephony, Message, Request},
 };
 
 const ANNA: &str = "3f6a0c1e-0000-4000-8000-000000000001";
@@ -119,7 +119,8 @@ fn the_instance_is_read_with_the_key_of_either_kind_of_integration() {
         let ask = desk.ask(Request::GetIntegration);
         desk.authorize(path);
         desk.expect(&get_instance());
-        let hooks = json!([web_hook("25d", "/setup/upgrade", "1.02:05:30", true), web_hook("9", "deals", "00:01:00", false)]);
+        let hooks =
+            json!([web_hook("25d", "/setup/upgrade", "1.02:05:30", true), web_hook("9", "deals", "00:01:00", false)]);
         desk.answer(200, &instance(true, false, &hooks));
         let view = view(&mut desk, ask);
         assert_eq!(
@@ -267,7 +268,11 @@ fn features_are_patched_and_read_again_before_they_are_believed() {
     desk.expect(&get_instance());
     desk.answer(200, &instance(true, true, &json!([])));
     desk.idle();
-    assert_eq!(problems(&mut desk, ask), [Problem::new(Code::IntegrationUnchanged)], "the CRM says so and it is not so");
+    assert_eq!(
+        problems(&mut desk, ask),
+        [Problem::new(Code::IntegrationUnchanged)],
+        "the CRM says so and it is not so"
+    );
 }
 
 #[test]
@@ -332,7 +337,8 @@ fn a_web_hook_is_changed_switched_off_and_on_again_under_its_own_id() {
         assert_eq!(operations, replace(after));
         assert_eq!(view.unwrap().web_hooks[0].disabled, !on);
     }
-    let (_, unchanged) = set_hook(hook(HookName::Sync, false, 5), &json!([sync(five, false)]), &json!([sync(five, false)]));
+    let (_, unchanged) =
+        set_hook(hook(HookName::Sync, false, 5), &json!([sync(five, false)]), &json!([sync(five, false)]));
     assert_eq!(unchanged, Err(vec![Code::IntegrationUnchanged]));
     let twice = json!([sync(five, false), web_hook("82c", "communications/sync", five, false)]);
     let (operations, _) = set_hook(hook(HookName::Sync, false, 5), &twice, &json!([]));
@@ -396,20 +402,21 @@ fn every_shape_of_a_refused_patch_is_told_in_words_with_its_places() {
     assert_eq!(patch_answered(409, &body.to_string()), expected);
     assert_eq!(patch_answered(200, &body.to_string()), expected, "a failure under a success");
     assert_eq!(
-        patch_answered(409, r#"{"status":"notSupported","message":"No.","invalidDatas":["call"],"invalidConstraints":{}}"#),
+        patch_answered(
+            409,
+            r#"{"status":"notSupported","message":"No.","invalidDatas":["call"],"invalidConstraints":{}}"#
+        ),
         [refused("No."), about(Code::IntegrationInvalidData, "call")]
     );
-    let rfc = r#"{"errors":{"operations[0].op":["Not a valid value."]},"title":"One or more","status":400,"traceId":"0"}"#;
+    let rfc =
+        r#"{"errors":{"operations[0].op":["Not a valid value."]},"title":"One or more","status":400,"traceId":"0"}"#;
     assert_eq!(patch_answered(400, rfc), [refused("operations[0].op: Not a valid value.")]);
     assert_eq!(patch_answered(409, r#""Error""#), [refused("Error")]);
     assert_eq!(patch_answered(403, "Forbidden"), [refused("Forbidden")]);
     assert_eq!(patch_answered(403, "<html>"), [about(Code::KonturStatus, "403")]);
     assert_eq!(patch_answered(404, ""), [Problem::new(Code::IntegrationNotFound)]);
     assert_eq!(patch_answered(200, "<html>"), [Problem::new(Code::KonturUnexpectedAnswer)]);
-    assert_eq!(
-        patch_answered(502, ""),
-        [about(Code::KonturStatus, "502"), Problem::new(Code::IntegrationUncertain)]
-    );
+    assert_eq!(patch_answered(502, ""), [about(Code::KonturStatus, "502"), Problem::new(Code::IntegrationUncertain)]);
 }
 
 #[test]
@@ -541,6 +548,64 @@ fn a_job_of_other_settings_is_given_up() {
     desk.idle();
 }
 
+// ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A desk where the recording of a call that ended half a minute ago is being uploaded.
+fn uploading() -> Desk {
+    let mut desk = ringing(2, Some("+79161234567"));
+    desk.answer(200, LINKED);
+    for event in ["call.bridge", "call.hangup"] {
+        let mut frame = dial(2, Some("+79161234567"));
+        frame["event"] = json!(event);
+        frame["bridgeAt"] = json!(1_700_000_003_000_i64);
+        frame["serverTime"] = json!("1700000009000");
+        desk.frame(&frame);
+    }
+    assert_eq!(redirect(&mut desk), None, "the call is told to its end");
+    desk.pass(Millis::secs(31));
+    desk.recorded();
+    assert_eq!(desk.expect("POST /api/v1/ws/files"), "u1.mp3");
+    desk
+}
+
+#[test]
+fn a_recording_is_uploaded_and_then_named_late() {
+    let mut desk = uploading();
+    let file = r#"{"fileId":"ceb","fileName":"u1.mp3","contentType":"audio/mpeg","contentLength":"9216"}"#;
+    desk.answer(200, file);
+    assert_eq!(
+        desk.expect("POST /api/v1/ws/communications/callbacks/telephony/call-recording"),
+        json!({
+            "communicationId": "184", "externalId": "u1", "externalCallItemId": "u1", "realtimeCallItemId": "u1",
+            "recordingFileId": "ceb"
+        })
+    );
+}
+
+#[test]
+fn an_upload_that_is_refused_says_why_and_one_that_fails_is_tried_again() {
+    let too_large = r#"{"status":"fileTooLarge","message":"File is too large"}"#;
+    for (status, body, code) in [
+        (409, too_large, Some(Code::RecordingTooLarge)),
+        (413, "", Some(Code::RecordingTooLarge)),
+        (409, r#""Error""#, Some(Code::KonturRefused)),
+        (403, "", Some(Code::KonturStatus)),
+        (401, r#""Unauthorized""#, None),
+        (429, "", None),
+        (500, "", None),
+        (200, "<html>", None),
+        (200, r#"{"fileId":"ceb"}"#, None),
+    ] {
+        let mut desk = uploading();
+        desk.answer(status, body);
+        let recording = &desk.view.calls[0].recording;
+        assert_eq!(recording.problem.as_ref().map(|problem| problem.code), code, "{status} {body}");
+        let state = if code.is_some() { DeliveryState::Failed } else { DeliveryState::Waiting };
+        assert_eq!(recording.state, state, "{status} {body}");
+        desk.idle();
+    }
+}
+
 // ── Who is responsible ───────────────────────────────────────────────────────────────────────────────────────────
 
 const STARTED: &str = "POST /api/v1/ws/communications/callbacks/telephony/call-started";
@@ -603,7 +668,10 @@ fn a_client_who_calls_is_asked_about_by_the_call_once_the_crm_knows_it() {
 fn nobody_is_responsible_where_the_crm_says_so() {
     for (status, body) in [
         (200, r#"{"userIds":[]}"#),
-        (409, r#"{"status":"notFound","message":"Communication Xcom.Api.Models.Communications.CallRedirectRequest not found"}"#),
+        (
+            409,
+            r#"{"status":"notFound","message":"Communication Xcom.Api.Models.Communications.CallRedirectRequest not found"}"#,
+        ),
     ] {
         let mut desk = ringing(4, Some("+79161234567"));
         desk.answer(200, LINKED);

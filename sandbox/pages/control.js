@@ -3,8 +3,10 @@
 /** @typedef {{id: number, type: number, displayName: string, ext: string | null}} Party */
 /** @typedef {{uuid: string, parentUuid: string | null, direction: string, leg: Party, leg2: Party | null, number: string | null,
  *   client: string | null, state: string, dialAt: number, bridgeAt: number | null}} Call */
+/** @typedef {{uuid: string, version: string, number: string, client: string | null, operator: string, employee: string | null,
+ *   legs: {side: "operator" | "contact", state: string, rings: boolean}[]}} Session a call of UIS */
 /** @typedef {{sockets: {subscriber: string, ext: string, since: number, halfOpen: boolean}[], calls: Call[], away: string[], silence: boolean,
- *   keyValid: boolean, recordings: {delay: number, bytes: number, missing: boolean},
+ *   keyValid: boolean, uis: {calls: Session[], rules: Record<string, unknown>}, recordings: {delay: number, bytes: number, missing: boolean},
  *   faults: {service: string, path: string | null, kind: string, status?: number, millis?: number, count?: number, seconds?: number}[]}} State */
 /** @typedef {{type: string, userId?: string}} Side */
 /** @typedef {{id: string, externalId: string, direction: string, clientPhone: string | null, state: string,
@@ -27,7 +29,8 @@ const WORDS = {
   ringing: "звонит", talking: "разговор",
   started: "идёт", finished: "завершён", registered: "записан", failed: "не состоялся",
   appeared: "появился", connected: "ответили", disconnected: "положили трубку", paused: "пауза",
-  kontur: "Контур.CRM", phonet: "Phonet",
+  kontur: "Контур.CRM", phonet: "Phonet", uis: "UIS",
+  operator: "оператор", contact: "клиент",
 };
 
 const SHOWN_ENTRIES = 300;
@@ -131,17 +134,36 @@ function who(call) {
   return call.direction === "outbound" ? `${party(call.leg)} → ${client}` : `${client} → ${party(call.leg)}`;
 }
 
+/** @param {string} uuid @param {boolean} rings */
+function callButtons(uuid, rings) {
+  const path = `/control/calls/${encodeURIComponent(uuid)}`;
+  const buttons = element("span", { class: "line end" });
+  if (rings) buttons.append(button("Ответить", () => post(`${path}/answer`), `answer-${uuid}`));
+  buttons.append(button("Положить трубку", () => post(`${path}/hangup`), `hangup-${uuid}`));
+  return buttons;
+}
+
+/** @param {Session} session */
+function sessionLine({ uuid, version, number, client, operator, employee, legs }) {
+  const states = legs.map(({ side, state }) => `${word(side)}: ${state}`).join(", ");
+  const rings = legs.some((leg) => leg.rings);
+  return element("li", { class: "line" },
+    element("span", { class: "whole" }, `${employee ?? `+${operator}`} → ${client ?? `+${number}`}, UIS ${version}`),
+    element("span", { class: rings ? "note" : "good" }, states), callButtons(uuid, rings));
+}
+
 /** @param {State} state */
 function showCalls(state) {
-  fill("calls", state.calls.map((call) => {
-    const path = `/control/calls/${encodeURIComponent(call.uuid)}`;
-    const buttons = element("span", { class: "line end" });
-    if (call.state === "ringing") buttons.append(button("Ответить", () => post(`${path}/answer`), `answer-${call.uuid}`));
-    buttons.append(button("Положить трубку", () => post(`${path}/hangup`), `hangup-${call.uuid}`));
-    return element("li", { class: call.parentUuid ? "line leg" : "line" },
-      element("span", { class: "whole" }, who(call)),
-      element("span", { class: call.state === "talking" ? "good" : "note" }, word(call.state)), buttons);
-  }), "Никто не звонит");
+  const calls = state.calls.map((call) => element("li", { class: call.parentUuid ? "line leg" : "line" },
+    element("span", { class: "whole" }, who(call)),
+    element("span", { class: call.state === "talking" ? "good" : "note" }, word(call.state)),
+    callButtons(call.uuid, call.state === "ringing")));
+  fill("calls", [...calls, ...state.uis.calls.map(sessionLine)], "Никто не звонит");
+}
+
+/** @param {State} state */
+function showRules({ uis: { rules } }) {
+  for (const one of switches) press(one, JSON.stringify(rules[one.dataset["rule"] ?? ""]) === one.dataset["off"]);
 }
 
 /** @param {State} state */
@@ -232,6 +254,7 @@ async function refresh() {
     showAgents(state);
     showCalls(state);
     showFaults(state);
+    showRules(state);
     showRecordings(state);
     showVerdict(verdict);
     fill("crm", crm.communications.toReversed().map(communication), "Пока ни одного");
@@ -301,6 +324,18 @@ silence.addEventListener("click", () => post("/control/silence", { on: !pressed(
 
 const revoked = byId("revoked", HTMLElement);
 revoked.addEventListener("click", () => post("/control/phonet-key", { valid: pressed(revoked) }));
+
+const switches = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-rule]")]);
+for (const one of switches) {
+  const { rule = "", on = "", off = "" } = one.dataset;
+  one.addEventListener("click", () => post("/control/uis", { [rule]: JSON.parse(pressed(one) ? on : off) }));
+}
+
+const uisError = byId("uis-error", HTMLFormElement);
+uisError.addEventListener("submit", (event) => {
+  event.preventDefault();
+  post("/control/uis", { error: JSON.parse(String(new FormData(uisError).get("error"))) });
+});
 
 const recordings = byId("recordings", HTMLFormElement);
 const delay = /** @type {HTMLInputElement} */ (recordings.elements.namedItem("delay"));

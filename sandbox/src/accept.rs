@@ -17,7 +17,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::Layer;
 
-use crate::data::{KONTUR_HOST, PHONET_DOMAIN};
+use crate::data::{KONTUR_HOST, PHONET_DOMAIN, UIS_HOSTS};
 use crate::ledger::Service;
 use crate::wire::{Line, Wire};
 use crate::world::Shared;
@@ -56,6 +56,7 @@ impl Secure {
         let named = match hello.client_hello().server_name() {
             Some(KONTUR_HOST) => Some(Service::Kontur),
             Some(PHONET_DOMAIN) => Some(Service::Phonet),
+            Some(name) if UIS_HOSTS.contains(&name) => Some(Service::Uis),
             _ => None,
         };
         if let Some(service) = named

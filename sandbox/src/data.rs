@@ -1,4 +1,4 @@
-//! The fixed little company both stand-ins know: its people, its numbers, its clients and its keys.
+//! The fixed little company all stand-ins know: its people, its numbers, its clients and its keys.
 
 use serde_json::{Value, json};
 
@@ -18,8 +18,24 @@ pub const KONTUR_KEY: &str = "sandbox-kontur-key";
 pub const KONTUR_PUBLIC_KEY: &str = "sandbox-public-key";
 /// What the public integration's `X-XCOM-Integration-Secret` must say.
 pub const KONTUR_SECRET: &str = "clientId=sandbox-secret";
-/// The installed integration's id in the workspace.
+/// The private integration's id in the workspace, also its instance's.
 pub const INTEGRATION_ID: &str = "3f6a0c1e-0000-4000-8000-0000000000b0";
+/// The public integration's id in the workspace, also its instance's.
+pub const PUBLIC_INTEGRATION_ID: &str = "3f6a0c1e-0000-4000-8000-0000000000b1";
+/// An integration of somebody else's that may be the workspace's main telephony.
+pub const OTHER_INTEGRATION_ID: &str = "3f6a0c1e-0000-4000-8000-0000000000b2";
+/// The host names UIS answers to.
+pub const UIS_HOSTS: [&str; 2] = ["callapi.uiscom.ru", "callapi.comagic.ru"];
+/// Login of the user of UIS's Call API.
+pub const UIS_LOGIN: &str = "sandbox-uis";
+/// That user's password.
+pub const UIS_PASSWORD: &str = "sandbox-uis-password";
+/// That user's permanent key, version 4.0.
+pub const UIS_TOKEN: &str = "sandbox-uis-token";
+/// The company's virtual numbers at UIS.
+pub const UIS_VIRTUAL_NUMBERS: [&str; 2] = ["74993720692", "74951045771"];
+/// The media files it has at UIS, version 4.0.
+pub const UIS_MEDIA: [u64; 2] = [2561, 2701];
 /// The company's outside line, digits only.
 pub const TRUNK_NUMBER: &str = "74951234567";
 /// The outside line's caption.
@@ -71,6 +87,26 @@ pub static BORIS: Entity = Entity {
     email: Some("boris@example.com"),
     user_id: Some("3f6a0c1e-0000-4000-8000-000000000002"),
 };
+/// An employee as UIS knows them.
+#[derive(Debug)]
+pub struct Employee {
+    /// UIS's own id.
+    pub id: u64,
+    /// Full name.
+    pub name: &'static str,
+    /// Active numbers, digits only.
+    pub numbers: &'static [&'static str],
+    /// Who this is in the CRM.
+    pub user_id: Option<&'static str>,
+}
+
+/// UIS's employees: Анна, Борис, and one who has no active number.
+pub static EMPLOYEES: [Employee; 3] = [
+    Employee { id: 25, name: ANNA.name, numbers: &["79164572521"], user_id: ANNA.user_id },
+    Employee { id: 26, name: BORIS.name, numbers: &["79164572522"], user_id: BORIS.user_id },
+    Employee { id: 27, name: "Вера Зимина", numbers: &[], user_id: None },
+];
+
 /// The sales department, extension 900; both users are its members.
 pub static SALES: Entity =
     Entity { id: 7, kind: Kind::Group, ext: Some("900"), name: "Отдел продаж", email: None, user_id: None };
@@ -123,6 +159,8 @@ pub(crate) struct Company {
     pub deal: &'static str,
     pub deal_name: &'static str,
     pub comment: &'static str,
+    /// Who is responsible for its deal.
+    pub responsible: &'static Entity,
 }
 
 static FIRST: Company = Company {
@@ -133,6 +171,7 @@ static FIRST: Company = Company {
     deal: "3f6a0c1e-0000-4000-8000-0000000000d1",
     deal_name: "Поставка оборудования",
     comment: "Тестовое создание через API",
+    responsible: &ANNA,
 };
 static SECOND: Company = Company {
     id: "3f6a0c1e-0000-4000-8000-0000000000c2",
@@ -142,6 +181,7 @@ static SECOND: Company = Company {
     deal: "3f6a0c1e-0000-4000-8000-0000000000d2",
     deal_name: "Заказ 89123456789",
     comment: "—",
+    responsible: &BORIS,
 };
 
 static COMPANIES: [&Company; 2] = [&FIRST, &SECOND];

@@ -23,6 +23,7 @@ const PIECES: usize = 20;
 const PORTAL: &str = "https://portal.invalid/login";
 const LOGIN_PAGE: &str =
     "<!doctype html><html><title>Wi-Fi</title><form><input name=phone><button>Enter</button></form>";
+const PROXY_PAGE: &str = "<!doctype html><html><title>Error</title><h1>The service is unavailable</h1></html>";
 
 /// What goes wrong. Even those without fields are structs: so serde refuses fields they do not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -79,6 +80,14 @@ impl Kind {
     /// Whether the request is neither processed nor answered.
     pub fn loses_request(self) -> bool {
         matches!(self, Self::ResetBefore {} | Self::Refuse {})
+    }
+
+    /// Milliseconds until the answer reaches the client; none where it never does, or not whole.
+    pub fn delay(self) -> Option<u64> {
+        match self {
+            Self::Latency { millis } | Self::SlowBody { millis } => Some(millis),
+            _ => None,
+        }
     }
 
     /// Whether the connection is reset instead of an answer.
@@ -221,8 +230,11 @@ fn dribble(bytes: &Bytes, time: Duration) -> Body {
 
 /// The documented body that goes with a status: every shape Kontur is known to answer is used by one of them.
 fn error(service: Service, status: StatusCode, path: &str) -> Answer {
-    if service == Service::Phonet {
-        return Answer::json(status, json!({ "message": status.canonical_reason() }));
+    match service {
+        Service::Phonet => return Answer::json(status, json!({ "message": status.canonical_reason() })),
+        // Its own refusals are JSON-RPC errors under 200: any other status is a proxy's.
+        Service::Uis => return Answer::new(status, Content::Html(PROXY_PAGE)),
+        Service::Kontur => {}
     }
     let body = match status.as_u16() {
         401 => Content::json("Unauthorized"),

@@ -45,9 +45,14 @@ impl Heard {
 
     /// Whether the body is declared to be JSON.
     pub fn says_json(&self) -> bool {
+        self.says("application/json")
+    }
+
+    /// Whether the body is declared to be of this kind, in UTF-8.
+    pub fn says(&self, expected: &str) -> bool {
         let Some(kind) = self.header("content-type") else { return false };
         let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
-        parts.next().as_deref() == Some("application/json") && parts.all(|part| part == "charset=utf-8")
+        parts.next().as_deref() == Some(expected) && parts.all(|part| part == "charset=utf-8")
     }
 
     /// The body for the ledger: JSON where it is JSON, the size of an upload, else its text.
@@ -80,6 +85,8 @@ pub(crate) struct Answer {
 pub(crate) enum Content {
     Empty,
     Json(Box<Value>),
+    /// JSON whose keys bear no quotes: no JSON, though the samples of some documents look so.
+    Unquoted(Box<Value>),
     Text(&'static str),
     Html(&'static str),
     /// A WAV file.
@@ -95,10 +102,22 @@ impl Content {
         match self {
             Self::Empty => (None, Bytes::new()),
             Self::Json(value) => (Some("application/json; charset=utf-8"), value.to_string().into()),
+            Self::Unquoted(value) => (Some("application/json; charset=utf-8"), unquoted(&value).into()),
             Self::Text(text) => (Some("text/plain; charset=utf-8"), Bytes::from_static(text.as_bytes())),
             Self::Html(page) => (Some("text/html; charset=utf-8"), Bytes::from_static(page.as_bytes())),
             Self::Audio(bytes) => (Some("audio/wav"), bytes),
         }
+    }
+}
+
+fn unquoted(value: &Value) -> String {
+    let joined = |parts: Vec<String>| parts.join(", ");
+    match value {
+        Value::Object(map) => {
+            format!("{{{}}}", joined(map.iter().map(|(key, value)| format!("{key}: {}", unquoted(value))).collect()))
+        }
+        Value::Array(items) => format!("[{}]", joined(items.iter().map(unquoted).collect())),
+        other => other.to_string(),
     }
 }
 
@@ -136,7 +155,7 @@ impl Answer {
     pub fn body_value(&self) -> Value {
         match &self.body {
             Content::Empty => Value::Null,
-            Content::Json(value) => Value::clone(value),
+            Content::Json(value) | Content::Unquoted(value) => Value::clone(value),
             Content::Text(text) | Content::Html(text) => Value::from(*text),
             Content::Audio(bytes) => format!("<audio, {} bytes>", bytes.len()).into(),
         }

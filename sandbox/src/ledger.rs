@@ -12,6 +12,7 @@ use crate::fault::Kind;
 pub(crate) enum Service {
     Phonet,
     Kontur,
+    Uis,
 }
 
 impl Service {
@@ -19,6 +20,7 @@ impl Service {
         match self {
             Self::Phonet => "phonet",
             Self::Kontur => "kontur",
+            Self::Uis => "uis",
         }
     }
 }
@@ -84,7 +86,8 @@ impl Ledger {
 }
 
 fn mask_value(key: &str, value: &Value) -> Value {
-    if matches!(key, "apiKey" | "accessKey") { Value::from("***") } else { mask(value) }
+    let secret = matches!(key, "apiKey" | "accessKey" | "access_token" | "session_key" | "password" | "SecretKey");
+    if secret { Value::from("***") } else { mask(value) }
 }
 
 fn mask(value: &Value) -> Value {

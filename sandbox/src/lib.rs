@@ -1,4 +1,4 @@
-//! Strict local stand-ins for Phonet and Kontur.CRM: they refuse whatever the vendors' documents do not allow, keep a
+//! Strict local stand-ins for Phonet, UIS and Kontur.CRM: they refuse whatever the vendors' documents do not allow, keep a
 //! ledger of every request, and say at the end whether the CRM holds what the exchange did.
 
 mod accept;
@@ -13,6 +13,7 @@ mod ledger;
 mod pages;
 mod phonet;
 mod server;
+mod uis;
 mod wire;
 mod world;
 

@@ -8,7 +8,7 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 use trubka_sandbox::{Config, start};
 
-/// Strict local stand-ins for Phonet and Kontur.CRM
+/// Strict local stand-ins for Phonet, UIS and Kontur.CRM
 #[derive(Parser)]
 struct Args {
     /// Loopback address for HTTP and WS; port 0 takes any free port

@@ -17,14 +17,14 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use crate::accept::{Plain, Secure};
-use crate::data::{KONTUR_HOST, PHONET_DOMAIN};
+use crate::data::{KONTUR_HOST, PHONET_DOMAIN, UIS_HOSTS};
 use crate::http::{Answer, Content, Heard};
 use crate::kontur::files;
 use crate::ledger::Service;
 use crate::phonet::connector;
 use crate::wire::Line;
 use crate::world::Shared;
-use crate::{Config, Error, control, fault, lab, pages};
+use crate::{Config, Error, control, fault, lab, pages, uis};
 
 /// No documented body but an upload is larger.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -62,7 +62,8 @@ fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
 
 /// A certificate of our own for every name we answer to, made anew at each start.
 fn tls_config() -> Result<Arc<rustls::ServerConfig>, Error> {
-    let names = [KONTUR_HOST, PHONET_DOMAIN, "localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let names = [KONTUR_HOST, PHONET_DOMAIN, "localhost", "127.0.0.1", "::1"].into_iter().chain(UIS_HOSTS);
+    let names: Vec<String> = names.map(str::to_owned).collect();
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -116,6 +117,7 @@ impl Server {
 enum Host {
     Kontur,
     Phonet,
+    Uis,
     Loopback,
 }
 
@@ -126,6 +128,7 @@ fn host(request: &Request) -> Option<Host> {
     match name.as_str() {
         KONTUR_HOST => Some(Host::Kontur),
         PHONET_DOMAIN => Some(Host::Phonet),
+        name if UIS_HOSTS.contains(&name) => Some(Host::Uis),
         "localhost" => Some(Host::Loopback),
         address => address.parse::<IpAddr>().ok().filter(IpAddr::is_loopback).map(|_| Host::Loopback),
     }
@@ -149,6 +152,8 @@ async fn dispatch(
         // A browser asks for it by itself.
         Some(Host::Kontur) if path == "/favicon.ico" => pages::missing(),
         Some(Host::Kontur) => serve(app, line, Service::Kontur, request).await,
+        Some(Host::Uis) => serve(app, line, Service::Uis, request).await,
+        Some(Host::Loopback) if uis::is_path(&path) => serve(app, line, Service::Uis, request).await,
         Some(Host::Loopback) if !under("/rest/") && !under("/live/") => control.oneshot(request).await.into_response(),
         Some(Host::Phonet | Host::Loopback) => serve(app, line, Service::Phonet, request).await,
     }

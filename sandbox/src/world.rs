@@ -13,11 +13,13 @@ use crate::kontur::files;
 use crate::ledger::{Entry, Ledger, Service};
 use crate::phonet::exchange::Exchange;
 use crate::phonet::rest;
+use crate::uis::Uis;
 use crate::wire::{Line, Lines};
 
 #[derive(Default)]
 pub(crate) struct World {
     pub exchange: Exchange,
+    pub uis: Uis,
     pub crm: Crm,
     pub ledger: Ledger,
     pub faults: Faults,
@@ -44,9 +46,10 @@ impl World {
                 self.crm.lose(heard, answer.status);
                 answer
             }
-            (Some(answer), Service::Phonet) => answer,
+            (Some(answer), Service::Phonet | Service::Uis) => answer,
             (None, Service::Kontur) => self.crm.judge(heard),
             (None, Service::Phonet) => rest::judge(&mut self.exchange, heard),
+            (None, Service::Uis) => self.uis.judge(heard, arrival(fault)),
         };
         answer.fault = fault;
         answer
@@ -76,6 +79,12 @@ impl World {
         let lines = std::mem::take(&mut self.lines);
         *self = Self { exchange, lines, generation: self.generation + 1, ..Self::default() };
     }
+}
+
+/// When an answer given now reaches its client; none where it is lost, or not whole.
+fn arrival(fault: Option<Kind>) -> Option<i64> {
+    let Some(fault) = fault else { return Some(now()) };
+    fault.delay().map(|millis| now().saturating_add_unsigned(millis))
 }
 
 /// The world, shared by every connection.

@@ -220,7 +220,7 @@ async fn a_refused_service_cannot_be_reached_and_loses_its_connections() {
 async fn a_fault_that_is_none_is_refused() {
     let bench = Bench::new().await;
     for body in [
-        json!({ "service": "uis", "status": 500, "count": 1 }),
+        json!({ "service": "nobody", "status": 500, "count": 1 }),
         json!({ "service": "kontur", "status": 200, "count": 1 }),
         json!({ "service": "kontur", "status": 500 }),
         json!({ "service": "kontur", "status": 500, "count": 1, "seconds": 1 }),

@@ -5,7 +5,7 @@ use crate::{
     Millis,
     http::{AccessKey, Body, HttpAnswer, HttpFailure, HttpRequest, Method},
     kontur::{
-        API_KEY, SECRET,
+        ACCESS_KEY, API_KEY, SECRET,
         answer::Refusal,
         auth::{AUTHORIZE_PRIVATE, AUTHORIZE_PUBLIC, Authorized, LIFETIME},
     },
@@ -18,6 +18,19 @@ use crate::{
 const MARGIN: Millis = Millis::mins(2);
 /// How long the CRM may take to answer.
 pub const TIMEOUT: u32 = 20_000;
+
+/// A request with the AccessKey.
+pub fn request(kontur: &Kontur, key: &Private<String>, method: Method, path: &str, body: Body) -> HttpRequest {
+    HttpRequest {
+        method,
+        url: [&kontur.address, path].concat(),
+        headers: vec![(ACCESS_KEY, key.clone())],
+        body,
+        keep: false,
+        cookies: false,
+        timeout: TIMEOUT,
+    }
+}
 
 /// The AccessKey and the exchange that brings it.
 #[derive(Debug, Default)]

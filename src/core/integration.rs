@@ -2,11 +2,10 @@
 //! changes, it reads what the CRM has before and after: the answer to a change itself is not believed.
 
 use crate::{
-    core::access::TIMEOUT,
+    core::access::request,
     http::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
     json,
     kontur::{
-        ACCESS_KEY,
         answer::{Fault, FaultKind, Refusal, is_failure, is_json},
         integration::{
             Features, Instance, Operation, Schedule, WebHook, instance_path, main_telephony, patch, setup_path,
@@ -23,6 +22,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Integration {
     jobs: Vec<Job>,
+    /// The settings they were asked with: they are meant for no other integration.
+    fingerprint: u32,
 }
 
 /// Something that somebody waits for.
@@ -31,8 +32,6 @@ struct Job {
     /// Who asked.
     ask: u32,
     wanted: Request,
-    /// The settings it was asked with: it is meant for no other integration.
-    fingerprint: u32,
     stage: Stage,
     /// The instance as it was read last.
     instance: Option<Instance>,
@@ -93,16 +92,9 @@ impl Integration {
             Request::SetFeatures { .. } | Request::SetWebHook { .. } => Stage::Look,
             _ => Stage::Read,
         };
-        self.jobs.push(Job {
-            ask,
-            wanted,
-            fingerprint: kontur.fingerprint(),
-            stage,
-            instance: None,
-            under_way: None,
-            renewed: false,
-            refreshed: false,
-        });
+        let (instance, under_way) = (None, None);
+        self.jobs.push(Job { ask, wanted, stage, instance, under_way, renewed: false, refreshed: false });
+        self.fingerprint = kontur.fingerprint();
     }
 
     /// Whether a request is to be made.
@@ -110,10 +102,9 @@ impl Integration {
         self.jobs.first().is_some_and(|job| job.under_way.is_none())
     }
 
-    /// Gives up the jobs of other settings than these, and tells who asked.
-    pub fn give_up_foreign(&mut self, kontur: Option<&Kontur>) -> Vec<u32> {
-        let fingerprint = kontur.map(Kontur::fingerprint);
-        self.jobs.extract_if(.., |job| Some(job.fingerprint) != fingerprint).map(|job| job.ask).collect()
+    /// Whether there are jobs, and they were asked with other settings than these.
+    pub fn is_foreign(&self, kontur: Option<&Kontur>) -> bool {
+        !self.jobs.is_empty() && kontur.map(Kontur::fingerprint) != Some(self.fingerprint)
     }
 
     /// Gives up every job, and tells who asked.
@@ -146,15 +137,7 @@ impl Integration {
             Stage::Change(operations) => (Method::Patch, instance, Body::JsonPatch(patch(operations))),
             Stage::MainTelephony => (Method::Get, ui_settings_path(&kontur.workspace, integration), Body::Empty),
         };
-        Some(HttpRequest {
-            method,
-            url: format!("{}{path}", kontur.address),
-            headers: vec![(ACCESS_KEY, key.clone())],
-            body,
-            keep: false,
-            cookies: false,
-            timeout: TIMEOUT,
-        })
+        Some(request(kontur, key, method, &path, body))
     }
 
     /// The CRM answered, or did not; `None` when this was no request of a job.
@@ -225,22 +208,27 @@ fn operations(wanted: &Request, instance: &Instance) -> Vec<Operation> {
     match *wanted {
         Request::SetFeatures { call, hang_up } => {
             let features = Features { call, hang_up, ..instance.features };
-            (features != instance.features).then(|| Operation::features(features)).into_iter().collect()
+            if features == instance.features { Vec::new() } else { vec![Operation::features(features)] }
         }
         Request::SetWebHook { hook, on, minutes } => {
-            let mut known = instance.web_hooks.iter().filter(|web_hook| web_hook.name() == Some(hook));
-            if !on {
-                let enabled = known.filter(|web_hook| !web_hook.disabled).cloned();
-                return enabled.map(|web_hook| Operation::replace(WebHook { disabled: true, ..web_hook })).collect();
+            let (mut operations, mut known) = (Vec::new(), None);
+            for web_hook in instance.web_hooks.iter().filter(|web_hook| web_hook.name() == Some(hook)) {
+                if on && web_hook.is_sent_every(minutes) {
+                    return Vec::new();
+                }
+                if !on && !web_hook.disabled {
+                    operations.push(Operation::replace(WebHook { disabled: true, ..web_hook.clone() }));
+                }
+                known = known.or(Some(web_hook));
             }
-            if known.clone().any(|web_hook| web_hook.is_sent_every(minutes)) {
-                return Vec::new();
+            if on {
+                let web_hook = WebHook::new(hook, minutes);
+                operations.push(match known {
+                    Some(known) => Operation::replace(WebHook { id: known.id.clone(), ..web_hook }),
+                    None => Operation::add(web_hook),
+                });
             }
-            let web_hook = WebHook::new(hook, minutes);
-            vec![match known.next() {
-                Some(known) => Operation::replace(WebHook { id: known.id.clone(), ..web_hook }),
-                None => Operation::add(web_hook),
-            }]
+            operations
         }
         _ => Vec::new(),
     }
@@ -254,17 +242,16 @@ fn read(result: &Result<HttpAnswer, HttpFailure>) -> Result<Instance, Vec<Proble
 
 /// Whether the CRM took a change. Where it did not answer as it should, nobody knows.
 fn changed(result: &Result<HttpAnswer, HttpFailure>) -> Result<(), Vec<Problem>> {
-    let refused = match success(result) {
+    let mut problems = match success(result) {
         Ok(answer) if is_failure(answer.body.reveal()) => refusal(answer),
         Ok(answer) if is_json(answer.body.reveal()) => return Ok(()),
         Ok(_) => vec![Problem::new(Code::KonturUnexpectedAnswer)],
         Err(problems) => problems,
     };
-    let is_uncertain = match result {
-        Err(_) => true,
-        Ok(answer) => matches!(answer.status, 408 | 500..=599),
-    };
-    Err(refused.into_iter().chain(is_uncertain.then(|| Problem::new(Code::IntegrationUncertain))).collect())
+    if result.as_ref().map_or(true, |answer| matches!(answer.status, 408 | 500..=599)) {
+        problems.push(Problem::new(Code::IntegrationUncertain));
+    }
+    Err(problems)
 }
 
 fn success(result: &Result<HttpAnswer, HttpFailure>) -> Result<&HttpAnswer, Vec<Problem>> {
@@ -289,11 +276,12 @@ fn refusal(answer: &HttpAnswer) -> Vec<Problem> {
     let mut refusal = Refusal::parse(answer.body.reveal());
     let faults = std::mem::take(&mut refusal.faults);
     let words = refusal.words();
-    let problem = match words.as_str() {
+    let mut problems = vec![match words.as_str() {
         "" => Problem::about(Code::KonturStatus, &[&answer.status.to_string()]),
         _ => Problem::about(Code::KonturRefused, &[&words]),
-    };
-    [problem].into_iter().chain(faults.iter().map(fault)).collect()
+    }];
+    problems.extend(faults.iter().map(fault));
+    problems
 }
 
 fn fault(fault: &Fault) -> Problem {

@@ -2,7 +2,7 @@
 
 use crate::{
     Millis,
-    core::calls::{Call, Calls},
+    core::calls::Calls,
     http::{HttpAnswer, HttpFailure},
     kontur::redirect::{By, users},
     private::Private,
@@ -54,21 +54,27 @@ impl Redirects {
         is_refused: impl Fn(&str) -> bool,
         now: Millis,
     ) -> Option<String> {
-        let is_client = |call: &&Call| call.direction == Direction::Inbound && call.is_told();
         self.asked.retain(|asked| calls.live().any(|call| call.id == asked.call));
-        calls.live().filter(is_client).filter(|call| call.responsible.is_empty()).find_map(|call| {
-            let asked = self.about(&call.id, now).filter(|asked| asked.tries > 0 && asked.under_way.is_none())?;
+        for call in calls.live() {
+            let is_client = call.direction == Direction::Inbound && call.is_told();
+            if !is_client || !call.responsible.is_empty() {
+                continue;
+            }
+            let Some(asked) = self.about(&call.id, now) else { continue };
             let is_due = asked.not_before.has_come(now, PATIENCE);
             let by = match (&call.communication, &call.client.number) {
+                _ if asked.tries == 0 || asked.under_way.is_some() => continue,
                 (Some(_), _) if is_due || asked.tries == TRIES => By::Call(&call.id),
                 (None, Some(number)) if is_due || is_refused(&call.id) => By::Phone(number),
-                _ => return None,
+                _ => continue,
             };
-            let path = by.path(workspace)?;
-            asked.tries -= 1;
-            asked.under_way = Some((http, key.clone()));
-            Some(path)
-        })
+            if let Some(path) = by.path(workspace) {
+                asked.tries -= 1;
+                asked.under_way = Some((http, key.clone()));
+                return Some(path);
+            }
+        }
+        None
     }
 
     fn about(&mut self, call: &str, now: Millis) -> Option<&mut Asked> {

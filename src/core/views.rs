@@ -54,7 +54,7 @@ impl Seen<'_> {
         calls.reverse();
         calls.extend(self.calls.live().map(|call| self.call(call)));
         let dialling = self.dialling(self.settings.dials_with(None));
-        let others = self.settings.dialling.sites.iter().filter(|(_, name)| **name != dialling.exchange);
+        let others = self.settings.dialling.sites.iter().filter(|(_, name)| *name != dialling.exchange);
         let elsewhere = others.map(|(origin, name)| (origin.clone(), self.dialling(*name))).collect();
         PageView { finder: self.settings.finder(), link, dialling, elsewhere, dials: self.dials(), calls }
     }

@@ -80,18 +80,30 @@ fn faults(object: &Map<String, Value>) -> Vec<Fault> {
         ("invalidDatas", FaultKind::Data),
         ("invalidConstraints", FaultKind::Constraint),
     ];
-    let named = kinds.into_iter().filter_map(|(key, kind)| Some((kind, object.get(key)?)));
-    let faults = named.flat_map(|(kind, list)| places(list).into_iter().map(move |place| Fault { kind, place }));
-    faults.take(MOST_FAULTS).collect()
+    let mut faults = Vec::new();
+    for (key, kind) in kinds {
+        for place in object.get(key).map(places).unwrap_or_default() {
+            faults.push(Fault { kind, place });
+        }
+    }
+    faults.truncate(MOST_FAULTS);
+    faults
 }
 
 /// What a list of wrong things names, or an object of places with their reasons.
 fn places(list: &Value) -> Vec<String> {
+    let mut places = Vec::new();
     match list {
-        Value::Array(items) => items.iter().map(place).collect(),
-        Value::Object(reasons) => reasons.iter().map(|(place, reason)| joined(place, &reasons_of(reason))).collect(),
-        _ => Vec::new(),
+        Value::Array(items) => places.extend(items.iter().map(place)),
+        Value::Object(reasons) => {
+            for (place, reason) in reasons {
+                places.push(joined(place, &self::places(reason).join(" ")));
+            }
+        }
+        Value::String(text) => places.push(shortened(text)),
+        _ => {}
     }
+    places
 }
 
 /// One wrong thing: an operation of a patch by its path, or a text. Its value is not repeated: it may be a secret.
@@ -99,13 +111,6 @@ fn place(item: &Value) -> String {
     match item {
         Value::Object(object) => joined(&text(object.get("path")), &message(object)),
         _ => shortened(&text(Some(item))),
-    }
-}
-
-fn reasons_of(value: &Value) -> String {
-    match value {
-        Value::Array(reasons) => reasons.iter().map(place).collect::<Vec<_>>().join(" "),
-        _ => place(value),
     }
 }
 
@@ -186,7 +191,7 @@ mod tests {
             ]
         );
         assert_eq!(places(r#"{"invalidDatas":[],"invalidConstraints":{},"status":"notSupported"}"#), []);
-        assert_eq!(places(r#"{"invalidPaths":"/id","invalidDatas":null}"#), []);
+        assert_eq!(places(r#"{"invalidPaths":"/id","invalidDatas":null}"#), [(FaultKind::Path, "/id".to_owned())]);
     }
 
     #[test]

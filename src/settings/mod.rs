@@ -3,10 +3,7 @@
 mod section;
 mod uis;
 
-use std::{
-    collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -18,6 +15,7 @@ pub use self::{
 };
 use crate::{
     exchange::ExchangeName,
+    json,
     phone::{Correction, Region},
     phonet::rest::User,
     private::Private,
@@ -106,8 +104,8 @@ pub struct Dialling {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exchange: Option<ExchangeName>,
     /// By a site's origin.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub sites: BTreeMap<String, ExchangeName>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "json::pairs")]
+    pub sites: Vec<(String, ExchangeName)>,
 }
 
 /// The CRM.
@@ -480,7 +478,8 @@ impl Settings {
 
     /// The exchange that dials from this page; from our own pages where `origin` is none.
     pub fn dials_with(&self, origin: Option<&str>) -> ExchangeName {
-        let chosen = origin.and_then(|origin| self.dialling.sites.get(origin).copied()).or(self.dialling.exchange);
+        let chosen = origin.and_then(|origin| self.dialling.sites.iter().find(|(site, _)| site == origin));
+        let chosen = chosen.map(|(_, exchange)| *exchange).or(self.dialling.exchange);
         chosen.unwrap_or(match (&self.phonet, &self.uis) {
             (None, Some(_)) => ExchangeName::Uis,
             _ => ExchangeName::Phonet,

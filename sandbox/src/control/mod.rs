@@ -27,11 +27,13 @@ use crate::clock::now;
 use crate::fault::{Fault, Hold, Kind};
 use crate::http::Answer;
 use crate::kontur::files::LARGEST_FILE;
+use crate::kontur::integration::{self, Main};
 use crate::ledger::{Entry, Service};
 use crate::pages;
 use crate::phonet::call::Quirk;
 use crate::phonet::recording::{self, Rules};
 use crate::server::App;
+use crate::uis::session::{self, Side};
 use crate::world::{Shared, World};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +46,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/control/internal", post(internal))
         .route("/control/calls/{uuid}/answer", post(answer))
         .route("/control/calls/{uuid}/hangup", post(hang_up))
+        .route("/control/calls/{uuid}/legs", post(legs))
+        .route("/control/uis", post(uis))
         .route("/control/presence", post(presence))
         .route("/control/frame", post(frame))
         .route("/control/drop", post(drop_sockets))
@@ -52,6 +56,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/control/phonet-key", post(phonet_key))
         .route("/control/recordings", post(recordings))
         .route("/control/file-limit", post(file_limit))
+        .route("/control/integration", post(integration))
         .route("/control/fault", post(fault))
         .route("/control/key-lifetime", post(key_lifetime))
         .route("/control/expire-keys", post(expire_keys))
@@ -149,8 +154,44 @@ struct By {
 }
 
 async fn answer(State(app): Ctl, Path(uuid): Path<String>, body: Bytes) -> Outcome {
-    let By { by } = parse(&body)?;
-    app.shared.change(|world| world.exchange.answer(&uuid, by.as_deref()))?;
+    if is_session(&uuid) {
+        let BySide { by } = parse(&body)?;
+        app.shared.change(|world| world.uis.sessions.answer(&uuid, by))?;
+    } else {
+        let By { by } = parse(&body)?;
+        app.shared.change(|world| world.exchange.answer(&uuid, by.as_deref()))?;
+    }
+    done()
+}
+
+/// Who answers a session.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BySide {
+    by: Option<Side>,
+}
+
+/// Whether a call is UIS's.
+fn is_session(uuid: &str) -> bool {
+    uuid.starts_with("uis-")
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Legs {
+    operator: Option<session::State>,
+    contact: Option<session::State>,
+}
+
+async fn legs(State(app): Ctl, Path(uuid): Path<String>, body: Bytes) -> Outcome {
+    let Legs { operator, contact } = parse(&body)?;
+    app.shared.change(|world| world.uis.sessions.set_states(&uuid, operator, contact))?;
+    done()
+}
+
+async fn uis(State(app): Ctl, body: Bytes) -> Outcome {
+    let changes: Value = parse(&body)?;
+    app.shared.change(|world| world.uis.rules.changed(changes).map(|rules| world.uis.rules = rules))?;
     done()
 }
 
@@ -160,7 +201,11 @@ struct Nothing {}
 
 async fn hang_up(State(app): Ctl, Path(uuid): Path<String>, body: Bytes) -> Outcome {
     let Nothing {} = parse(&body)?;
-    app.shared.change(|world| world.exchange.hang_up(&uuid))?;
+    app.shared.change(
+        |world| {
+            if is_session(&uuid) { world.uis.sessions.end(&uuid) } else { world.exchange.hang_up(&uuid) }
+        },
+    )?;
     done()
 }
 
@@ -283,6 +328,33 @@ async fn file_limit(State(app): Ctl, body: Bytes) -> Outcome {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IntegrationRequest {
+    /// A word or its number.
+    status: Option<Value>,
+    main: Option<Main>,
+    refuse: Option<integration::Refusal>,
+    /// Requests that are refused so.
+    count: Option<u32>,
+}
+
+async fn integration(State(app): Ctl, body: Bytes) -> Outcome {
+    let IntegrationRequest { status, main, refuse, count } = parse(&body)?;
+    app.shared.change(|world| {
+        let integrations = &mut world.crm.integrations;
+        if let Some(status) = status {
+            integrations.set_status(&status)?;
+        }
+        integrations.main = main.unwrap_or(integrations.main);
+        if let Some(refusal) = refuse {
+            integrations.refusal = Some((refusal, count.unwrap_or(1)));
+        }
+        Ok::<_, String>(())
+    })?;
+    done()
+}
+
+#[derive(Deserialize)]
 struct FaultRequest {
     service: Service,
     path: Option<String>,
@@ -332,12 +404,13 @@ async fn key_lifetime(State(app): Ctl, body: Bytes) -> Outcome {
     done()
 }
 
-/// AccessKeys and Phonet sessions alike.
+/// AccessKeys, Phonet's sessions and UIS's keys alike.
 async fn expire_keys(State(app): Ctl, body: Bytes) -> Outcome {
     let Nothing {} = parse(&body)?;
     app.shared.change(|world| {
         world.crm.expire_keys();
         world.exchange.sessions.clear();
+        world.uis.expire_keys();
     });
     done()
 }
@@ -352,6 +425,7 @@ async fn state(state: Ctl) -> Json<Value> {
     read(state, |world| {
         let mut state = world.exchange.to_json();
         if let Value::Object(object) = &mut state {
+            object.insert("uis".to_owned(), world.uis.to_json());
             object.insert("fileLimit".to_owned(), world.crm.files.limit.into());
             object.insert("faults".to_owned(), world.faults.to_json());
         }

@@ -1,4 +1,6 @@
-//! The verdict: whether the CRM holds exactly what the exchange did.
+//! The verdict: whether the CRM holds exactly what the exchanges did.
+
+mod session;
 
 use serde_json::{Value, json};
 
@@ -29,9 +31,13 @@ pub(crate) fn verdict(world: &World, recordings: bool) -> Value {
             problems.push(format!("{}: its recording is not in the CRM", call.uuid));
         }
     }
+    for session in world.uis.sessions.iter() {
+        session::judge(world, session, &mut problems);
+    }
     for communication in world.crm.book.iter() {
         let id = &communication.external_id;
-        if world.exchange.call(id).is_none() && !world.exchange.injected(id) {
+        let known = world.exchange.call(id).is_some() || world.uis.sessions.by_uuid(id).is_some();
+        if !known && !world.exchange.injected(id) {
             problems.push(format!("{id}: in the CRM, but the exchange had no such call"));
         }
     }
@@ -40,10 +46,10 @@ pub(crate) fn verdict(world: &World, recordings: bool) -> Value {
 
 /// Whether the CRM has every ended call that is owed, with `recordings` also their recordings.
 pub(crate) fn delivered(world: &World, recordings: bool) -> bool {
-    ended(world).all(|call| {
-        let registered = || world.crm.book.get(&call.uuid).is_some_and(|known| known.registered.is_some());
-        (!call.owed() || registered()) && !(recordings && lacks_recording(world, call))
-    })
+    let registered = |id: &str| world.crm.book.get(id).is_some_and(|known| known.registered.is_some());
+    let calls = ended(world)
+        .all(|call| (!call.owed() || registered(&call.uuid)) && !(recordings && lacks_recording(world, call)));
+    calls && world.uis.sessions.iter().all(|session| !session.owed() || registered(&session.uuid()))
 }
 
 /// The ended calls, each as a whole.

@@ -19,7 +19,8 @@ pub enum Wait {
     Registered(String),
     /// `event:<externalId>:<type>`: a `call-event` of this type was accepted.
     Event(String, String),
-    /// `dial:<number>`: a dial to this number was accepted; `uuid` is its call's, null where it was lost or refused.
+    /// `dial:<number>`: an exchange accepted a dial to this number; `uuid` is its call's, null where it was lost or
+    /// refused. Of several the last.
     Dial(String),
     /// `recorded:<externalId>`: a recording of the call is in the CRM.
     Recorded(String),
@@ -88,8 +89,12 @@ impl Wait {
                 call.events.iter().find(|event| event.kind.word() == kind).map(|_| json!({ "ok": true }))
             }
             Self::Dial(number) => {
-                let dialled = world.exchange.dialled.iter().rev().find(|dialled| dialled.number == *number)?;
-                dialled.settled.then(|| json!({ "ok": true, "uuid": dialled.uuid }))
+                let phonet = world.exchange.dialled.iter().rfind(|dialled| dialled.number == *number);
+                let phonet = phonet.map(|dialled| (dialled.at, dialled.settled, dialled.uuid.clone()));
+                let session = world.uis.sessions.iter().rfind(|session| session.order.contact == *number);
+                let session = session.map(|session| (session.created_at, true, Some(session.uuid())));
+                let (_, settled, uuid) = phonet.into_iter().chain(session).max_by_key(|(at, ..)| *at)?;
+                settled.then(|| json!({ "ok": true, "uuid": uuid }))
             }
             Self::Recorded(id) => (!world.crm.book.get(id)?.recordings.is_empty()).then(|| json!({ "ok": true })),
             Self::Delivered { recordings } => delivered(world, *recordings).then(|| json!({ "ok": true })),

@@ -150,6 +150,19 @@ pub(crate) struct LateRecording {
     pub file_id: String,
 }
 
+/// One operation of a patch.
+pub(crate) struct Operation {
+    pub op: String,
+    pub path: String,
+    pub value: Value,
+}
+
+impl Operation {
+    pub fn to_json(&self) -> Value {
+        json!({ "op": self.op, "path": self.path, "value": self.value })
+    }
+}
+
 /// Field errors by path, as ASP.NET collects them.
 #[derive(Default)]
 struct Errors(BTreeMap<String, Vec<String>>);
@@ -368,6 +381,17 @@ fn item(value: Value, path: &str, errors: &mut Errors) -> Option<Item> {
     })
 }
 
+fn operation(value: Value, path: &str, errors: &mut Errors) -> Option<Operation> {
+    let mut reader = Reader::new(value, path, errors);
+    let text = |reader: &mut Reader, key: &str| {
+        reader.parsed(key, "System.String", |text| (!text.is_empty()).then(|| text.to_owned()))
+    };
+    let (op, at) = (reader.need("op", text), reader.need("path", text));
+    let value = reader.need("value", Reader::take);
+    reader.end();
+    Some(Operation { op: op?, path: at?, value: value? })
+}
+
 fn named_file(value: Value, path: &str, errors: &mut Errors) -> Option<NamedFile> {
     let said = value.clone();
     let mut reader = Reader::new(value, path, errors);
@@ -455,5 +479,47 @@ pub(crate) fn registration(body: &[u8]) -> Result<Registration, Answer> {
         let created_at = reader.need("externalCreatedAt", Reader::instant);
         let items = reader.need("items", Reader::items);
         Some(Registration { call: call?, info: info?, created_at: created_at?, items: items? })
+    })
+}
+
+/// Reads the body of a patch.
+pub(crate) fn operations(body: &[u8]) -> Result<Vec<Operation>, Answer> {
+    read(body, "patch", |reader| {
+        reader.need("operations", |reader, key| reader.array(key, "Xcom.Api.Models.PatchOperation[]", operation))
+    })
+}
+
+/// Reads the arguments an integration is set up with: any names, plain values.
+pub(crate) fn arguments(body: &[u8]) -> Result<Vec<(String, Value)>, Answer> {
+    read(body, "arguments", |reader| {
+        let arguments = std::mem::take(&mut reader.object);
+        let is_plain = |value: &Value| !value.is_object() && !value.is_array();
+        for (key, value) in arguments.iter().filter(|(_, value)| !is_plain(value)) {
+            reader.refuse(key, value, "a plain value");
+        }
+        Some(arguments.into_iter().collect())
+    })
+}
+
+/// Reads the body of the system call CALL.
+pub(crate) fn system_call(body: &[u8]) -> Result<(), Answer> {
+    read(body, "callInfo", |reader| {
+        reader.need("communicationId", Reader::guid);
+        reader.need("fromUserId", Reader::guid);
+        if reader.guid("toUserId").is_none() {
+            reader.need("clientPhone", Reader::digits);
+        } else {
+            reader.digits("clientPhone");
+        }
+        Some(())
+    })
+}
+
+/// Reads the body of the system call HANGUP.
+pub(crate) fn system_hang_up(body: &[u8]) -> Result<(), Answer> {
+    read(body, "hangupInfo", |reader| {
+        reader.need("realtimeCallItemId", Reader::id);
+        reader.need("userId", Reader::guid);
+        Some(())
     })
 }

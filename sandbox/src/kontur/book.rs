@@ -11,7 +11,7 @@ use super::body::{
 };
 use super::files::Files;
 use crate::clock::{now, rfc3339};
-use crate::data::{INTEGRATION_ID, USERS, links};
+use crate::data::{Contact, INTEGRATION_ID, USERS, contact_by_phone, links};
 use crate::http::Answer;
 
 /// A clock may be ahead of ours by this much.
@@ -201,6 +201,17 @@ fn error(violation: impl Into<String>) -> Answer {
 
 fn done() -> Answer {
     Answer::ok("OK".into())
+}
+
+/// Who is responsible for a client.
+pub(crate) fn responsible(contact: &Contact) -> Answer {
+    Answer::ok(json!({ "userIds": [contact.company.responsible.user_id] }))
+}
+
+/// `call-redirect` of what the CRM does not know, in its own words.
+pub(crate) fn nobody() -> Answer {
+    let message = "Communication Xcom.Api.Models.Communications.CallRedirectRequest not found";
+    Answer::json(StatusCode::CONFLICT, json!({ "status": "notFound", "message": message }))
 }
 
 /// Why an instant cannot be a call's.
@@ -405,6 +416,15 @@ impl Book {
         call.finished_at = Some(body.timestamp);
         call.updated_at = now();
         done()
+    }
+
+    /// `call-redirect` by a call: who is responsible for its client, if the CRM knows the client.
+    pub fn redirect(&self, id: &str) -> Answer {
+        let Some(call) = self.communications.get(id) else {
+            return self.forgive(id, nobody().violation(format!("call-redirect of {id} before its call-started")));
+        };
+        let contact = call.info.client_phone.as_deref().and_then(contact_by_phone);
+        contact.map_or_else(|| Answer::ok(json!({ "userIds": [] })), responsible)
     }
 
     /// `call-failed`: a call that the CRM asked for came to nothing.

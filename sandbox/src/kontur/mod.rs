@@ -1,20 +1,23 @@
-//! The stand-in for Kontur.CRM: authorization, files and the telephony callbacks, judged by «API телефонии».
+//! The stand-in for Kontur.CRM: authorization, files, the telephony callbacks and the integrations, judged by «API телефонии» and
+//! «API интеграции».
 
 pub(crate) mod body;
 pub(crate) mod book;
 pub(crate) mod files;
+pub(crate) mod integration;
 
 use std::collections::BTreeMap;
 
-use axum::http::{Method, StatusCode, header};
+use axum::http::{self, StatusCode, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use self::body::{boundary, failure, leg_event, recording, registration};
 use self::book::Book;
 use self::files::Files;
+use self::integration::{Integrations, Which};
 use crate::clock::{now, rfc3339};
-use crate::data::{INTEGRATION_ID, KONTUR_KEY, KONTUR_PUBLIC_KEY, KONTUR_SECRET, WORKSPACE, WORKSPACE_ID};
+use crate::data::{KONTUR_KEY, KONTUR_PUBLIC_KEY, KONTUR_SECRET, WORKSPACE, WORKSPACE_ID, contact_by_phone};
 use crate::http::{Answer, Content, Heard};
 
 const API_KEY: &str = "x-xcom-integration-apikey";
@@ -25,15 +28,22 @@ const ACCESS_KEY: &str = "x-xcom-accesskey";
 pub(crate) struct Crm {
     pub book: Book,
     pub files: Files,
-    /// AccessKeys and when they end.
-    keys: BTreeMap<String, i64>,
+    pub integrations: Integrations,
+    /// AccessKeys: whose they are, and when they end.
+    keys: BTreeMap<String, (Which, i64)>,
     /// Milliseconds an AccessKey lives.
     pub key_lifetime: i64,
 }
 
 impl Default for Crm {
     fn default() -> Self {
-        Self { book: Book::default(), files: Files::default(), keys: BTreeMap::new(), key_lifetime: 20 * 60 * 1000 }
+        Self {
+            book: Book::default(),
+            files: Files::default(),
+            integrations: Integrations::default(),
+            keys: BTreeMap::new(),
+            key_lifetime: 20 * 60 * 1000,
+        }
     }
 }
 
@@ -43,6 +53,17 @@ fn unauthorized() -> Answer {
 
 fn not_found(message: String) -> Answer {
     Answer::json(StatusCode::NOT_FOUND, json!({ "status": "notFound", "message": message }))
+}
+
+/// A system call: the CRM passes it on to an integration's own server, of which there is none.
+fn system_call(heard: &Heard, feature: &str, read: fn(&[u8]) -> Result<(), Answer>) -> Answer {
+    if !heard.says_json() {
+        return Answer::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Content::Empty)
+            .violation("the content type is not application/json");
+    }
+    let message = format!("Feature {feature} is not supported by any integration");
+    let body = json!({ "invalidDatas": [], "invalidConstraints": {}, "status": "notSupported", "message": message });
+    read(&heard.body).map_or_else(|refusal| refusal, |()| Answer::json(StatusCode::CONFLICT, body))
 }
 
 /// Which callback a path names.
@@ -72,23 +93,63 @@ impl Callback {
 
 /// Which endpoint a path names.
 enum Endpoint<'a> {
-    AuthorizePrivate,
-    AuthorizePublic,
-    Files { workspace: &'a str },
-    Callback { workspace: &'a str, callback: Callback },
+    Authorize(Which),
+    /// One within the workspace of this name.
+    Within(&'a str, Method<'a>),
+}
+
+/// What a workspace offers.
+enum Method<'a> {
+    Files,
+    Callback(Callback),
+    Redirect,
+    SetUp { id: &'a str },
+    Instance { id: &'a str },
+    UiSettings,
+    SystemCall,
+    SystemHangUp,
 }
 
 impl<'a> Endpoint<'a> {
     fn of(path: &'a str) -> Option<Self> {
-        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-        match *parts.as_slice() {
-            ["api", "v1", "authorization", "authorize-private-integration"] => Some(Self::AuthorizePrivate),
-            ["api", "v1", "authorization", "authorize-integration"] => Some(Self::AuthorizePublic),
-            ["api", "v1", workspace, "files"] => Some(Self::Files { workspace }),
-            ["api", "v1", workspace, "communications", "callbacks", "telephony", name] => {
-                Some(Self::Callback { workspace, callback: Callback::named(name)? })
+        let path = path.strip_prefix("/api/v1/")?;
+        let parts: Vec<&str> = path.split('/').collect();
+        let (workspace, method) = match *parts.as_slice() {
+            ["authorization", "authorize-private-integration"] => return Some(Self::Authorize(Which::Private)),
+            ["authorization", "authorize-integration"] => return Some(Self::Authorize(Which::Public)),
+            [workspace, "files"] => (workspace, Method::Files),
+            [workspace, "integrations", "instances", id] => (workspace, Method::Instance { id }),
+            [workspace, "integrations", id, "setup"] => (workspace, Method::SetUp { id }),
+            [workspace, "ui-settings"] => (workspace, Method::UiSettings),
+            [workspace, "communications", "call"] => (workspace, Method::SystemCall),
+            // The link has the communication's id, the example has not.
+            [workspace, "communications", "hangup"] | [workspace, "communications", _, "hangup"] => {
+                (workspace, Method::SystemHangUp)
             }
-            _ => None,
+            [workspace, "communications", "callbacks", "telephony", "call-redirect"] => (workspace, Method::Redirect),
+            [workspace, "communications", "callbacks", "telephony", name] => {
+                (workspace, Method::Callback(Callback::named(name)?))
+            }
+            _ => return None,
+        };
+        Some(Self::Within(workspace, method))
+    }
+
+    /// The HTTP methods it takes.
+    fn verbs(&self) -> &'static [http::Method] {
+        match self {
+            Self::Within(_, Method::Redirect | Method::UiSettings) => &[http::Method::GET],
+            Self::Within(_, Method::Instance { .. }) => &[http::Method::GET, http::Method::PATCH],
+            _ => &[http::Method::POST],
+        }
+    }
+
+    /// The query parameters it knows.
+    fn parameters(&self) -> &'static [&'static str] {
+        match self {
+            Self::Within(_, Method::Redirect) => &["externalId", "phoneNumber"],
+            Self::Within(_, Method::UiSettings) => &["key"],
+            _ => &[],
         }
     }
 }
@@ -117,29 +178,42 @@ impl Crm {
         let Some(endpoint) = Endpoint::of(&heard.path) else {
             return not_found(format!("No method at {}", heard.path)).violation("no such path is documented");
         };
-        if heard.method != Method::POST {
+        let verbs = endpoint.verbs();
+        if !verbs.contains(&heard.method) {
+            let allowed = verbs.iter().map(http::Method::as_str).collect::<Vec<_>>().join(", ");
             return Answer::new(StatusCode::METHOD_NOT_ALLOWED, Content::Empty)
-                .violation("this path takes POST only")
-                .header(header::ALLOW, "POST");
+                .violation(format!("this path takes {allowed} only"))
+                .header(header::ALLOW, &allowed);
         }
-        if let Some(fault) = heard.query_fault(&[]) {
+        if let Some(fault) = heard.query_fault(endpoint.parameters()) {
             return Answer::new(StatusCode::BAD_REQUEST, Content::Empty).violation(fault);
         }
-        match endpoint {
-            Endpoint::AuthorizePrivate => self.authorize(heard, KONTUR_KEY, None),
-            Endpoint::AuthorizePublic => self.authorize(heard, KONTUR_PUBLIC_KEY, Some(KONTUR_SECRET)),
-            Endpoint::Files { workspace } => match self.admit(heard, workspace) {
-                Ok(()) => self.files.upload(heard),
-                Err(refusal) => refusal,
-            },
-            Endpoint::Callback { workspace, callback } => match self.admit(heard, workspace) {
-                Ok(()) => self.callback(heard, callback),
-                Err(refusal) => refusal,
-            },
+        let (workspace, method) = match endpoint {
+            Endpoint::Authorize(which) => return self.authorize(heard, which),
+            Endpoint::Within(workspace, method) => (workspace, method),
+        };
+        let which = match self.admit(heard, workspace) {
+            Ok(which) => which,
+            Err(refusal) => return refusal,
+        };
+        match method {
+            Method::Files => self.files.upload(heard),
+            Method::Callback(callback) => self.callback(heard, callback),
+            Method::Redirect => self.redirect(heard),
+            Method::SetUp { id } => self.integrations.set_up(which, id, heard),
+            Method::Instance { id } if heard.method == http::Method::PATCH => self.integrations.patch(which, id, heard),
+            Method::Instance { id } => self.integrations.show(which, id, heard),
+            Method::UiSettings => self.integrations.ui_settings(heard),
+            Method::SystemCall => system_call(heard, "Call", body::system_call),
+            Method::SystemHangUp => system_call(heard, "Hangup", body::system_hang_up),
         }
     }
 
-    fn authorize(&mut self, heard: &Heard, key: &str, secret: Option<&str>) -> Answer {
+    fn authorize(&mut self, heard: &Heard, which: Which) -> Answer {
+        let (key, secret) = match which {
+            Which::Private => (KONTUR_KEY, None),
+            Which::Public => (KONTUR_PUBLIC_KEY, Some(KONTUR_SECRET)),
+        };
         if !heard.body.is_empty() && (!heard.says_json() || heard.body_value() != json!({})) {
             return Answer::new(StatusCode::BAD_REQUEST, Content::Empty).violation("an authorization has no body");
         }
@@ -158,37 +232,32 @@ impl Crm {
             return unauthorized();
         }
         let access_key = Uuid::new_v4().to_string();
-        self.keys.insert(access_key.clone(), now() + self.key_lifetime);
+        self.keys.insert(access_key.clone(), (which, now() + self.key_lifetime));
         let update = json!({
             "updatedAt": rfc3339(now()), "updatedWith": "WebApp", "createdAt": rfc3339(now()), "createdWith": "WebApp",
         });
         Answer::ok(json!({
             "workspace": { "id": WORKSPACE_ID, "name": WORKSPACE, "title": "Песочница", "updateInfo": update },
-            "integrationInstance": {
-                "updateInfo": update,
-                "baseUrl": null,
-                "features": { "call": false, "hangup": false, "sendSms": false },
-                "status": "active", "secrets": [], "settings": [], "webHooks": [],
-                "id": INTEGRATION_ID,
-            },
+            "integrationInstance": self.integrations.to_json(which),
             "accessKey": access_key,
         }))
     }
 
-    /// Whether a request may reach into the workspace.
-    fn admit(&self, heard: &Heard, workspace: &str) -> Result<(), Answer> {
-        match heard.header(ACCESS_KEY) {
-            None => return Err(unauthorized().violation("X-XCOM-AccessKey is missing")),
-            Some(key) if self.keys.get(key).is_none_or(|end| *end <= now()) => return Err(unauthorized()),
-            Some(_) => {}
-        }
+    /// Whether a request may reach into the workspace, and for which integration it does.
+    fn admit(&self, heard: &Heard, workspace: &str) -> Result<Which, Answer> {
+        let Some(key) = heard.header(ACCESS_KEY) else {
+            return Err(unauthorized().violation("X-XCOM-AccessKey is missing"));
+        };
+        let Some((which, _)) = self.keys.get(key).filter(|(_, end)| *end > now()) else {
+            return Err(unauthorized());
+        };
         if workspace != WORKSPACE && workspace != WORKSPACE_ID {
             return Err(not_found(format!("Workspace {workspace} not found")));
         }
         if [API_KEY, SECRET].into_iter().any(|name| heard.headers.contains_key(name)) {
             return Err(unauthorized().violation("the integration's key or secret sent beside the AccessKey"));
         }
-        Ok(())
+        Ok(*which)
     }
 
     fn callback(&mut self, heard: &Heard, callback: Callback) -> Answer {
@@ -207,6 +276,22 @@ impl Crm {
             }
         };
         judged.unwrap_or_else(|refusal| refusal)
+    }
+
+    /// `call-redirect`: who is responsible for a call's client, or for the client with a number.
+    fn redirect(&self, heard: &Heard) -> Answer {
+        let refuse = |why: &str| Answer::new(StatusCode::BAD_REQUEST, Content::Empty).violation(why);
+        if !heard.body.is_empty() {
+            return refuse("a GET with a body");
+        }
+        match (heard.parameter("externalId"), heard.parameter("phoneNumber")) {
+            (Some(id), None) => self.book.redirect(id.split_once('/').map_or(id, |(_, bare)| bare)),
+            (None, Some(number)) if number.len() >= 3 && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                contact_by_phone(number).map_or_else(book::nobody, book::responsible)
+            }
+            (None, Some(_)) => refuse("`phoneNumber` is not digits only"),
+            _ => refuse("call-redirect takes either externalId or phoneNumber"),
+        }
     }
 
     /// A failure on demand answered a request for good: what it said of its call is lost, which is no fault of the client.

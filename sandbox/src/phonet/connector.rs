@@ -177,7 +177,7 @@ fn hear(shared: &Arc<Shared>, socket: u64, user: &'static Entity, text: &str) {
             Err(_) => exchange.tell(socket, &answer),
             Ok(to) => {
                 exchange.clicking.insert(socket);
-                exchange.dialled.push(Dialled { number: to.clone(), settled: false, uuid: None });
+                exchange.dialled.push(Dialled { number: to.clone(), settled: false, uuid: None, at: now() });
                 // In silence it stays in flight.
                 if !exchange.silent() {
                     tokio::spawn(place(Arc::clone(shared), world.generation, socket, user, to, answer.clone()));

@@ -49,6 +49,7 @@ pub(crate) struct Dialled {
     pub settled: bool,
     /// Its call; none where it was refused or lost.
     pub uuid: Option<String>,
+    pub at: i64,
 }
 
 #[derive(Default)]

@@ -125,7 +125,7 @@ fn make_call(exchange: &mut Exchange, heard: &Heard) -> Answer {
             .violation("this number is already being called by this extension");
     }
     let uuid = exchange.outgoing(user, digits);
-    exchange.dialled.push(Dialled { number: digits.to_owned(), settled: true, uuid: Some(uuid.clone()) });
+    exchange.dialled.push(Dialled { number: digits.to_owned(), settled: true, uuid: Some(uuid.clone()), at: now() });
     Answer::ok(json!({ "uuid": uuid }))
 }
 

@@ -136,6 +136,67 @@ impl Bench {
     }
 }
 
+/// A client of UIS, authenticated.
+pub struct Uis<'a> {
+    pub bench: &'a Bench,
+    pub version: &'static str,
+    /// Under this name goes its key in `params`.
+    pub key: (&'static str, String),
+}
+
+impl Bench {
+    /// A JSON-RPC request to UIS; answers its body.
+    pub async fn rpc(&self, version: &str, body: Value) -> Value {
+        let (status, answer) = self.post(&format!("/{version}"), body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
+    }
+
+    pub async fn uis_v1(&self) -> Uis<'_> {
+        let params = json!({ "login": "sandbox-uis", "password": "sandbox-uis-password" });
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "authenticate", "params": params });
+        let answer = self.rpc("v1", body).await;
+        let key = answer["result"]["session_key"].as_str().expect("a key").to_owned();
+        Uis { bench: self, version: "v1", key: ("session_key", key) }
+    }
+
+    pub async fn uis_v4(&self) -> Uis<'_> {
+        let params = json!({ "login": "sandbox-uis", "password": "sandbox-uis-password" });
+        let body = json!({ "jsonrpc": "2.0", "id": "a", "method": "login.user", "params": params });
+        let answer = self.rpc("v4.0", body).await;
+        let key = answer["result"]["data"]["access_token"].as_str().expect("a key").to_owned();
+        Uis { bench: self, version: "v4.0", key: ("access_token", key) }
+    }
+}
+
+impl Uis<'_> {
+    /// A request with the key among its parameters; answers its body.
+    pub async fn ask(&self, method: &str, mut params: Value) -> Value {
+        params[self.key.0] = self.key.1.as_str().into();
+        let answer =
+            self.bench.rpc(self.version, json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params }));
+        let answer = answer.await;
+        assert_eq!(answer["id"], 7);
+        answer
+    }
+
+    /// What `result.data` says of a request that must succeed.
+    pub async fn data(&self, method: &str, params: Value) -> Value {
+        let answer = self.ask(method, params).await;
+        assert_eq!(self.bench.violations(), Vec::<String>::new(), "{answer}");
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"]["data"].clone()
+    }
+
+    /// The error of a request that must be refused, and be a violation or not.
+    pub async fn error(&self, method: &str, params: Value, violates: bool) -> Value {
+        let answer = self.ask(method, params).await;
+        assert!(answer["result"].is_null(), "{method}: {answer}");
+        assert_eq!(!self.bench.violations().is_empty(), violates, "{method}: {answer}");
+        answer["error"].clone()
+    }
+}
+
 pub struct Connection {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }

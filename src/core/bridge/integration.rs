@@ -4,13 +4,12 @@ use super::Bridge;
 use crate::{
     Millis,
     core::{
-        access::TIMEOUT,
+        access::request,
         integration::{Progress, objection},
         io::Output,
         redirect::Redirected,
     },
-    http::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
-    kontur::ACCESS_KEY,
+    http::{Body, HttpAnswer, HttpFailure, Method},
     problem::{Code, Problem},
     protocol::{Message, Request},
 };
@@ -31,34 +30,31 @@ impl Bridge {
 
     /// Makes the next request of the jobs; has a key exchanged first where there is none, or none that tells the integration's id.
     pub(super) fn drive_integration(&mut self, now: Millis) {
-        let kontur = self.settings.kontur.clone();
-        let foreign = self.integration.give_up_foreign(kontur.as_ref());
-        self.tell_given_up(foreign, &Problem::new(Code::IntegrationUncertain));
-        let Some(kontur) = kontur.filter(|_| self.integration.is_waiting()) else { return };
-        let key = self.crm.access.key(&kontur, now).cloned();
-        let problem = match (key, self.crm.access.integration(), self.missing_permission(&kontur.address)) {
-            (_, _, Some(problem)) => problem,
-            (Some(key), Some(integration), None) => {
-                let request = self.integration.next(self.http.wrapping_add(1), &kontur, &key, integration);
-                if let Some(request) = request {
-                    let id = self.next_http();
-                    self.out.push_back(Output::Http { id, request });
-                }
-                return;
+        if self.integration.is_foreign(self.settings.kontur.as_ref()) {
+            self.give_up_jobs(&Problem::new(Code::IntegrationUncertain));
+        }
+        let Some(kontur) = self.settings.kontur.as_ref().filter(|_| self.integration.is_waiting()) else { return };
+        if let Some(problem) = self.missing_permission(&kontur.address) {
+            return self.give_up_jobs(&problem);
+        }
+        if let (Some(key), Some(integration)) = (self.crm.access.key(kontur, now), self.crm.access.integration()) {
+            let request = self.integration.next(self.http.wrapping_add(1), kontur, key, integration);
+            if let Some(request) = request {
+                let id = self.next_http();
+                self.out.push_back(Output::Http { id, request });
             }
-            _ if self.crm.access.is_exchanging() || self.crm.renew => return,
-            _ if self.integration.renew() => {
-                self.crm.renew = true;
-                return;
-            }
-            _ => self.crm.problem.clone().unwrap_or_else(|| Problem::new(Code::IntegrationUnnamed)),
-        };
-        let waiting = self.integration.give_up();
-        self.tell_given_up(waiting, &problem);
+        } else if self.crm.access.is_exchanging() || self.crm.renew {
+            // The exchange of keys brings the next step.
+        } else if self.integration.renew() {
+            self.crm.renew = true;
+        } else {
+            let problem = self.crm.problem.clone();
+            self.give_up_jobs(&problem.unwrap_or_else(|| Problem::new(Code::IntegrationUnnamed)));
+        }
     }
 
-    fn tell_given_up(&mut self, asks: Vec<u32>, problem: &Problem) {
-        for ask in asks {
+    fn give_up_jobs(&mut self, problem: &Problem) {
+        for ask in self.integration.give_up() {
             self.reply(ask, Message::Invalid { problems: vec![problem.clone()] });
         }
     }
@@ -108,23 +104,13 @@ impl Bridge {
         if self.crm.problem.is_some() || self.crm.outbox.is_paused(now) || self.forbidden.contains(&kontur.address) {
             return;
         }
-        let Some(key) = self.crm.access.key(kontur, now).cloned() else { return };
-        let (address, workspace) = (kontur.address.clone(), kontur.workspace.clone());
+        let Some(key) = self.crm.access.key(kontur, now) else { return };
         let refused = |call: &str| self.crm.outbox.rows().iter().any(|row| row.call == call && row.set_aside.is_some());
-        while let Some(path) =
-            self.redirects.next(self.http.wrapping_add(1), &key, &workspace, &self.calls, refused, now)
-        {
-            self.http = self.http.wrapping_add(1);
-            let request = HttpRequest {
-                method: Method::Get,
-                url: format!("{address}{path}"),
-                headers: vec![(ACCESS_KEY, key.clone())],
-                body: Body::Empty,
-                keep: false,
-                cookies: false,
-                timeout: TIMEOUT,
-            };
-            self.out.push_back(Output::Http { id: self.http, request });
+        loop {
+            let id = self.http.wrapping_add(1);
+            let Some(path) = self.redirects.next(id, key, &kontur.workspace, &self.calls, refused, now) else { return };
+            self.http = id;
+            self.out.push_back(Output::Http { id, request: request(kontur, key, Method::Get, &path, Body::Empty) });
         }
     }
 }

@@ -23,6 +23,9 @@ pub(crate) const GECKO_ID: &str = "trubka@trubka.example";
 /// The address Firefox gives to the extension in these sessions.
 const GECKO_UUID: &str = "7a1cbb5e-0000-4000-8000-000000000001";
 
+/// The hosts that the sandbox plays.
+const HOSTS: [&str; 3] = ["crm.kontur.ru", "demo.phonet.com.ua", "callapi.uiscom.ru"];
+
 /// A tab of the browser.
 pub type Tab = WindowHandle;
 
@@ -77,7 +80,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts the browser with a fresh profile and the extension; port 443 of both services' hosts leads to `tls`.
+    /// Starts the browser with a fresh profile and the extension; port 443 of the services' hosts leads to `tls`.
     pub async fn start(kind: BrowserKind, headless: bool, tls: SocketAddr) -> Result<Self> {
         let profile = TempDir::with_prefix("trubka-profile-")?;
         let (driver, web) = lead(kind, headless, tls, profile.path()).await?;
@@ -259,9 +262,9 @@ impl Browser {
     }
 
     /// What the extension said to a console. It says nothing when all is well, but names nonsense from the exchange; what browsers
-    /// print by themselves about a refused connection is left out, too.
+    /// print by themselves about a refused connection, or about a form with a password, is left out, too.
     pub fn complaints(&self) -> Vec<String> {
-        let expected = ["Trubka: exchange: ", "WebSocket connection to", "Failed to load resource"];
+        let expected = ["Trubka: exchange: ", "WebSocket connection to", "Failed to load resource", "LoginRecipes: "];
         let is_ours = |line: &str| match self.kind {
             BrowserKind::Chromium => line.contains(":CONSOLE") && line.contains("chrome-extension://"),
             BrowserKind::Firefox => line.contains("moz-extension://") || line.contains("Trubka: "),
@@ -336,7 +339,7 @@ fn pack(folder: &Path, archive: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The arguments of a Chromium with the extension, whose port 443 of both services' hosts leads to `tls`.
+/// The arguments of a Chromium with the extension, whose port 443 of the services' hosts leads to `tls`.
 pub(crate) fn chromium_arguments(profile: &Path, headless: bool, tls: SocketAddr) -> Vec<String> {
     let extension = BrowserKind::Chromium.extension();
     let extension = extension.display();
@@ -344,7 +347,7 @@ pub(crate) fn chromium_arguments(profile: &Path, headless: bool, tls: SocketAddr
         format!("--user-data-dir={}", profile.display()),
         format!("--load-extension={extension}"),
         format!("--disable-extensions-except={extension}"),
-        format!("--host-resolver-rules=MAP crm.kontur.ru {tls}, MAP demo.phonet.com.ua {tls}"),
+        format!("--host-resolver-rules={}", HOSTS.map(|host| format!("MAP {host} {tls}")).join(", ")),
         "--window-size=1280,900".to_owned(),
     ];
     let switches = [
@@ -377,7 +380,7 @@ fn firefox(profile: &Path, headless: bool, tls: SocketAddr) -> Value {
             "args": arguments,
             "prefs": {
                 "extensions.webextensions.uuids": json!({ GECKO_ID: GECKO_UUID }).to_string(),
-                "network.dns.localDomains": "crm.kontur.ru,demo.phonet.com.ua",
+                "network.dns.localDomains": HOSTS.join(","),
                 "network.socket.forcePort": format!("443={}", tls.port()),
                 "devtools.console.stdout.content": true,
                 "browser.dom.window.dump.enabled": true,

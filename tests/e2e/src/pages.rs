@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-use thirtyfour::WebElement;
+use thirtyfour::{Key, WebElement};
 
 use crate::{
     PATIENCE, Stage, Tab,
@@ -288,10 +288,34 @@ impl<'a> Options<'a> {
 
     /// Clicks a button, clear of what sticks to the page's edges.
     pub async fn click(&self, css: &str) -> Result<()> {
-        let button = self.stage.browser.find(css).await?.with_context(|| format!("no {css}"))?;
+        Ok(self.reach(css).await?.click().await?)
+    }
+
+    /// Replaces what a field holds, as a person does.
+    pub async fn write(&self, css: &str, text: &str) -> Result<()> {
+        let field = self.reach(css).await?;
+        field.clear().await?;
+        Ok(field.send_keys(text).await?)
+    }
+
+    /// Chooses the option of this value, as a person does at the keyboard.
+    pub async fn choose(&self, css: &str, value: &str) -> Result<()> {
+        let select = self.reach(css).await?;
+        let script = "const [{ options, selectedIndex }, value] = arguments;
+            return [...options].findIndex((option) => option.value === value) - selectedIndex";
+        let steps: i32 = self.stage.browser.script(script, vec![select.to_json()?, value.into()]).await?;
+        let key = if steps < 0 { Key::Up } else { Key::Down };
+        for _ in 0..steps.abs() {
+            select.send_keys(key.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn reach(&self, css: &str) -> Result<WebElement> {
+        let element = self.stage.browser.find(css).await?.with_context(|| format!("no {css}"))?;
         let script = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
-        self.stage.browser.script::<()>(script, vec![button.to_json()?]).await?;
-        Ok(button.click().await?)
+        self.stage.browser.script::<()>(script, vec![element.to_json()?]).await?;
+        Ok(element)
     }
 
     /// Waits until an element's text holds the message `key`.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod idle;
+mod integration;
 mod killing;
 mod menu;
 mod owner;
@@ -15,6 +16,7 @@ mod settings;
 mod sites;
 mod soak;
 mod trouble;
+mod uis;
 mod walk;
 
 use std::time::Duration;
@@ -100,6 +102,16 @@ cases! {
     trouble::a_key_revoked_while_connected_is_said,
     trouble::a_captive_portal_is_believed_nothing,
     trouble::a_withdrawn_permission_is_said in Firefox,
+    integration::is_read_with_each_of_its_states,
+    integration::system_calls_are_switched_on_and_off,
+    integration::web_hooks_are_registered_changed_and_disabled,
+    integration::what_the_crm_refuses_is_said_with_its_place,
+    integration::a_public_one_is_activated,
+    uis::a_click_is_followed_and_hung_up,
+    uis::version_1_places_a_call_and_says_that_it_cannot_follow,
+    uis::an_address_that_is_not_allowed_is_said,
+    uis::each_site_has_the_exchange_that_is_chosen_for_it,
+    uis::either_way_in_is_written_and_checked,
     restart::a_call_outlives_the_browser,
     restart::a_call_that_came_and_went_while_the_browser_was_dead_is_registered within 180,
     restart::a_call_that_ends_while_the_browser_is_dead_is_registered,

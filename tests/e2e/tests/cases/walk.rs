@@ -16,6 +16,7 @@ const NUMBERS: &[(&str, &str)] = &[
     ("fieldset", "79123456708"),
     ("in-shadow", "79123456709"),
     ("slot", "79123456710"),
+    ("hidden", "79123456711"),
     ("contained", "79123456712"),
     ("two", "79123456713"),
     ("two", "79123456714"),
@@ -87,8 +88,18 @@ const CHANGES: &[(&str, &str, Option<&str>)] = &[
         "in-shadow",
         Some("79123456773"),
     ),
-    ("at('hidden').hidden = false", "hidden", Some("79123456711")),
     ("at('hidden').remove()", "hidden", None),
+    (
+        "const list = document.createElement('ul');
+         list.id = 'list';
+         list.hidden = true;
+         for (let i = 0; i < 20; i++) list.append(document.createElement('li'));
+         list.lastChild.textContent = '+7 912 345-67-74';
+         at('late').append(list)",
+        "list",
+        None,
+    ),
+    ("at('list').hidden = false", "list", Some("79123456774")),
 ];
 
 struct Numbers(Vec<(&'static str, &'static str)>);
@@ -163,22 +174,25 @@ pub async fn a_frame_of_the_page_has_buttons_that_dial(stage: &Stage) -> Result<
     Ok(())
 }
 
-/// Rows of a grid that are only there to hold its cells are never seen themselves.
+/// A grid and its rows that are only there to hold cells are never seen themselves.
 pub async fn rows_without_a_box_are_read(stage: &Stage) -> Result<()> {
     stage.connect().await?;
     let page = CrmPage::lab(stage, "frame.html").await?;
     page.run(
-        "for (let i = 10; i < 40; i++) {
+        "const grid = document.createElement('div');
+         grid.style.display = 'contents';
+         for (let i = 10; i < 90; i++) {
              const row = document.createElement('div');
              row.style.display = 'contents';
              row.append(document.createElement('div'));
              row.firstChild.textContent = `+7 912 345-00-${i}`;
-             document.body.append(row);
+             grid.append(row);
          }
+         document.body.append(grid);
          document.body.id = 'page'",
     )
     .await?;
-    let numbers: Vec<String> = (10..40).map(|i| format!("791234500{i}")).collect();
+    let numbers: Vec<String> = (10..90).map(|i| format!("791234500{i}")).collect();
     let mut wanted: Vec<(&str, &str)> = numbers.iter().map(|number| ("page", number.as_str())).collect();
     wanted.push(("inner", "79123456751"));
     page.has_buttons(&wanted).await
