@@ -40,6 +40,14 @@ const CASES: u32 = 4_096;
 /// The most that is stored of calls that never end.
 const LARGEST_STATE: usize = 1024 * 1024;
 
+/// Anna's settings, half of her dials by UIS.
+fn both() -> Settings {
+    let mut document = document();
+    document["uis"] = json!({ "token": "u-token", "virtualNumber": "74993720692", "employeeId": 25 });
+    document["dialling"] = json!({ "exchange": "phonet", "sites": { "https://crm.kontur.ru": "uis" } });
+    Settings::default().replaced_by(&document.to_string()).expect("the test's own settings are right")
+}
+
 fn check<S: Strategy>(name: &str, strategy: S, test: impl Fn(S::Value)) {
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let run = |value| {
@@ -161,7 +169,19 @@ fn answers() -> Vec<Value> {
         Value::Array(vec![row; 50]),
         json!([event("call.dial", "c0", 4, START, &json!({ "lastEvent": "call.bridge" }))]),
         json!([{ "ext": "001", "email": "anna@example.com" }]),
-        json!({ "workspace": { "id": "1", "name": "ws" }, "accessKey": "access" }),
+        json!({ "workspace": { "id": "1", "name": "ws" }, "integrationInstance": { "id": "i" }, "accessKey": "access" }),
+        json!({ "id": "i", "baseUrl": "https://relay.example", "features": { "call": false, "hangup": true, "sendSms": false },
+            "status": 3, "settings": [{ "id": "version", "value": "1" }], "webHooks": [{ "id": "w", "relativeUrl": "communications/sync",
+            "triggerType": "schedule", "filter": { "items": [] }, "schedule": { "period": "1.00:05:00" }, "disabled": false }] }),
+        json!({ "errorInfo": { "invalidPaths": [{ "op": "add", "path": "/webHooks", "value": {} }], "invalidValueTypes": ["x"],
+            "invalidDatas": [], "invalidConstraints": { "webHooks": ["Too many."] } }, "isSuccessful": false }),
+        json!({ "key": "@main-telephony-settings", "value": "i" }),
+        json!({ "userIds": ["u"] }),
+        json!({ "jsonrpc": "2.0", "id": 7, "result": { "data": { "access_token": "u", "expire_at": 1, "call_session_id": 100 } } }),
+        json!({ "jsonrpc": "2.0", "id": 7, "result": { "data": [{ "call_session_id": 100, "direction": "out", "external_id": "k",
+            "legs": [{ "leg_id": 1, "is_operator": true, "state": "Разговор" }, { "leg_id": 2, "is_operator": false, "state": "Разговор" }] }],
+            "metadata": { "limits": { "minute_limit": 150, "minute_remaining": 0, "minute_reset": 1 } } } }),
+        json!({ "jsonrpc": "2.0", "id": 7, "error": { "code": -32001, "message": "m", "data": { "mnemonic": "access_token_invalid" } } }),
         json!({ "id": "communication", "links": { "contactIds": ["c1"], "companyIds": [], "dealIds": ["d"] } }),
         json!({ "fileId": "f", "fileName": "c0.mp3", "contentType": "audio/mpeg", "contentLength": "9216" }),
         json!({ "status": "fileTooLarge", "message": "Too large" }),
@@ -207,6 +227,10 @@ fn requests() -> Vec<Value> {
         json!({ "kind": "getSettings" }),
         json!({ "kind": "forgetCorrection", "label": "инн", "pattern": "##########" }),
         json!({ "kind": "saveSettings", "document": document().to_string() }),
+        json!({ "kind": "getIntegration" }),
+        json!({ "kind": "setUpIntegration", "arguments": r#"{"SecretKey":null,"autoAnswer":false}"# }),
+        json!({ "kind": "setFeatures", "call": true, "hangUp": false }),
+        json!({ "kind": "setWebHook", "hook": "sync", "on": true, "minutes": 5 }),
         json!({ "kind": "checkConnection" }),
         json!({ "kind": "exportLog" }),
     ]
@@ -354,7 +378,7 @@ fn parsed(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<Value> {
 fn whatever_comes_in_the_core_goes_on() {
     let answers = prop::collection::vec(answer(), 1..12);
     check("inputs", (answers, prop::collection::vec(hostility(), 1..24)), |(answers, hostilities)| {
-        let mut core = Core::new(settings(), Snapshot::default(), answers);
+        let mut core = Core::new(both(), Snapshot::default(), answers);
         hostilities.into_iter().for_each(|hostility| core.suffer(hostility));
     });
 }

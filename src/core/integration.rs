@@ -6,7 +6,7 @@ use crate::{
     http::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
     json,
     kontur::{
-        answer::{Fault, FaultKind, Refusal, is_failure, is_json},
+        answer::{FaultKind, Refusal, is_failure, is_json},
         integration::{
             Features, Instance, Operation, Schedule, WebHook, instance_path, main_telephony, patch, setup_path,
             ui_settings_path,
@@ -14,7 +14,7 @@ use crate::{
     },
     private::Private,
     problem::{Code, Problem},
-    protocol::{FeaturesView, IntegrationView, MainTelephony, Request, SettingView, WebHookView},
+    protocol::{FeaturesView, IntegrationView, MainTelephony, Request, WebHookView},
     settings::Kontur,
 };
 
@@ -95,6 +95,11 @@ impl Integration {
         let (instance, under_way) = (None, None);
         self.jobs.push(Job { ask, wanted, stage, instance, under_way, renewed: false, refreshed: false });
         self.fingerprint = kontur.fingerprint();
+    }
+
+    /// Whether nobody waits for a job.
+    pub fn is_idle(&self) -> bool {
+        self.jobs.is_empty()
     }
 
     /// Whether a request is to be made.
@@ -280,18 +285,16 @@ fn refusal(answer: &HttpAnswer) -> Vec<Problem> {
         "" => Problem::about(Code::KonturStatus, &[&answer.status.to_string()]),
         _ => Problem::about(Code::KonturRefused, &[&words]),
     }];
-    problems.extend(faults.iter().map(fault));
+    for fault in faults {
+        let code = match fault.kind {
+            FaultKind::Path => Code::IntegrationInvalidPath,
+            FaultKind::ValueType => Code::IntegrationInvalidType,
+            FaultKind::Data => Code::IntegrationInvalidData,
+            FaultKind::Constraint => Code::IntegrationConstraint,
+        };
+        problems.push(Problem::about(code, &[&fault.place]));
+    }
     problems
-}
-
-fn fault(fault: &Fault) -> Problem {
-    let code = match fault.kind {
-        FaultKind::Path => Code::IntegrationInvalidPath,
-        FaultKind::ValueType => Code::IntegrationInvalidType,
-        FaultKind::Data => Code::IntegrationInvalidData,
-        FaultKind::Constraint => Code::IntegrationConstraint,
-    };
-    Problem::about(code, &[&fault.place])
 }
 
 fn is_not_found(answer: &HttpAnswer) -> bool {
@@ -300,13 +303,16 @@ fn is_not_found(answer: &HttpAnswer) -> bool {
 }
 
 fn view(instance: Instance, main_telephony: MainTelephony, kontur: &Kontur) -> IntegrationView {
-    let web_hook = |web_hook: WebHook| WebHookView {
-        hook: web_hook.name(),
-        id: web_hook.id,
-        relative_url: web_hook.relative_url,
-        minutes: web_hook.schedule.map(|schedule| schedule.minutes),
-        disabled: web_hook.disabled,
-    };
+    let mut web_hooks = Vec::new();
+    for web_hook in instance.web_hooks {
+        web_hooks.push(WebHookView {
+            hook: web_hook.name(),
+            id: web_hook.id,
+            relative_url: web_hook.relative_url,
+            minutes: web_hook.schedule.map(|schedule| schedule.minutes),
+            disabled: web_hook.disabled,
+        });
+    }
     let Features { call, hang_up, send_sms } = instance.features;
     IntegrationView {
         id: instance.id,
@@ -315,8 +321,8 @@ fn view(instance: Instance, main_telephony: MainTelephony, kontur: &Kontur) -> I
         status: instance.status,
         base_url: instance.base_url,
         features: FeaturesView { call, hang_up, send_sms },
-        web_hooks: instance.web_hooks.into_iter().map(web_hook).collect(),
-        settings: instance.settings.into_iter().map(|(id, value)| SettingView { id, value }).collect(),
+        web_hooks,
+        settings: instance.settings,
         main_telephony,
     }
 }

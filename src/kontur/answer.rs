@@ -94,7 +94,11 @@ fn faults(object: &Map<String, Value>) -> Vec<Fault> {
 fn places(list: &Value) -> Vec<String> {
     let mut places = Vec::new();
     match list {
-        Value::Array(items) => places.extend(items.iter().map(place)),
+        Value::Array(items) => {
+            for item in items {
+                places.push(place(item));
+            }
+        }
         Value::Object(reasons) => {
             for (place, reason) in reasons {
                 places.push(joined(place, &self::places(reason).join(" ")));

@@ -8,7 +8,7 @@ use super::workspace_path;
 use crate::{
     json::{self, Fields},
     private::Private,
-    protocol::{HookName, InstanceStatus, MainTelephony},
+    protocol::{HookName, InstanceStatus, MainTelephony, SettingView},
     url,
 };
 
@@ -45,8 +45,8 @@ pub struct Instance {
     pub features: Features,
     /// How it is.
     pub status: InstanceStatus,
-    /// What it was set up with: id and value.
-    pub settings: Vec<(String, String)>,
+    /// What it was set up with.
+    pub settings: Vec<SettingView>,
     /// What it wants to be told.
     pub web_hooks: Vec<WebHook>,
 }
@@ -90,16 +90,22 @@ impl Instance {
         let fields = answer.object("result").unwrap_or(answer);
         let features = fields.object("features");
         let feature = |name| features.and_then(|features| features.flag(name)).unwrap_or_default();
+        let (mut settings, mut web_hooks) = (Vec::new(), Vec::new());
+        for setting in fields.objects("settings") {
+            if let Some(id) = setting.text("id") {
+                settings.push(SettingView { id, value: setting.text("value").unwrap_or_default() });
+            }
+        }
+        for web_hook in fields.objects("webHooks") {
+            web_hooks.extend(WebHook::read(web_hook));
+        }
         Some(Self {
             id: fields.text("id")?,
             base_url: fields.text("baseUrl").unwrap_or_default(),
             features: Features { call: feature("call"), hang_up: feature("hangup"), send_sms: feature("sendSms") },
             status: status(fields.value("status")),
-            settings: fields
-                .objects("settings")
-                .filter_map(|setting| Some((setting.text("id")?, setting.text("value").unwrap_or_default())))
-                .collect(),
-            web_hooks: fields.objects("webHooks").filter_map(WebHook::read).collect(),
+            settings,
+            web_hooks,
         })
     }
 }
@@ -219,22 +225,22 @@ impl WebHook {
     }
 
     fn read(fields: Fields<'_>) -> Option<Self> {
-        let item = |item: Fields<'_>| FilterItem {
-            event_type: item.text("eventType"),
-            entity_type: item.text("entityType"),
-            change_type: item.text("changeType"),
-        };
+        let mut items = Vec::new();
+        if let Some(filter) = fields.object("filter") {
+            for item in filter.objects("items") {
+                items.push(FilterItem {
+                    event_type: item.text("eventType"),
+                    entity_type: item.text("entityType"),
+                    change_type: item.text("changeType"),
+                });
+            }
+        }
+        let is_scheduled = fields.text("triggerType")?.eq_ignore_ascii_case("schedule");
         Some(Self {
             id: fields.text("id")?,
             relative_url: fields.text("relativeUrl")?,
-            trigger_type: if fields.text("triggerType")?.eq_ignore_ascii_case("schedule") {
-                Trigger::Schedule
-            } else {
-                Trigger::EntityEvent
-            },
-            filter: Filter {
-                items: fields.object("filter").iter().flat_map(|filter| filter.objects("items")).map(item).collect(),
-            },
+            trigger_type: if is_scheduled { Trigger::Schedule } else { Trigger::EntityEvent },
+            filter: Filter { items },
             schedule: fields.object("schedule").and_then(Schedule::read),
             disabled: fields.flag("disabled").unwrap_or_default(),
         })

@@ -4,7 +4,7 @@ use super::{Bridge, Delivery, Recording};
 use crate::{
     Millis,
     core::{
-        access::{AccessError, TIMEOUT},
+        access::{self, AccessError},
         backoff::Backoff,
         io::{Output, Write},
         log,
@@ -13,7 +13,7 @@ use crate::{
     },
     http::{Body, HttpAnswer, HttpFailure, HttpRequest, Method},
     kontur::{
-        ACCESS_KEY, files,
+        files,
         telephony::{CallRecording, Callback},
     },
     problem::{Code, Problem},
@@ -52,15 +52,8 @@ impl Bridge {
             let communication = self.calls.get(&call).and_then(|call| call.communication.clone());
             let id = self.next_http();
             let Some((method, body)) = self.crm.outbox.sending(row, communication.as_deref()) else { continue };
-            let request = HttpRequest {
-                method: Method::Post,
-                url: format!("{}{}", kontur.address, method.path(&kontur.workspace)),
-                headers: vec![(ACCESS_KEY, key.clone())],
-                body: Body::Json(body),
-                keep: false,
-                cookies: false,
-                timeout: TIMEOUT,
-            };
+            let path = method.path(&kontur.workspace);
+            let request = access::request(&kontur, &key, Method::Post, &path, Body::Json(body));
             self.crm.deliveries.push(Delivery { http: id, row, key: key.clone() });
             self.out.push_back(Output::Http { id, request });
         }
@@ -160,14 +153,10 @@ impl Bridge {
         }
         let fetch = self.files.next(self.http.wrapping_add(1), phonet);
         let key = self.crm.access.key(kontur, now).cloned();
-        let upload = key.zip(self.recordings.to_upload()).map(|(key, (kept, name))| HttpRequest {
-            method: Method::Post,
-            url: format!("{}{}", kontur.address, files::upload_path(&kontur.workspace)),
-            headers: vec![(ACCESS_KEY, key)],
-            body: Body::File { kept, name },
-            keep: false,
-            cookies: false,
-            timeout: UPLOAD_TIMEOUT,
+        let upload = key.zip(self.recordings.to_upload()).map(|(key, (kept, name))| {
+            let path = files::upload_path(&kontur.workspace);
+            let request = access::request(kontur, &key, Method::Post, &path, Body::File { kept, name });
+            HttpRequest { timeout: UPLOAD_TIMEOUT, ..request }
         });
         if let Some(request) = fetch {
             let id = self.next_http();

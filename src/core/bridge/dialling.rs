@@ -113,9 +113,8 @@ impl Bridge {
     /// The exchanges that are set up, each as a way to dial.
     pub(super) fn exchanges(&self) -> Vec<DiallingView> {
         let phonet = self.settings.phonet.as_ref().map(|_| {
-            let link = self.link.view();
-            let problem = (link.state != LinkState::Live)
-                .then(|| link.problem.unwrap_or_else(|| Problem::new(Code::DialOffline)));
+            let is_live = self.link.view().state == LinkState::Live;
+            let problem = (!is_live).then(|| Problem::new(Code::DialOffline));
             DiallingView { exchange: ExchangeName::Phonet, can: Abilities::PHONET, problem }
         });
         let elsewhere = self.elsewhere.iter().map(|exchange| DiallingView {

@@ -343,6 +343,7 @@ impl Bridge {
             && self.dials.iter().all(|dial| !dial.is_pending())
             && self.crm.deliveries.is_empty()
             && !self.recordings.is_busy()
+            && self.integration.is_idle()
             && self.storage.stored == self.storage.batch
             && !self.storage.failed;
         if self.update_waits && is_idle {
