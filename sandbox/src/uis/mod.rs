@@ -102,14 +102,14 @@ struct Failure {
     code: i64,
     message: String,
     /// Further members of `error`.
-    details: Map<String, Value>,
+    details: Box<Map<String, Value>>,
     /// What the request did that no document allows.
     violation: Option<String>,
 }
 
 impl Failure {
     fn to_json(&self) -> Value {
-        let mut error = self.details.clone();
+        let mut error = (*self.details).clone();
         error.insert("code".to_owned(), self.code.into());
         error.insert("message".to_owned(), self.message.as_str().into());
         error.into()

@@ -30,7 +30,7 @@ fn failure(code: i64, data: &str) -> Failure {
     if !data.is_empty() {
         details.insert(key.to_owned(), data.into());
     }
-    Failure { code, message: message.to_owned(), details, violation: None }
+    Failure { code, message: message.to_owned(), details: Box::new(details), violation: None }
 }
 
 impl Failure {

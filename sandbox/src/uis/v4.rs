@@ -70,7 +70,12 @@ fn failure(mnemonic: &str) -> Failure {
     let known = ERRORS.iter().find(|(known, ..)| *known == mnemonic);
     let (code, message) = known.map_or((-32603, mnemonic), |(_, code, message)| (*code, message));
     let data = json!({ "mnemonic": mnemonic, "field": null, "value": null, "params": {}, "extended_helper": null });
-    Failure { code, message: message.to_owned(), details: Map::from_iter([("data".to_owned(), data)]), violation: None }
+    Failure {
+        code,
+        message: message.to_owned(),
+        details: Box::new(Map::from_iter([("data".to_owned(), data)])),
+        violation: None,
+    }
 }
 
 impl Failure {
