@@ -272,6 +272,7 @@ bench() {
     need_bench_pages
     say "Compiling and running the benchmarks…"
     cargo bench --quiet --package trubka-bench --bench event_to_callback
+    cargo bench --quiet --package trubka-bench --bench finder
     # This one leads a browser and measures nothing of its own.
     cargo bench --quiet --package trubka-bench --bench page --profile dev
 }

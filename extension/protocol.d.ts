@@ -22,6 +22,10 @@ export type Request =
   | { kind: "getSettings" }
   | { kind: "forgetCorrection"; label?: string; pattern: string }
   | { kind: "saveSettings"; document: string }
+  | { kind: "getIntegration" }
+  | { kind: "setUpIntegration"; arguments: string }
+  | { kind: "setFeatures"; call: boolean; hangUp: boolean }
+  | { kind: "setWebHook"; hook: HookName; on: boolean; minutes: number }
   | { kind: "checkConnection" }
   | { kind: "exportLog" };
 
@@ -40,6 +44,7 @@ export type Message =
   | { kind: "hungUp"; call: string; problem?: Problem }
   | StatusMessage
   | { kind: "settings"; document: string; secrets: string[] }
+  | IntegrationMessage
   | { kind: "invalid"; problems: Problem[] }
   | { kind: "checks"; items: CheckItem[] }
   | { kind: "log"; text: string }
@@ -47,6 +52,7 @@ export type Message =
 
 export type ViewMessage = { kind: "view" } & PageView;
 export type StatusMessage = { kind: "status" } & StatusView;
+export type IntegrationMessage = { kind: "integration" } & IntegrationView;
 
 /**
  * What the background tells the frame in which an item of the context menu was clicked: what stands there is a phone, or is none.
@@ -76,8 +82,26 @@ export interface FoundNumber {
 export interface PageView {
   finder: number;
   link: LinkView;
+  dialling: DiallingView;
+  elsewhere: Record<string, DiallingView>;
   dials: DialView[];
   calls: CallView[];
+}
+
+export interface DiallingView {
+  exchange: ExchangeName;
+  can: Abilities;
+  problem?: Problem;
+}
+
+export type ExchangeName = "phonet" | "uis";
+
+export interface Abilities {
+  dial: boolean;
+  hangUp: boolean;
+  follow: boolean;
+  history: boolean;
+  presence: boolean;
 }
 
 export interface LinkView {
@@ -97,10 +121,11 @@ export interface DialView {
   problem?: Problem;
 }
 
-export type DialPhase = "dialling" | "ringing" | "talking" | "ended" | "failed" | "unknown";
+export type DialPhase = "dialling" | "ringing" | "talking" | "ended" | "placed" | "failed" | "unknown";
 
 export interface CallView {
   id: string;
+  exchange: ExchangeName;
   direction: Direction;
   phase: CallPhase;
   answered: boolean;
@@ -110,6 +135,7 @@ export interface CallView {
   answeredAt?: number;
   endedAt?: number;
   links: CardLink[];
+  responsible?: string[];
   canHangUp: boolean;
   delivery: DeliveryView;
   recording: DeliveryView;
@@ -140,6 +166,8 @@ export type DeliveryState = "none" | "waiting" | "delivered" | "failed";
 
 export interface StatusView {
   link: LinkView;
+  dialling: DiallingView;
+  exchanges: DiallingView[];
   crm?: Problem;
   storage?: Problem;
   exchange?: Problem;
@@ -162,7 +190,44 @@ export interface CheckItem {
   problem?: Problem;
 }
 
-export type CheckStep = "phonetKey" | "phonetSubscriber" | "phonetLink" | "konturKey";
+export type CheckStep = "phonetKey" | "phonetSubscriber" | "phonetLink" | "uisKey" | "konturKey";
+
+export interface IntegrationView {
+  id: string;
+  isPublic: boolean;
+  workspace: string;
+  status: InstanceStatus;
+  baseUrl: string;
+  features: FeaturesView;
+  webHooks: WebHookView[];
+  settings: SettingView[];
+  mainTelephony: MainTelephony;
+}
+
+export type InstanceStatus = "notConfigured" | "active" | "paused" | "hasErrors" | "failed" | "unknown";
+
+export interface FeaturesView {
+  call: boolean;
+  hangUp: boolean;
+  sendSms: boolean;
+}
+
+export interface WebHookView {
+  id: string;
+  hook?: HookName;
+  relativeUrl: string;
+  minutes?: number;
+  disabled: boolean;
+}
+
+export type HookName = "upgrade" | "sync";
+
+export interface SettingView {
+  id: string;
+  value: string;
+}
+
+export type MainTelephony = "ours" | "other" | "none" | "unknown";
 
 export interface Problem {
   code: ProblemCode;
@@ -172,6 +237,7 @@ export interface Problem {
 /** What can go wrong, as `src/problem.rs` defines it. */
 export type ProblemCode =
   | "phonetNotConfigured"
+  | "uisNotConfigured"
   | "konturNotConfigured"
   | "settingsNotJson"
   | "settingsUnknownKey"
@@ -196,6 +262,42 @@ export type ProblemCode =
   | "dialRefused"
   | "dialUnknown"
   | "hangUpOver"
+  | "uisUnreachable"
+  | "uisStatus"
+  | "uisUnexpectedAnswer"
+  | "uisDialUnanswered"
+  | "uisDialUnclear"
+  | "uisDialFailed"
+  | "uisAddressRefused"
+  | "uisNamedAddressRefused"
+  | "uisLoginRefused"
+  | "uisSessionRefused"
+  | "uisTokenRefused"
+  | "uisTokenExpired"
+  | "uisTokenBlocked"
+  | "uisForbidden"
+  | "uisLimit"
+  | "uisMinuteLimit"
+  | "uisDayLimit"
+  | "uisVersionUnsupported"
+  | "uisRequestRefused"
+  | "uisMethodUnknown"
+  | "uisWrongParameter"
+  | "uisInternalError"
+  | "uisDirectionForbidden"
+  | "uisContactBlocked"
+  | "uisWrongState"
+  | "uisVirtualNumberNotFound"
+  | "uisComponentDisabled"
+  | "uisAccountInactive"
+  | "uisTextTooLong"
+  | "uisMediaNotFound"
+  | "uisEmployeeNotFound"
+  | "uisEmployeeUnreachable"
+  | "uisOwnNumber"
+  | "uisRefused"
+  | "correctionNotNumber"
+  | "correctionsFull"
   | "recordingTooLarge"
   | "recordingElsewhere"
   | "recordingGaveUp"
@@ -208,8 +310,16 @@ export type ProblemCode =
   | "konturUnexpectedAnswer"
   | "konturTooMany"
   | "konturGaveUp"
-  | "correctionNotNumber"
-  | "correctionsFull"
+  | "integrationNotFound"
+  | "integrationUnnamed"
+  | "integrationPrivate"
+  | "integrationWrongField"
+  | "integrationInvalidPath"
+  | "integrationInvalidType"
+  | "integrationInvalidData"
+  | "integrationConstraint"
+  | "integrationUnchanged"
+  | "integrationUncertain"
   | "storageFailed"
   | "permissionMissing"
   | "pageOutdated"

@@ -2,12 +2,15 @@
 //! peer's time on the main thread, no task over 50 ms, and a new number's button within 100 ms.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures and prints")]
 
+#[path = "../corpus.rs"]
+mod corpus;
 mod finders;
 mod trace;
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use corpus::median;
 use serde::Deserialize;
 use serde_json::json;
 use thirtyfour::WindowHandle;
@@ -229,9 +232,4 @@ impl Pages {
         println!("a new number's button: {:.0} ms, at worst {worst:.0} ms, goal {BUTTON_GOAL} ms", median(waits));
         Ok(())
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }

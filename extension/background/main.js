@@ -6,6 +6,7 @@ import init, { start } from "../wasm/trubka.js";
 import { api } from "../common/api.js";
 import { hear } from "./menus.js";
 import { platform } from "./platform.js";
+import { fulfilled, wish } from "./sites.js";
 
 /** @import { Shell } from "../wasm/trubka.js" */
 
@@ -37,6 +38,16 @@ const wake = () => tell((shell) => shell.wake());
 const permissionsChanged = () => tell((shell) => shell.permissionsChanged());
 
 /**
+ * A life of the background before this one may have been told which site the user wants switched on.
+ * @param {chrome.permissions.Permissions} permissions
+ */
+async function permissionsAdded(permissions) {
+  const origin = await fulfilled(permissions).catch(() => undefined);
+  if (origin !== undefined) tell((shell) => shell.ask({ kind: "setSite", origin, on: true }, "extension"));
+  permissionsChanged();
+}
+
+/**
  * Who sends, as the browser says: a page of ours, or the origin that our content script is in. A frame in a tab whose own address the
  * browser keeps from us is on a site that nobody switched on.
  * @param {chrome.runtime.MessageSender} sender
@@ -47,8 +58,10 @@ function senderOf({ url = "", origin, tab }) {
 }
 
 api.runtime.onMessage.addListener((request, sender, reply) => {
+  const from = senderOf(sender);
+  if (from === "extension" && request?.kind === "setSite") void wish(request.origin, request.on).catch(() => {});
   shell()
-    .then((shell) => shell.ask(request, senderOf(sender)))
+    .then((shell) => shell.ask(request, from))
     .then(reply, () => reply());
   return true;
 });
@@ -84,7 +97,7 @@ api.runtime.onInstalled.addListener(({ reason }) => {
 api.runtime.onStartup.addListener(wake);
 api.runtime.onUpdateAvailable.addListener(() => tell((shell) => shell.updateAvailable()));
 api.alarms.onAlarm.addListener(wake);
-api.permissions.onAdded.addListener(permissionsChanged);
+api.permissions.onAdded.addListener((permissions) => void permissionsAdded(permissions));
 api.permissions.onRemoved.addListener(permissionsChanged);
 self.addEventListener("online", () => tell((shell) => shell.online(true)));
 self.addEventListener("offline", () => tell((shell) => shell.online(false)));

@@ -29,6 +29,31 @@ export async function register(origins) {
   );
 }
 
+/** Where the site is kept that the user wants switched on: while the browser asks, the background may be stopped. */
+const WISH = "wish";
+
+/**
+ * Remembers what the user wants of a site, until the browser's answer fulfils it.
+ * @param {string} origin
+ * @param {boolean} on
+ */
+export async function wish(origin, on) {
+  if (on) await api.storage.session.set({ [WISH]: origin });
+  else await api.storage.session.remove(WISH);
+}
+
+/**
+ * The site that is wanted, once it is among those that the browser has just granted.
+ * @param {chrome.permissions.Permissions} permissions
+ * @returns {Promise<string | undefined>}
+ */
+export async function fulfilled({ origins = [] }) {
+  const { [WISH]: origin } = /** @type {{ [WISH]?: string }} */ (await api.storage.session.get(WISH));
+  if (origin === undefined || !origins.includes(patternOf(origin))) return undefined;
+  await api.storage.session.remove(WISH);
+  return origin;
+}
+
 /**
  * Brings our content scripts into the pages of a site that are open.
  * @param {string} origin

@@ -4,7 +4,8 @@
  * Keys of `_locales` are written literally in HTML (`data-i18n="…"`) and in `t("…")`, so that a test can find the missing
  * ones. Only these prefixes are completed by a value of the protocol: `problem_` + code, `check_` + step, `link_` + link
  * state, `direction_` + direction, `phase_` + call phase, `dial_` + phase of a dial without a call, `delivery_` and
- * `recording_` + delivery state, `open_` + card.
+ * `recording_` + delivery state, `open_` + card, `can_` + ability of an exchange, `status_` + status of the integration,
+ * `main_` + main telephony.
  */
 
 /** @import { Message, Problem } from "../protocol.js" */

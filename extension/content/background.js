@@ -7,14 +7,16 @@ class Background {
 
   #signal;
   #gone;
+  #off;
 
   /**
    * @param {AbortSignal} signal
-   * @param {() => void} gone called when no answer will ever come
+   * @param {{ gone: () => void, off: () => void }} events `gone`: no answer will ever come. `off`: the site is switched off.
    */
-  constructor(signal, gone) {
+  constructor(signal, { gone, off }) {
     this.#signal = signal;
     this.#gone = gone;
+    this.#off = off;
   }
 
   /**
@@ -24,7 +26,10 @@ class Background {
    */
   async ask(request) {
     try {
-      return await api.runtime.sendMessage(request);
+      /** @type {Protocol.Message | undefined} */
+      const answer = await api.runtime.sendMessage(request);
+      if (answer?.kind === "off") this.#off();
+      return answer;
     } catch {
       this.check();
       return undefined;

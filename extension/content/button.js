@@ -1,6 +1,6 @@
 /** The call button of one number: an element of ours beside the number, with nothing in it that the page could read. */
 class CallButton {
-  /** Within so many milliseconds nobody sees that the button now does something else: what a double click takes. */
+  /** Within so many milliseconds nobody sees that the button is there, or does something else now: what a double click takes. */
   static #BLINK = 500;
   /** What each button is a copy of. */
   static #TEMPLATE = shadow.element("button", {
@@ -10,7 +10,7 @@ class CallButton {
     "data-hang-up": "",
   });
 
-  host = document.createElement("trubka-call");
+  host;
   /** The number in E.164. */
   number;
   /** The text that holds it. */
@@ -25,7 +25,7 @@ class CallButton {
   #label;
   /** @type {DialState} */
   #state = { phase: "idle", reason: "" };
-  /** When it turned from dialling to hanging up, or back, on the page's own clock. */
+  /** When it turned from dialling to hanging up, or back, or came to be seen, on the page's own clock. */
   #turnedAt = -Infinity;
 
   /**
@@ -42,7 +42,8 @@ class CallButton {
     this.#name = found.ext ? words.text("button_extension", found.display, found.ext) : found.display;
     this.#digits = isBeside ? "" : (/(?:\d\D*){4}$/u.exec(found.display)?.[0] ?? "");
     this.#isBeside = isBeside;
-    const root = this.host.attachShadow({ mode: "closed" });
+    const { host, root } = shadow.closed("trubka-call");
+    this.host = host;
     shadow.dress(root, styles.button);
     root.append(this.#button);
     this.#button.ariaLabel = this.#describe();
@@ -61,19 +62,18 @@ class CallButton {
     return isSame;
   }
 
-  /** The number as the page writes it. */
+  /** The number as the page writes it, or the whole address of a link that dials. */
   get written() {
-    const { nodes, text } = this.source;
+    const { text } = this.source;
     const { start, end } = this.found;
-    const [link] = nodes;
-    return (link instanceof HTMLAnchorElement && link.textContent.trim()) || text.slice(start, end);
+    return text.slice(start, end);
   }
 
   get phase() {
     return this.#state.phase;
   }
 
-  /** Why the call did not come about, or cannot be hung up; empty where nothing went wrong. */
+  /** Why the call did not come about, cannot be followed or cannot be hung up; empty where there is nothing to say. */
   get reason() {
     return this.#state.reason;
   }
@@ -124,7 +124,11 @@ class CallButton {
 
   /** @param {boolean} wanted a button that covers what the page shows is wanted now */
   reveal(wanted) {
-    if (this.#button.dataset["covers"]) this.#button.dataset["covers"] = String(!wanted);
+    const { covers } = this.#button.dataset;
+    if (!covers) return;
+    // Who clicks where nothing was to be seen a moment ago does not mean the button.
+    if (wanted && covers === "true" && this.phase === "idle") this.#turnedAt = performance.now();
+    this.#button.dataset["covers"] = String(!wanted);
   }
 
   /** What a click does, and how far the call is. */
@@ -139,7 +143,7 @@ class CallButton {
   /** Brings the length of the conversation up to date. */
   tick() {
     const { phase, since } = this.#state;
-    const mark = { failed: "↻", unknown: "?" }[/** @type {string} */ (phase)] ?? "";
+    const mark = { placed: "✓", failed: "↻", unknown: "?" }[/** @type {string} */ (phase)] ?? "";
     const length = phase === "talking" && since !== undefined ? words.duration(Date.now() - since) : "";
     this.#write([this.#digits, length || mark].filter(Boolean).join(" "));
   }

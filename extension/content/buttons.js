@@ -9,13 +9,21 @@ class CallButtons {
   static #LONGEST_PEACE = 60_000;
   /** A button at the end of a text is beside the text's number when no more characters are between them. */
   static #NEAR = 40;
+  /** What may be another number: of several behind one anchor only the last is beside its button. */
+  static #DIGITS = /\p{Nd}(?:[^\p{L}\p{Nd}]{0,6}\p{Nd}){4}/u;
+  /** After so many sweeps what a class stands for may have changed. */
+  static #SELDOM = 10;
+  /** So many buttons are made in one step. */
+  static #PIECE = 10;
 
   /** What a click is made of: none of it is for the page. */
   static CLICK = "pointerdown pointerup mousedown mouseup touchstart touchend click dblclick auxclick".split(" ");
+  /** What a key is made of: of Enter and Space nothing is for the page. */
+  static KEY = ["keydown", "keypress", "keyup"];
 
   /** @type {Map<Node, Spot>} */
   #spots = new Map();
-  /** The same by what their buttons stand behind, where that is not the place itself. @type {Map<Node, Spot>} */
+  /** The same by what their buttons stand behind, where that is not the place itself. @type {Map<Node, Set<Spot>>} */
   #byAnchor = new Map();
   /** @type {Map<string, Set<CallButton>>} */
   #byNumber = new Map();
@@ -23,12 +31,17 @@ class CallButtons {
   #byHost = new WeakMap();
   /** Places whose buttons the page may have displaced. @type {Set<Spot>} */
   #suspects = new Set();
+  /** What has left its parent at some time: it has been moved when it comes again. @type {WeakSet<Node>} */
+  #left = new WeakSet();
+  /** Elements that have been moved with all that is in them. @type {Set<Node>} */
+  #moved = new Set();
   /** @type {WeakMap<Node, { removals: number, since: number, peace: number, until: number }>} */
   #quarrels = new WeakMap();
   /** The button clicked last, while its call is live. @type {CallButton | undefined} */
   #clicked;
   /** Whether nodes have left the page since the last sweep. */
   #isDusty = false;
+  #sweeps = 0;
   #dials;
   #hangUps;
   #walker;
@@ -36,6 +49,7 @@ class CallButtons {
   #signal;
   #hint;
   #overlays;
+  #slices;
   #ticker;
 
   /**
@@ -50,13 +64,14 @@ class CallButtons {
     this.#signal = signal;
     this.#hint = new Hint(signal);
     this.#overlays = new Overlays(signal);
+    this.#slices = new Slices(() => this.#step(), signal);
     this.#ticker = new Ticker(() => this.#tick(), signal);
     signal.addEventListener("abort", () => {
       for (const { buttons } of this.#spots.values()) for (const { host } of buttons) host.remove();
     });
     const options = { capture: true, signal };
     for (const type of CallButtons.CLICK) addEventListener(type, (event) => this.#handle(event), options);
-    for (const type of ["keydown", "keyup"]) {
+    for (const type of CallButtons.KEY) {
       addEventListener(type, (event) => this.#handleKey(/** @type {KeyboardEvent} */ (event)), options);
     }
     for (const type of ["pointerover", "focusin"]) addEventListener(type, (event) => this.#explain(event), options);
@@ -65,18 +80,35 @@ class CallButtons {
   }
 
   /**
-   * Puts the buttons of a text's numbers where the numbers end, in their order.
+   * Puts the buttons of a text's numbers where the numbers end, in their order, step by step.
    * @param {Source} source
+   * @returns {Iterator<void>}
    */
-  put(source) {
+  *put(source) {
     let end = 0;
+    let next = 0;
     const last = source.nodes.at(-1);
     for (const node of source.nodes) {
       const start = end;
       end = node !== last && node instanceof Text ? start + node.length : source.text.length;
-      const matches = source.matches.filter((found) => found.end > start && found.end <= end);
-      const isBeside = matches.length === 1 && end - (matches[0]?.end ?? 0) <= CallButtons.#NEAR;
-      this.#fill(node, source, matches, isBeside);
+      const matches = [];
+      for (let found = source.matches[next]; found && found.end <= end; found = source.matches[next]) {
+        matches.push(found);
+        next++;
+      }
+      const isBeside = matches.length === 1 && this.#isBeside(node, end - (matches[0]?.end ?? 0));
+      yield* this.#fill(node, source, matches, isBeside);
+    }
+  }
+
+  /**
+   * Takes the buttons of a text away.
+   * @param {Source} source
+   */
+  clear({ nodes }) {
+    for (const node of nodes) {
+      const spot = this.#spots.get(node);
+      if (spot) this.#discard(spot);
     }
   }
 
@@ -99,17 +131,20 @@ class CallButtons {
   }
 
   /**
-   * Notes which buttons a change of the page may have displaced: what stood beside the change, and what left with it.
+   * Notes which buttons a change of the page may have displaced: what stood beside the change, and what left or moved
+   * with it.
    * @param {MutationRecord} record of type `childList`
    */
-  note({ target, previousSibling, removedNodes }) {
+  note({ target, previousSibling, addedNodes, removedNodes }) {
     this.#suspect(target);
     this.#suspect(previousSibling);
     for (const node of removedNodes) {
       this.#isDusty = true;
       if (this.#byHost.has(node)) this.#quarrel(target);
+      this.#left.add(node);
       this.#suspect(node);
     }
+    for (const node of addedNodes) if (this.#left.has(node)) this.#moved.add(node);
   }
 
   /**
@@ -117,35 +152,51 @@ class CallButtons {
    * @param {Set<Node>} restyled where something may have become editable, or a link
    */
   settle(restyled) {
-    for (const spot of this.#suspects) {
-      if (spot.place.isConnected) this.#place(spot);
-      else this.#drop(spot);
+    for (const node of restyled) this.#moved.add(node);
+    if (this.#moved.size > 0) {
+      for (const spot of this.#spots.values()) {
+        if (CallButtons.#isWithin(spot.place, this.#moved)) this.#suspects.add(spot);
+      }
+      this.#moved.clear();
     }
-    this.#suspects.clear();
-    if (restyled.size > 0) {
-      for (const spot of [...this.#spots.values()]) if (!CallButtons.#stays(spot.place, restyled)) this.#drop(spot);
-    }
+    this.#slices.work();
     this.#hint.follow();
   }
 
-  /** Forgets what has left the page together with the buttons beside it. */
+  /** Forgets what has left the page together with the buttons beside it, or has gone where no button may be. */
   sweep() {
-    // What a class stands for may have changed meanwhile.
-    this.#overlays.forget();
+    this.#sweeps++;
+    if (this.#sweeps % CallButtons.#SELDOM === 0) this.#overlays.forget();
     if (!this.#isDusty) return;
     this.#isDusty = false;
-    for (const spot of [...this.#spots.values()]) if (!spot.place.isConnected) this.#drop(spot);
+    this.#checkAll();
+  }
+
+  /** A step of putting right. */
+  #step() {
+    for (const spot of this.#suspects) {
+      this.#suspects.delete(spot);
+      if (spot.place.isConnected && ground.isPlace(spot.place)) this.#place(spot);
+      else this.#drop(spot);
+      return true;
+    }
+    return false;
+  }
+
+  #checkAll() {
+    for (const spot of this.#spots.values()) this.#suspects.add(spot);
+    this.#slices.schedule();
   }
 
   /**
-   * @param {Place} place
-   * @param {Set<Node>} restyled
+   * @param {Node} place
+   * @param {Set<Node>} nodes
    */
-  static #stays(place, restyled) {
+  static #isWithin(place, nodes) {
     /** @type {Node | null} */
     let at = place;
-    while (at && !restyled.has(at)) at = at.parentNode ?? (at instanceof ShadowRoot ? at.host : null);
-    return !at || ground.isPlace(place);
+    while (at && !nodes.has(at)) at = at.parentNode ?? (at instanceof ShadowRoot ? at.host : null);
+    return at !== null;
   }
 
   /** @param {Node | null} node one that may have buttons, or hold the one that has, or be one */
@@ -153,8 +204,9 @@ class CallButtons {
     for (const each of [node, node?.firstChild]) {
       if (!each) continue;
       const place = this.#byHost.get(each)?.place ?? each;
-      const spot = this.#spots.get(place) ?? this.#byAnchor.get(place);
+      const spot = this.#spots.get(place);
       if (spot) this.#suspects.add(spot);
+      for (const behind of this.#byAnchor.get(place) ?? []) this.#suspects.add(behind);
     }
   }
 
@@ -180,10 +232,11 @@ class CallButtons {
     setTimeout(() => this.#placeAll(), quarrel.peace);
   }
 
+  /** The page may be laid out otherwise now, or be left in peace no longer. */
   #placeAll() {
     if (this.#signal.aborted) return;
     this.#overlays.forget();
-    for (const spot of this.#spots.values()) this.#place(spot);
+    this.#checkAll();
   }
 
   /**
@@ -206,41 +259,40 @@ class CallButtons {
    * @param {Source} source
    * @param {Protocol.FoundNumber[]} matches
    * @param {boolean} isBeside
+   * @returns {Generator<void>}
    */
-  #fill(place, source, matches, isBeside) {
+  *#fill(place, source, matches, isBeside) {
     const old = this.#spots.get(place);
     if (!old && matches.length === 0) return;
     const isSame =
       old?.buttons.length === matches.length &&
       old.buttons.every((button, i) => button.isFor(source, matches[i], isBeside));
-    if (old && !isSame) this.#discard(old);
-    const spot = isSame ? old : matches.length > 0 && this.#open(place, source, matches, isBeside);
-    if (spot) this.#place(spot);
-  }
-
-  /**
-   * @param {Place} place
-   * @param {Source} source
-   * @param {Protocol.FoundNumber[]} matches
-   * @param {boolean} isBeside
-   */
-  #open(place, source, matches, isBeside) {
-    const buttons = matches.map((found) => this.#make(new CallButton(place, source, found, isBeside)));
+    if (old && isSame) return this.#place(old);
+    const buttons = [];
+    for (const found of matches) {
+      buttons.push(new CallButton(place, source, found, isBeside));
+      if (buttons.length % CallButtons.#PIECE === 0) yield;
+    }
+    // What was there before the pauses need not be there now.
+    const before = this.#spots.get(place);
+    if (before) this.#discard(before);
+    if (buttons.length === 0) return;
+    for (const button of buttons) this.#enlist(button);
     /** @type {Spot} */
     const spot = { place, anchor: place, buttons, stand: { way: "beside", gap: 0 } };
     this.#spots.set(place, spot);
-    return spot;
+    this.#place(spot);
+    yield;
   }
 
-  /** @param {CallButton} button */
-  #make(button) {
+  /** @param {CallButton} button one that is to be on the page */
+  #enlist(button) {
     const state = this.#dials.of(button.number);
     if (state.phase !== "idle") button.show(state);
     this.#byHost.set(button.host, button);
     const others = this.#byNumber.get(button.number);
     if (others) others.add(button);
     else this.#byNumber.set(button.number, new Set([button]));
-    return button;
   }
 
   /** @param {Spot} spot whose place is no place any more */
@@ -251,9 +303,9 @@ class CallButtons {
 
   /** @param {Spot} spot */
   #discard(spot) {
-    const { place, anchor, buttons } = spot;
+    const { place, buttons } = spot;
     this.#spots.delete(place);
-    this.#byAnchor.delete(anchor);
+    this.#leaveAnchor(spot);
     this.#suspects.delete(spot);
     this.#overlays.delete(spot);
     this.#walker.quietly(() => {
@@ -274,27 +326,63 @@ class CallButtons {
     const anchor = CallButtons.#anchor(place, buttons);
     const parent = anchor.parentNode;
     if (!parent) return;
-    if (spot.anchor !== anchor) this.#byAnchor.delete(spot.anchor);
+    if (spot.anchor !== anchor) this.#leaveAnchor(spot);
     spot.anchor = anchor;
-    if (anchor !== place) this.#byAnchor.set(anchor, spot);
+    if (anchor !== place) this.#byAnchor.set(anchor, (this.#byAnchor.get(anchor) ?? new Set()).add(spot));
     const stand = this.#overlays.standAt(anchor);
     if (stand !== spot.stand) {
-      spot.stand = stand;
       this.#overlays.delete(spot);
+      spot.stand = stand;
       for (const button of buttons) button.stand(stand);
     }
+    const hosts = this.#hostsBehind(spot);
     /** @type {ChildNode} */
     let before = anchor;
     let isInPlace = true;
-    for (const { host } of buttons) {
+    for (const host of hosts) {
       isInPlace &&= host.previousSibling === before;
       before = host;
     }
     if (!isInPlace) {
       if ((this.#quarrels.get(parent)?.until ?? 0) > performance.now()) return;
-      this.#walker.quietly(() => anchor.after(...buttons.map(({ host }) => host)));
+      this.#walker.quietly(() => anchor.after(...hosts));
     }
     this.#overlays.add(spot);
+  }
+
+  /** @param {Spot} spot */
+  #leaveAnchor(spot) {
+    const others = this.#byAnchor.get(spot.anchor);
+    others?.delete(spot);
+    if (others?.size === 0) this.#byAnchor.delete(spot.anchor);
+  }
+
+  /**
+   * The elements of all buttons that stand where a place's do, in the order of their texts.
+   * @param {Spot} spot
+   */
+  #hostsBehind(spot) {
+    const spots = [...(this.#byAnchor.get(spot.anchor) ?? [spot])];
+    const follows = (/** @type {Spot} */ one, /** @type {Spot} */ other) =>
+      one.place.compareDocumentPosition(other.place) & Node.DOCUMENT_POSITION_PRECEDING ? 1 : -1;
+    if (spots.length > 1) spots.sort(follows);
+    return spots.flatMap(({ buttons }) => buttons.map(({ host }) => host));
+  }
+
+  /**
+   * Whether the buttons of a place are seen to be those of a number in it.
+   * @param {Place} place
+   * @param {number} rest how many characters of the place follow the number
+   */
+  #isBeside(place, rest) {
+    if (rest > CallButtons.#NEAR) return false;
+    const anchor = CallButtons.#anchor(place, this.#spots.get(place)?.buttons ?? []);
+    if (anchor === place) return true;
+    const after = new Range();
+    after.setStartAfter(place);
+    after.setEnd(anchor, anchor.childNodes.length);
+    const words = after.toString();
+    return rest + words.length <= CallButtons.#NEAR && !CallButtons.#DIGITS.test(words);
   }
 
   /**

@@ -5,6 +5,7 @@ class CallCard {
   #company = shadow.element("p", { class: "company" });
   #number = shadow.element("p", { class: "number" });
   #line = shadow.element("p", { class: "muted" });
+  #responsible = shadow.element("p", { class: "muted" });
   #phase = shadow.element("p", { class: "phase" });
   #hangUp = shadow.element("button", { type: "button", class: "hang-up" });
   #hangUpReason = shadow.element("p", { class: "problem", role: "alert" });
@@ -36,6 +37,7 @@ class CallCard {
       this.#company,
       this.#number,
       this.#line,
+      this.#responsible,
       this.#phase,
       this.#hangUp,
       this.#hangUpReason,
@@ -72,7 +74,7 @@ class CallCard {
   /** @param {Protocol.CallView} call */
   show(call) {
     this.#call = call;
-    const { client, line, direction, phase, answered, delivery } = call;
+    const { client, line, responsible, direction, phase, answered, delivery } = call;
     const { dataset } = this.element;
     dataset["direction"] = direction;
     dataset["phase"] = phase;
@@ -82,6 +84,7 @@ class CallCard {
     CallCard.#write(this.#company, client.company ?? "");
     CallCard.#write(this.#number, client.number ?? "");
     CallCard.#write(this.#line, line ? words.text("card_line", line) : "");
+    CallCard.#write(this.#responsible, responsible ? words.text("card_responsible", responsible.join(", ")) : "");
     this.showHangUp();
     this.#showLinks();
     this.#delivery.dataset["state"] = delivery.state;

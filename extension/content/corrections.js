@@ -5,6 +5,7 @@
 class Corrections {
   #background;
   #finder;
+  #signal;
   /** What the menu was opened on: the number of one of our buttons. @type {{ text: string, label?: string } | undefined} */
   #number;
   /** The page's own element that it was opened on. @type {WeakRef<Node> | undefined} */
@@ -19,6 +20,7 @@ class Corrections {
   constructor(background, buttons, finder, signal) {
     this.#background = background;
     this.#finder = finder;
+    this.#signal = signal;
     const note = (/** @type {Event} */ event) => {
       const [place] = event.composedPath();
       if (!event.isTrusted || !(place instanceof Node)) return;
@@ -39,7 +41,8 @@ class Corrections {
     const field = label && { label: label.toWellFormed() };
     const answer = await this.#background.ask({ kind: "correct", text: text.toWellFormed(), phone, ...field });
     if (answer?.kind !== "refused") return;
-    Notice.show({ sentence: words.sentence(answer.problem), dismiss: words.text("card_dismiss") });
+    const texts = { sentence: words.sentence(answer.problem), dismiss: words.text("card_dismiss") };
+    if (!this.#signal.aborted) Notice.show(texts, this.#signal);
   }
 
   /** What is selected in a field is no part of the document's own selection. */

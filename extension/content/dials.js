@@ -2,7 +2,7 @@
  * What a button shows.
  * @typedef {object} DialState
  * @property {"idle" | Exclude<Protocol.DialPhase, "ended">} phase
- * @property {string} reason what went wrong, in words; empty where nothing did
+ * @property {string} reason what went wrong, or why nothing more will be seen, in words; empty where there is nothing to say
  * @property {number} [since] when the call was answered, in epoch milliseconds by the exchange's clock, where it is known
  * @property {HangUp} [hangUp] where its call can be hung up
  */
@@ -15,10 +15,13 @@ class Dials {
   /** @type {Map<string, Protocol.DialView>} */
   #told = new Map();
   /**
-   * Clicks of this page that the background's view does not hold yet.
-   * @type {Map<string, { dial: Protocol.DialView, answered: boolean }>}
+   * Clicks of this page that the background's view does not hold yet, and whether they failed because the exchange cannot dial
+   * at all for the time being.
+   * @type {Map<string, { dial: Protocol.DialView, answered: boolean, blocked: boolean }>}
    */
   #clicked = new Map();
+  /** What dials from this page. @type {Protocol.DiallingView | undefined} */
+  #dialling;
   /** @type {Map<string, Protocol.CallView>} */
   #calls = new Map();
   #background;
@@ -50,8 +53,8 @@ class Dials {
     if (!dial || dial.phase === "ended") return { phase: "idle", reason: "" };
     const call = dial.call === undefined ? undefined : this.#calls.get(dial.call);
     const hangUp = this.#hangUps.of(call);
-    const reason = words.sentence(dial.problem) || (hangUp?.reason ?? "");
-    return { phase: dial.phase, reason, since: call?.answeredAt, hangUp };
+    const reason = dial.phase === "placed" ? words.text("dial_placedHint") : words.sentence(dial.problem);
+    return { phase: dial.phase, reason: reason || (hangUp?.reason ?? ""), since: call?.answeredAt, hangUp };
   }
 
   /**
@@ -67,13 +70,14 @@ class Dials {
     const numbers = new Set([...this.#told.keys(), ...this.#clicked.keys(), ...view.dials.map(({ number }) => number)]);
     const states = () => [...numbers].map((number) => /** @type {const} */ ([number, JSON.stringify(this.of(number))]));
     const before = new Map(states());
+    this.#dialling = view.elsewhere[self.origin] ?? view.dialling;
     this.#told = new Map(view.dials.map((dial) => [dial.number, dial]));
     this.#calls = new Map(view.calls.map((call) => [call.id, call]));
     const keys = new Set(view.dials.map(({ key }) => key));
-    for (const [number, { dial, answered }] of this.#clicked) {
+    for (const [number, { dial, answered, blocked }] of this.#clicked) {
       const told = this.#told.get(number);
       const isOver = answered && (Dials.isLive(dial) || (told && Dials.isLive(told)));
-      const isMended = view.link.state === "live" && dial.problem?.code === "dialOffline";
+      const isMended = blocked && !this.#dialling.problem;
       if (keys.has(dial.key) || isOver || isMended) this.#clicked.delete(number);
     }
     this.#changed(
@@ -117,7 +121,8 @@ class Dials {
    * @param {boolean} answered
    */
   #put(number, dial, answered) {
-    this.#clicked.set(number, { dial, answered });
+    const blocked = answered && dial.phase === "failed" && this.#dialling?.problem !== undefined;
+    this.#clicked.set(number, { dial, answered, blocked });
     this.#changed([number]);
   }
 }

@@ -24,6 +24,8 @@ class NumberFinder {
   static #UNITS = 60_000;
   /** The longest text in one item; a longer one is cut. */
   static #LONGEST = 5_000;
+  /** A long text is cut before a letter that is at most so far from its piece's end. */
+  static #SEEK = 200;
   /**
    * How many answers are remembered for texts that come again when the page renders anew, and how long such a text may
    * be.
@@ -31,31 +33,41 @@ class NumberFinder {
   static #REMEMBERED = 5_000;
   static #MEMORABLE = 200;
 
+  static #LETTER = /\p{L}/u;
+
   /** @type {WeakMap<Node, Source>} */
   #sources = new WeakMap();
   /** What is to be asked about. @type {Piece[]} */
   #pieces = [];
   /** Whose buttons are to be placed. @type {Source[]} */
-  #placing = [];
+  #found = [];
+  /** The one whose buttons are being placed, and how far that is. @type {{ source: Source, work: Iterator<void> } | undefined} */
+  #placing;
   /** @type {Map<string, Protocol.FoundNumber[]>} */
   #answers = new Map();
   #age = 0;
   #batch = 0;
   #asking = false;
   #background;
-  #found;
+  #events;
+  #pace;
   #slices;
 
   /**
    * @param {Background} background
-   * @param {(source: Source) => void} found a text's numbers are known; none when it has none or is no more
+   * @param {{ found: (source: Source) => Iterator<void>, gone: (source: Source) => void }} events `found`: a text's numbers,
+   * or that it has none, are known; what is to be done takes several steps. `gone`: a text is no more.
+   * @param {Pace} pace
    * @param {AbortSignal} signal
    */
-  constructor(background, found, signal) {
+  constructor(background, events, pace, signal) {
     this.#background = background;
-    this.#found = found;
+    this.#events = events;
+    this.#pace = pace;
     this.#slices = new Slices(() => this.#step(), signal);
   }
+
+  #work = () => this.#slices.work();
 
   /**
    * Takes a text as it stands now.
@@ -69,15 +81,15 @@ class NumberFinder {
     const label = labels.of(node);
     const isSame = known?.text === text && known.label === label && NumberFinder.#areSame(known.nodes, nodes);
     if (isSame && known.age === this.#age) {
-      if (known.unanswered === 0) this.#found(known);
+      if (known.unanswered === 0) this.#place(known);
       return;
     }
-    const answer = this.#answers.get(NumberFinder.#question(text, label));
+    const answer = text.length > NumberFinder.#MEMORABLE ? undefined : this.#answers.get(NumberFinder.#question(text, label));
     /** @type {Source} */
     const source = { nodes, text, label, age: this.#age, unanswered: 0, matches: answer ?? [] };
     if (!isSame) for (const each of nodes) this.nothing(each);
     for (const each of nodes) this.#sources.set(each, source);
-    if (answer) this.#found(source);
+    if (answer) this.#place(source);
     else this.#await(source);
   }
 
@@ -98,7 +110,7 @@ class NumberFinder {
     const source = this.#sources.get(node);
     if (!source) return;
     this.forget(source);
-    this.#found({ ...source, matches: [] });
+    this.#events.gone(source);
   }
 
   /**
@@ -140,9 +152,13 @@ class NumberFinder {
     const pieces = [];
     let start = 0;
     while (source.text.length - start > NumberFinder.#LONGEST) {
-      const head = source.text.slice(start, start + NumberFinder.#LONGEST);
-      const letter = head.search(/\p{L}\P{L}*$/u);
-      const text = letter > 0 ? head.slice(0, letter) : head;
+      let end = start + NumberFinder.#LONGEST;
+      for (let back = 0; back < NumberFinder.#SEEK; back++) {
+        if (!NumberFinder.#LETTER.test(source.text.charAt(end - back))) continue;
+        end -= back;
+        break;
+      }
+      const text = source.text.slice(start, end);
       pieces.push({ source, text, start });
       start += text.length;
     }
@@ -177,7 +193,7 @@ class NumberFinder {
         answer.kind === "numbers" && answer.batch === batch ? answer.items.map(({ id, matches }) => [id, matches]) : [],
       );
       for (const [id, piece] of pieces.entries()) this.#take(piece, found.get(id) ?? []);
-      this.#slices.work();
+      this.#pace.join(this.#work);
     }
     this.#asking = false;
   }
@@ -221,17 +237,42 @@ class NumberFinder {
     source.unanswered--;
     if (source.unanswered > 0) return;
     if (source.text.length <= NumberFinder.#MEMORABLE && source.age === this.#age) this.#remember(source);
-    this.#placing.push(source);
+    this.#found.push(source);
   }
 
-  /** Places the buttons of one text. */
+  /** @param {Source} source one whose answers are known already */
+  #place(source) {
+    this.#found.push(source);
+    this.#slices.work();
+  }
+
+  /** A step towards the buttons of one text. */
   #step() {
-    const source = this.#placing.pop();
+    if (this.#placing) {
+      const { source, work } = this.#placing;
+      if (!this.#isCurrent(source) || work.next().done) this.#placing = undefined;
+      return true;
+    }
+    const source = this.#found.pop();
     if (!source) return false;
-    if (!this.#isCurrent(source)) return true;
-    if (source.matches.length === 0 || source.nodes.every(ground.isPlace)) this.#found(source);
+    // What has changed meanwhile is told anew.
+    if (!this.#isCurrent(source) || NumberFinder.#textOf(source) !== source.text) return true;
+    const mayHave = source.matches.length === 0 || source.nodes.every(ground.isPlace);
+    if (mayHave) this.#placing = { source, work: this.#events.found(source) };
     else this.forget(source);
     return true;
+  }
+
+  /**
+   * What a text's nodes say together now.
+   * @param {Source} source
+   */
+  static #textOf({ nodes }) {
+    const texts = nodes.map((node) => {
+      if (node instanceof Text) return node.data;
+      return node instanceof HTMLInputElement ? node.value : node.getAttribute("href");
+    });
+    return texts.join("");
   }
 
   /** @param {Source} source */

@@ -1,4 +1,4 @@
-/** The one bubble that says beside a button why its call did not come about, or not end. */
+/** The one bubble that says beside a button why its call did not come about, cannot be followed, or does not end. */
 class Hint {
   /** Whether it stays when the pointer and the focus leave. */
   isPinned = false;

@@ -6,6 +6,9 @@ const labels = {
   /** Longer texts name nothing. */
   LONGEST: 60,
 
+  /** More characters than these of a text are not looked at: that it is too long is seen by then. */
+  ENOUGH: 240,
+
   /** A label stands in the same section as its text. */
   SECTION: "body, main, section, article, aside, nav, header, footer, form, fieldset, dialog, [role=dialog]",
 
@@ -15,8 +18,11 @@ const labels = {
   /** How many nodes may stand between a label and what it names. */
   NEAR: 6,
 
-  /** Elements and texts that named something when last asked: what changes in them is told by `labelledBy`. */
-  naming: /** @type {WeakSet<Node>} */ (new WeakSet()),
+  /** Elements and texts that may name something, by their words when last asked: `labelledBy` tells when they change. */
+  naming: /** @type {WeakMap<Node, string | undefined>} */ (new WeakMap()),
+
+  /** The words before a node when last asked: of a node that is not here nobody wants to know. */
+  befores: /** @type {WeakMap<Node, string | undefined>} */ (new WeakMap()),
 
   /** The header cells of rows of headers, remembered while nothing on the page changes. */
   heads: /** @type {Map<Element, (Element | undefined)[]>} */ (new Map()),
@@ -63,7 +69,7 @@ const labels = {
     /** @type {Node | null} */
     let at = node;
     for (let level = 0; at && level < labels.LEVELS; level++, at = at.parentNode) {
-      if (!labels.naming.has(at)) continue;
+      if (!labels.naming.has(at) || labels.naming.get(at) === labels.nameOf(at)) continue;
       const element = at instanceof Element ? at : null;
       const row = element?.closest("tr, [role~=row]");
       const isHead = row?.matches("thead *, :first-child") ?? false;
@@ -76,7 +82,8 @@ const labels = {
   },
 
   /**
-   * What may have its label right before a node: it and the few that follow it. Rows and cells have theirs elsewhere.
+   * What has another label right before it now: a node or one of the few that follow it. Rows and cells have theirs
+   * elsewhere.
    * @param {Node | null} node
    * @returns {Element[]}
    */
@@ -85,7 +92,7 @@ const labels = {
     for (let at = node, near = 0; at && near < labels.NEAR; at = at.nextSibling, near++) {
       if (!(at instanceof Element)) continue;
       if (at instanceof HTMLTableRowElement || at instanceof HTMLTableSectionElement) break;
-      elements.push(at);
+      if (labels.befores.has(at) && labels.befores.get(at) !== labels.before(at)) elements.push(at);
     }
     return elements;
   },
@@ -97,15 +104,25 @@ const labels = {
    */
   before(node) {
     if (node instanceof HTMLElement && node.matches("td, th, [role~=cell], [role~=gridcell]")) return undefined;
+    /** @type {string | undefined} */
+    let label;
     let near = 0;
-    for (let at = node.previousSibling; at && near < labels.NEAR; at = at.previousSibling, near++) {
+    for (let at = node.previousSibling; at && label === undefined && near < labels.NEAR; at = at.previousSibling, near++) {
       if (at instanceof HTMLElement && at.matches("script, style, input, textarea, select, button")) continue;
-      const label = labels.short(labels.wordsOf(at), at.nodeType === Node.TEXT_NODE);
-      if (label === undefined) continue;
-      labels.naming.add(at);
-      return label || undefined;
+      label = labels.nameOf(at);
     }
-    return undefined;
+    labels.befores.set(node, label || undefined);
+    return label || undefined;
+  },
+
+  /**
+   * A node's words as a label.
+   * @param {Node} node
+   */
+  nameOf(node) {
+    const name = labels.short(labels.wordsOf(node), node.nodeType === Node.TEXT_NODE);
+    labels.naming.set(node, name);
+    return name;
   },
 
   /**
@@ -114,14 +131,14 @@ const labels = {
    * @param {Node} node
    */
   wordsOf(node) {
-    if (node.nodeType === Node.TEXT_NODE) return /** @type {Text} */ (node).data.slice(-4 * labels.LONGEST);
+    if (node.nodeType === Node.TEXT_NODE) return /** @type {Text} */ (node).data.slice(-labels.ENOUGH);
     const only = node.firstChild;
-    if (only && !only.nextSibling && only.nodeType === Node.TEXT_NODE) return /** @type {Text} */ (only).data;
+    if (only && !only.nextSibling && only.nodeType === Node.TEXT_NODE)
+      return /** @type {Text} */ (only).data.slice(0, labels.ENOUGH);
     const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
     let words = "";
-    while (words.length <= 4 * labels.LONGEST && texts.nextNode())
-      words += /** @type {Text} */ (texts.currentNode).data;
-    return words;
+    while (words.length < labels.ENOUGH && texts.nextNode()) words += /** @type {Text} */ (texts.currentNode).data;
+    return words.slice(0, labels.ENOUGH);
   },
 
   /**
@@ -132,11 +149,11 @@ const labels = {
   named(element) {
     const ids = element.getAttribute("aria-labelledby");
     if (ids) {
-      const named = ids.split(/\s+/u).map((id) => document.getElementById(id));
-      for (const each of named) if (each) labels.naming.add(each);
-      return labels.short(named.map((each) => each?.textContent ?? "").join(" "), false);
+      const named = ids.slice(0, labels.ENOUGH).split(/\s+/u).flatMap((id) => document.getElementById(id) ?? []);
+      for (const each of named) labels.nameOf(each);
+      return labels.short(named.map((each) => labels.wordsOf(each)).join(" "), false);
     }
-    return labels.short(element.getAttribute("aria-label") ?? "", false) || undefined;
+    return labels.short((element.getAttribute("aria-label") ?? "").slice(0, labels.ENOUGH), false) || undefined;
   },
 
   /**
@@ -146,8 +163,7 @@ const labels = {
    */
   ofField(field) {
     for (const label of field.labels ?? []) {
-      labels.naming.add(label);
-      const words = labels.short(labels.wordsOf(label), false);
+      const words = labels.nameOf(label);
       if (words) return words;
     }
     return undefined;
@@ -186,8 +202,7 @@ const labels = {
    */
   headed(head) {
     if (!head) return "";
-    if (!labels.words.has(head)) labels.words.set(head, labels.short(labels.wordsOf(head), false));
-    labels.naming.add(head);
+    if (!labels.words.has(head)) labels.words.set(head, labels.nameOf(head));
     return labels.words.get(head) ?? "";
   },
 

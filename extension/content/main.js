@@ -20,14 +20,20 @@
     if (isTop) Notice.show(farewell);
   };
 
-  const background = new Background(signal, end);
+  const background = new Background(signal, { gone: end, off: () => life.abort() });
   const hangUps = new HangUps(background, (call) => {
     dials.refresh(call);
     cards?.refresh(call);
   });
   const cards = isTop ? new CallCards(hangUps, signal) : undefined;
   const dials = new Dials(background, hangUps, (numbers) => buttons.refresh(numbers));
-  const finder = new NumberFinder(background, (source) => buttons.put(source), signal);
+  const pace = new Pace();
+  const finder = new NumberFinder(
+    background,
+    { found: (source) => buttons.put(source), gone: (source) => buttons.clear(source) },
+    pace,
+    signal,
+  );
   const walker = new PageWalker(
     {
       text: (nodes, text) => finder.offer(nodes, text),
@@ -36,6 +42,7 @@
       changed: (record) => buttons.note(record),
       settled: (restyled) => buttons.settle(restyled),
     },
+    pace,
     signal,
   );
   const buttons = new CallButtons({ dials, hangUps, walker, forget: (source) => finder.forget(source) }, signal);
@@ -64,11 +71,7 @@
     if (message.kind === "view") show(message);
   };
 
-  const greet = async () => {
-    const answer = await background.askUntilAnswered({ kind: "hello", version });
-    if (answer?.kind === "off") life.abort();
-    else hear(answer);
-  };
+  const greet = async () => hear(await background.askUntilAnswered({ kind: "hello", version }));
 
   api.runtime.onMessage.addListener(hear);
   signal.addEventListener("abort", () => api.runtime?.onMessage?.removeListener(hear));

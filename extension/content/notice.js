@@ -1,10 +1,21 @@
 /**
- * The last word of a page's part that is over: the extension was updated, and only a reload brings the buttons back.
+ * A word to the user in a corner of the page, away from the calls' cards: the last of a page's part that is over because the
+ * extension was updated, or that a correction was of no use. A new one takes the place of the one before.
  */
 class Notice {
-  /** @param {{ sentence: string, dismiss: string }} texts taken while the extension was still there to give them */
-  static show({ sentence, dismiss }) {
-    const { host, root } = shadow.host("trubka-card", styles.card);
+  static #CSS = `${styles.card} :host { inset-block: 0 auto !important; }`;
+
+  /** @type {HTMLElement | undefined} */
+  static #shown;
+
+  /**
+   * @param {{ sentence: string, dismiss: string }} texts
+   * @param {AbortSignal} [signal] takes it off the page
+   */
+  static show({ sentence, dismiss }, signal) {
+    Notice.#shown?.remove();
+    const { host, root } = shadow.host("trubka-card", Notice.#CSS);
+    Notice.#shown = host;
     const close = shadow.element(
       "button",
       { type: "button", class: "close", "aria-label": dismiss, title: dismiss },
@@ -20,5 +31,6 @@ class Notice {
       ),
     );
     document.documentElement.append(host);
+    signal?.addEventListener("abort", () => host.remove());
   }
 }

@@ -11,6 +11,11 @@
  * @typedef {{ place: Place, anchor: Place | HTMLElement, buttons: CallButton[], stand: Stand }} Spot
  */
 
+/**
+ * The element that lays out what lies over the page, and the one that is near the viewport with it.
+ * @typedef {{ parent: Element, box: Element }} Watched
+ */
+
 /** Finds out how buttons may stand without spoiling a layout, and keeps those that lie over the page where they belong. */
 class Overlays {
   /** How many elements up a text may be cut off. */
@@ -20,19 +25,44 @@ class Overlays {
   static #ROOM = 3;
   static #FLUSH = new Set(["normal", "start", "flex-start", "left", "end", "flex-end", "right", "center"]);
 
+  /** What is shown beside a text is at most so many nodes from it. */
+  static #BESIDE = 24;
+  /** How long one slice of measuring may be, in milliseconds. */
+  static #LONGEST = 6;
+  /** Only near the viewport are buttons kept where they belong. */
+  static #NEAR = { rootMargin: "50% 0px", scrollMargin: "50% 0px" };
+
   /** By the looks of a place: what looks alike stands alike. @type {Map<string, Stand>} */
   #known = new Map();
-  /** @type {Set<Spot>} */
-  #spots = new Set();
-  #isDue = false;
-  #resized = new ResizeObserver(() => this.#schedule());
+  /** What lies over the page, and the elements that say when it does so elsewhere. @type {Map<Spot, Watched>} */
+  #spots = new Map();
+  /** The same by what lays it out. @type {Map<Element, Set<Spot>>} */
+  #byParent = new Map();
+  /** The same by what is near the viewport with it. @type {Map<Element, Set<Spot>>} */
+  #byBox = new Map();
+  /** Those that are near the viewport, as far as is known. @type {Set<Spot>} */
+  #near = new Set();
+  /** Those that may not be where they belong. @type {Set<Spot>} */
+  #due = new Set();
+  #isRequested = false;
+  #resized = new ResizeObserver((entries) => {
+    for (const { target } of entries) this.#schedule(this.#byParent.get(target) ?? []);
+  });
+  #viewport = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      for (const spot of this.#byBox.get(target) ?? []) this.#come(spot, isIntersecting);
+    }
+  }, Overlays.#NEAR);
 
   /** @param {AbortSignal} signal */
   constructor(signal) {
     const options = { capture: true, passive: true, signal };
-    addEventListener("scroll", () => this.#schedule(), options);
+    addEventListener("scroll", () => this.#schedule(this.#near), options);
     addEventListener("pointerover", (event) => this.#reveal(event), options);
-    signal.addEventListener("abort", () => this.#resized.disconnect());
+    signal.addEventListener("abort", () => {
+      this.#resized.disconnect();
+      this.#viewport.disconnect();
+    });
   }
 
   /** The page may be laid out otherwise now. */
@@ -81,31 +111,93 @@ class Overlays {
 
   /** @param {Spot} spot one whose buttons have just been put in place */
   add(spot) {
-    if (spot.stand.way === "beside") return;
-    this.#spots.add(spot);
-    const parent = ground.parentOf(spot.anchor);
-    if (parent) this.#resized.observe(parent);
-    this.#schedule();
+    const { anchor, stand } = spot;
+    const parent = ground.parentOf(anchor);
+    if (stand.way === "beside" || !parent) return;
+    const box = anchor instanceof Element && stand.clip === undefined ? anchor : Overlays.#edge(spot);
+    const watched = this.#spots.get(spot);
+    if (watched?.parent !== parent || watched.box !== box) {
+      this.delete(spot);
+      this.#spots.set(spot, { parent, box });
+      Overlays.#watch(this.#resized, this.#byParent, parent, spot);
+      Overlays.#watch(this.#viewport, this.#byBox, box, spot);
+      this.#near.add(spot);
+    }
+    this.#schedule([spot]);
   }
 
   /** @param {Spot} spot */
   delete(spot) {
-    this.#spots.delete(spot);
+    const watched = this.#spots.get(spot);
+    if (!watched) return;
+    Overlays.#unwatch(this.#resized, this.#byParent, watched.parent, spot);
+    Overlays.#unwatch(this.#viewport, this.#byBox, watched.box, spot);
+    for (const spots of [this.#spots, this.#near, this.#due]) spots.delete(spot);
   }
 
-  #schedule() {
-    if (this.#isDue || this.#spots.size === 0) return;
-    this.#isDue = true;
+  /**
+   * @param {ResizeObserver | IntersectionObserver} observer
+   * @param {Map<Element, Set<Spot>>} spots
+   * @param {Element} element
+   * @param {Spot} spot
+   */
+  static #watch(observer, spots, element, spot) {
+    const others = spots.get(element);
+    spots.set(element, (others ?? new Set()).add(spot));
+    if (!others) observer.observe(element);
+  }
+
+  /**
+   * @param {ResizeObserver | IntersectionObserver} observer
+   * @param {Map<Element, Set<Spot>>} spots
+   * @param {Element} element
+   * @param {Spot} spot
+   */
+  static #unwatch(observer, spots, element, spot) {
+    const others = spots.get(element);
+    others?.delete(spot);
+    if (others?.size !== 0) return;
+    spots.delete(element);
+    observer.unobserve(element);
+  }
+
+  /**
+   * @param {Spot} spot
+   * @param {boolean} isNear
+   */
+  #come(spot, isNear) {
+    if (isNear === this.#near.has(spot)) return;
+    if (isNear) this.#near.add(spot);
+    else this.#near.delete(spot);
+    this.#schedule([spot]);
+  }
+
+  /** @param {Iterable<Spot>} spots */
+  #schedule(spots) {
+    for (const spot of spots) if (this.#near.has(spot)) this.#due.add(spot);
+    if (this.#isRequested || this.#due.size === 0) return;
+    this.#isRequested = true;
     requestAnimationFrame(() => {
-      this.#isDue = false;
+      this.#isRequested = false;
       this.#align();
     });
   }
 
-  /** Everything is read before anything is moved: the page is laid out once. */
+  /** Everything is read before anything is moved: the page is laid out once. What takes long goes on in the next frame. */
   #align() {
-    const moves = [...this.#spots].flatMap((spot) => Overlays.#moves(spot));
+    /** @type {Map<Node, DOMRect[]>} */
+    const rects = new Map();
+    const moves = [];
+    let end = Infinity;
+    for (const spot of this.#due) {
+      this.#due.delete(spot);
+      moves.push(...Overlays.#moves(spot, rects));
+      // The first look may have waited for the page to be laid out, which is no work of ours.
+      if (end === Infinity) end = performance.now() + Overlays.#LONGEST;
+      if (performance.now() >= end) break;
+    }
     for (const { button, x, y, covers } of moves) button.moveTo(x, y, covers);
+    this.#schedule(this.#due);
   }
 
   /**
@@ -114,7 +206,7 @@ class Overlays {
    */
   #reveal(event) {
     const path = new Set(event.composedPath());
-    for (const spot of this.#spots) {
+    for (const spot of this.#near) {
       const isNear = path.has(Overlays.#edge(spot)) || spot.buttons.some(({ host }) => path.has(host));
       for (const button of spot.buttons) button.reveal(isNear);
     }
@@ -130,14 +222,17 @@ class Overlays {
     return edge;
   }
 
-  /** @param {Spot} spot */
-  static #moves(spot) {
+  /**
+   * @param {Spot} spot
+   * @param {Map<Node, DOMRect[]>} rects where nodes are shown, as far as that was looked at
+   */
+  static #moves(spot, rects) {
     const { place, buttons, stand } = spot;
     const edge = Overlays.#edge(spot);
     if (!edge) return [];
     const isLeftward = getComputedStyle(edge).direction === "rtl";
     const bounds = edge.getBoundingClientRect();
-    const neighbours = stand.way === "apart" ? Overlays.#neighbours(spot, edge) : [];
+    const neighbours = stand.way === "apart" ? Overlays.#neighbours(spot, rects) : [];
     return buttons.map((button, i) => {
       const { left, right, top, bottom } = Overlays.#area(button, place);
       const step = Overlays.#SIZE + Overlays.#ROOM;
@@ -164,17 +259,31 @@ class Overlays {
   }
 
   /**
-   * Where the parent shows its other children.
+   * Where the page shows what stands beside an anchor.
    * @param {Spot} spot
-   * @param {Element} parent
+   * @param {Map<Node, DOMRect[]>} known
    */
-  static #neighbours({ anchor, buttons }, parent) {
-    return [...parent.childNodes].flatMap((node) => {
-      if (node === anchor || buttons.some(({ host }) => host === node)) return [];
-      const rects = Overlays.#rects(node);
-      // A picture or an icon has no contents.
-      return rects.length > 0 || !(node instanceof Element) ? rects : [node.getBoundingClientRect()];
-    });
+  static #neighbours({ anchor }, known) {
+    const rects = [];
+    for (const way of /** @type {const} */ (["previousSibling", "nextSibling"])) {
+      let node = anchor[way];
+      for (let near = 0; node && near < Overlays.#BESIDE; node = node[way], near++) {
+        if (ground.kindOf(node) === "own") continue;
+        const its = known.get(node) ?? Overlays.#shown(node);
+        known.set(node, its);
+        rects.push(...its);
+      }
+    }
+    return rects;
+  }
+
+  /**
+   * Where a node's contents are shown. A picture or an icon has none: where it is itself.
+   * @param {Node} node
+   */
+  static #shown(node) {
+    const rects = Overlays.#rects(node);
+    return rects.length > 0 || !(node instanceof Element) ? rects : [node.getBoundingClientRect()];
   }
 
   /**

@@ -3,15 +3,29 @@ const shadow = {
   /** @type {Map<string, CSSStyleSheet>} */
   sheets: new Map(),
 
+  /** Where pages define no elements. */
+  nowhere: document.implementation.createHTMLDocument(),
+
   /**
-   * A host element with a closed shadow root.
+   * An element with a closed shadow root. A page may have defined an element of this name, whose code runs as soon as
+   * there is one in its document: the root of its own it gets nowhere, and ours it cannot get any more.
+   * @param {string} tag
+   */
+  closed(tag) {
+    const host = shadow.nowhere.createElement(tag);
+    const root = host.attachShadow({ mode: "closed" });
+    document.adoptNode(host);
+    return { host, root };
+  },
+
+  /**
+   * The same in the user's language, and dressed.
    * @param {string} tag
    * @param {string} css
    */
   host(tag, css) {
-    const host = document.createElement(tag);
+    const { host, root } = shadow.closed(tag);
     host.lang = words.language;
-    const root = host.attachShadow({ mode: "closed" });
     shadow.dress(root, css);
     return { host, root };
   },

@@ -4,6 +4,9 @@ const styles = (() => {
   const handset =
     "M20 18.2C15.9 22.3 10.9 20.9 7 17C3.1 13.1 1.7 8.1 5.8 4L7 2.9Q8.1 1.7 9.2 2.9L11.2 4.9Q12.4 6 11.2 7.1L9.3 9Q11.2 12.8 15 14.7L16.9 12.8Q18 11.6 19.1 12.8L21.1 14.8Q22.3 15.9 21.1 17z";
 
+  /* At the button's size: scaled, each would be a layer of its own for every frame that the page draws. */
+  const small = handset.replace(/[\d.]+/gu, (length) => ((Number(length) * 2) / 3).toFixed(2));
+
   const reset = `
     :host {
       all: initial !important;
@@ -121,12 +124,10 @@ const styles = (() => {
     button::before {
       content: "";
       flex: none;
-      width: 24px;
-      height: 24px;
-      margin: -4px;
+      width: 16px;
+      height: 16px;
       background: currentcolor;
-      clip-path: path("${handset}");
-      scale: 0.6667;
+      clip-path: path("${small}");
     }
     [data-phase="dialling"]::after {
       content: "";
@@ -141,7 +142,7 @@ const styles = (() => {
       animation: turn 0.9s linear infinite;
     }
     [data-phase="dialling"] { gap: 7px; }
-    [data-phase="dialling"]::before { scale: 0.5; }
+    [data-phase="dialling"]::before { scale: 0.75; }
     [data-phase="ringing"] { background: color-mix(in srgb, currentcolor 14%, transparent); }
     [data-phase="ringing"]::before { animation: shake 1.2s ease-in-out infinite; }
     [data-phase="talking"] { padding: 0 7px; background: #0c7857; color: #ffffff; }
@@ -188,6 +189,7 @@ const styles = (() => {
       overflow-wrap: anywhere;
     }
     .hint[data-phase="unknown"] { border-inline-start-color: var(--warn); }
+    .hint[data-phase="placed"] { border-inline-start-color: var(--accent); }
     ${unprinted}
   `;
 

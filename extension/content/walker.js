@@ -1,18 +1,31 @@
 /**
  * Walks a page for texts that could hold a phone number, then follows its changes. It reads only: a line of text is
  * told as its text nodes and all they say together, `tel:` and `callto:` links by their address, fields by their value.
- * Of a long list it reads what is near the viewport; the rest is read, and its changes count, when it comes near.
+ * A list is read, and its changes count, when it comes near the viewport; of a long one what comes near.
  */
 class PageWalker {
   /** Five digits of any script with a little between them: cheap, and no phone number fails it. */
   static #NUMBER = /\p{Nd}(?:[^\p{L}\p{Nd}]{0,6}\p{Nd}){4}/u;
   static #DIGIT = /\p{Nd}/u;
+  /** A text of more characters is asked about as it is: to look through it takes longer. */
+  static #LONG_TEXT = 20_000;
+  /** A text that ends so is not the beginning of a number. */
+  static #OVER = /\p{L}[^\p{Nd}]*$/u;
 
-  /** A block with more blocks in it than this is a long list. */
+  /** A block with more elements in it than this is a list. */
   static #MANY = 16;
+  /** And with more than this a long one, which is read block by block. */
+  static #LONG = 64;
+  /** After so many looks what a class stands for may have changed. */
+  static #SELDOM = 10;
+  /** So many nodes are read in one step. */
+  static #PIECE = 100;
+  /** A line of more texts is cut where no number is, and one of many more wherever it is. */
+  static #LONG_LINE = 200;
+  static #LONGEST_LINE = 1_000;
 
-  /** Near is what is at most a screen away, in areas that scroll by themselves, too. */
-  static #NEAR = { rootMargin: "100% 0px", scrollMargin: "100% 0px" };
+  /** Near is what is at most half a screen away, in areas that scroll by themselves, too. */
+  static #NEAR = { rootMargin: "50% 0px", scrollMargin: "50% 0px" };
 
   static #WATCHED = {
     subtree: true,
@@ -28,15 +41,19 @@ class PageWalker {
   #found = [];
   /** Blocks that have been read, and so are followed. @type {WeakSet<Node>} */
   #read = new WeakSet();
-  /** Those of them that are long lists. @type {WeakSet<Node>} */
+  /** Blocks whose blocks are awaited each by itself. @type {WeakSet<Node>} */
   #long = new WeakSet();
-  /** Blocks of long lists that have been near the viewport. @type {WeakSet<Node>} */
+  /** Blocks that were awaited and have been near the viewport. @type {WeakSet<Node>} */
   #near = new WeakSet();
   /** Blocks that came beside one of them: to wait for the viewport costs the page a frame. @type {WeakSet<Node>} */
   #beside = new WeakSet();
-  /** Blocks still to be read with all that is in them, on open ground. @type {Node[]} */
+  /** Blocks still to be read with all that is in them, on open ground. @type {(ParentNode & Node)[]} */
   #blocks = [];
-  /** Blocks whose own lines have changed. @type {Set<Node>} */
+  /** What is being read, with pauses. @type {Iterator<void> | undefined} */
+  #reading;
+  /** In a pause, what of it was read last. @type {Node | undefined} */
+  #mark;
+  /** Blocks whose own lines have changed. @type {Set<ParentNode & Node>} */
   #lines = new Set();
   /** Elements that came or changed, not yet checked for where they stand. @type {Set<Node>} */
   #roots = new Set();
@@ -51,6 +68,7 @@ class PageWalker {
   /** Elements that may get a shadow root yet: that gives no sign either. @type {Set<Element>} */
   #unrooted = new Set();
   #designed = false;
+  #looks = 0;
   #slices;
   #events;
   #observer;
@@ -66,14 +84,16 @@ class PageWalker {
    * }} events `text`: what may hold numbers, as it stands. `nothing`: a node that holds none. `stray`: an element that
    * bears a name of ours. `changed`: nodes came, went or moved. `settled`: that was all for now; in `restyled` something
    * may have become editable, or a link.
+   * @param {Pace} pace
    * @param {AbortSignal} signal ends the walk
    */
-  constructor(events, signal) {
+  constructor(events, pace, signal) {
     this.#events = events;
     this.#slices = new Slices(() => this.#step(), signal);
     this.#observer = new MutationObserver((records) => {
       this.#hear(records);
       this.#slices.work();
+      pace.note();
     });
     this.#viewport = new IntersectionObserver((entries) => {
       for (const entry of entries) {
@@ -91,6 +111,7 @@ class PageWalker {
   }
 
   start() {
+    this.#read.add(document);
     this.#observer.observe(document, PageWalker.#WATCHED);
     this.renew();
   }
@@ -108,7 +129,8 @@ class PageWalker {
       if (element.shadowRoot) this.#roots.add(element);
       if (element.shadowRoot || !element.isConnected) this.#unrooted.delete(element);
     }
-    PageWalker.#shown.clear();
+    this.#looks++;
+    if (this.#looks % PageWalker.#SELDOM === 0) PageWalker.#shown.clear();
     const isDesigned = document.designMode === "on";
     if (isDesigned !== this.#designed) {
       this.#designed = isDesigned;
@@ -148,17 +170,34 @@ class PageWalker {
     if (type === "attributes") {
       this.#restyled.add(target);
       this.#roots.add(target);
-    } else if (type === "characterData") {
-      this.#renewLines(target);
     } else {
-      this.#readChildren(record);
-      this.#events.changed(record);
+      const block = ground.blockOf(target);
+      // What is in a block that has not been read is read with it; it may name what has been.
+      if (!block || !(this.#concerns(block) || labels.naming.has(block))) return;
+      if (type === "childList") this.#readChildren(record, block);
+      else this.#renewLines(block);
     }
     for (const labelled of labels.labelledBy(target)) this.#roots.add(labelled);
   }
 
-  /** @param {MutationRecord} record */
-  #readChildren({ target, addedNodes, removedNodes, previousSibling, nextSibling }) {
+  /**
+   * Whether what comes and goes in a block is anything to us: it has been read, or what has moved there must be left.
+   * @param {Node} block
+   */
+  #concerns(block) {
+    return this.#read.has(block) || ground.kindOf(block) === "closed";
+  }
+
+  /**
+   * @param {MutationRecord} record
+   * @param {ParentNode & Node} block where it happened
+   */
+  #readChildren(record, block) {
+    if (!this.#concerns(block)) return;
+    const { addedNodes, removedNodes, previousSibling, nextSibling } = record;
+    const { length } = removedNodes;
+    for (let i = 0; this.#mark && i < length; i++) if (removedNodes[i]?.contains(this.#mark)) this.#mark = undefined;
+    for (const node of removedNodes) if (node instanceof Element) this.#viewport.unobserve(node);
     const isFew = addedNodes.length <= PageWalker.#MANY;
     const isNear = isFew && [previousSibling, nextSibling].some((node) => node && this.#near.has(node));
     for (const node of addedNodes) {
@@ -166,11 +205,11 @@ class PageWalker {
       this.#roots.add(node);
       if (isNear) this.#beside.add(node);
     }
-    for (const node of removedNodes) if (node instanceof Element) this.#viewport.unobserve(node);
     const neighbours = [...addedNodes, ...removedNodes, previousSibling, nextSibling];
-    if (neighbours.some(PageWalker.#isOfLine)) this.#renewLines(target);
+    if (neighbours.some(PageWalker.#isOfLine)) this.#renewLines(block);
     // What came or went may name what follows.
     for (const node of labels.after(nextSibling)) this.#roots.add(node);
+    this.#events.changed(record);
   }
 
   /** @param {Node | null} node one whose block's lines have changed */
@@ -202,14 +241,18 @@ class PageWalker {
       this.#events.text(found.nodes, found.text);
       return true;
     }
+    if (this.#reading) {
+      if (this.#reading.next().done) this.#reading = undefined;
+      return true;
+    }
     const block = this.#blocks.pop();
     if (block) {
-      this.#visit(block, true);
+      this.#reading = this.#visit(block, true);
       return true;
     }
     for (const lines of this.#lines) {
       this.#lines.delete(lines);
-      if (lines.isConnected && ground.isOpen(lines.firstChild ?? lines)) this.#visit(lines, false);
+      if (lines.isConnected && ground.isOpen(lines.firstChild ?? lines)) this.#reading = this.#visit(lines, false);
       return true;
     }
     for (const node of this.#roots) {
@@ -235,11 +278,37 @@ class PageWalker {
     } else {
       // It is part of its block's lines, or it parts them.
       this.#renewLines(node.parentNode);
-      if (kind !== "inline") return;
-      PageWalker.#survey(node, (inner, its) => {
-        if (its === "block") this.#enterBlock(/** @type {Element} */ (inner));
-      });
+      if (kind === "inline") this.#reading = this.#enterInline(node);
     }
+  }
+
+  /**
+   * Takes the blocks in an element that is part of a line.
+   * @param {Node} top
+   * @returns {Iterator<void>}
+   */
+  *#enterInline(top) {
+    let seen = 0;
+    for (const { node, kind } of PageWalker.#survey(top)) {
+      if (kind === "block") this.#enterBlock(/** @type {Element} */ (node));
+      seen++;
+      if (seen % PageWalker.#PIECE > 0 || (yield* this.#pause(node))) continue;
+      this.#roots.add(top);
+      return;
+    }
+  }
+
+  /**
+   * Lets others go on within a reading.
+   * @param {Node} node what was read last
+   * @returns {Generator<void, boolean>} false when it has been taken away meanwhile: what is next is not known any more
+   */
+  *#pause(node) {
+    this.#mark = node;
+    yield;
+    const isThere = this.#mark !== undefined;
+    this.#mark = undefined;
+    return isThere;
   }
 
   /** @param {Element} block */
@@ -247,17 +316,17 @@ class PageWalker {
     const outer = block === document.documentElement ? null : ground.blockOf(block.parentNode);
     // What is in a block that has not been read is read with it.
     if (outer && !this.#read.has(outer)) return;
-    const isAwaited = outer && !this.#read.has(block) && this.#isLong(outer) && !this.#beside.has(block);
-    if (isAwaited) this.#viewport.observe(block);
+    if (outer && this.#isAwaited(block, outer)) this.#viewport.observe(block);
     else if (ground.isOpen(block)) this.#blocks.push(block);
   }
 
   /**
-   * Whether a block is shown only by what is in it: it is never near anything itself.
+   * Whether a block is shown only by what is in it, or hangs out of it: it is never near anything itself.
    * @param {IntersectionObserverEntry} entry
    */
   static #hasNoBox({ target, boundingClientRect: { width, height } }) {
-    return width === 0 && height === 0 && getComputedStyle(target).display === "contents";
+    if (width > 0 && height > 0) return false;
+    return target.checkVisibility() || getComputedStyle(target).display === "contents";
   }
 
   /**
@@ -272,21 +341,27 @@ class PageWalker {
     if (block.isConnected && ground.kindOf(block) === "block" && ground.isOpen(block)) this.#blocks.push(block);
   }
 
-  /** @param {ParentNode & Node} block */
-  #isLong(block) {
-    if (!this.#long.has(block) && block.childElementCount > PageWalker.#MANY) this.#long.add(block);
-    return this.#long.has(block);
+  /**
+   * Whether a block is to be read when it comes near and not before: a list, or a part of a long one.
+   * @param {Element} block
+   * @param {ParentNode & Node} outer the block that it is in
+   */
+  #isAwaited(block, outer) {
+    if (this.#read.has(block)) return false;
+    if (outer.childElementCount > PageWalker.#LONG) this.#long.add(outer);
+    return (this.#long.has(outer) && !this.#beside.has(block)) || block.childElementCount > PageWalker.#MANY;
   }
 
   /**
-   * Reads a block's lines.
-   * @param {Node} block
+   * Reads a block's lines, with pauses.
+   * @param {ParentNode & Node} block
    * @param {boolean} deep the blocks in it are to be read, too
+   * @returns {Iterator<void>}
    */
-  #visit(block, deep) {
+  *#visit(block, deep) {
     this.#read.add(block);
     if (deep && block instanceof Element) this.#enterShadow(block);
-    /** @type {Node[]} */
+    /** @type {Element[]} */
     const blocks = [];
     /** @type {Text[]} */
     let line = [];
@@ -294,9 +369,12 @@ class PageWalker {
       if (line.length > 0) this.#tell(line);
       line = [];
     };
-    PageWalker.#survey(block, (node, kind) => {
+    let seen = 0;
+    for (const { node, kind } of PageWalker.#survey(block)) {
       if (kind === "text") {
-        line.push(/** @type {Text} */ (node));
+        const text = /** @type {Text} */ (node);
+        line.push(text);
+        if (line.length > PageWalker.#LONG_LINE && PageWalker.#isEnd(line.length, text)) end();
       } else if (kind === "own") {
         this.#events.stray(/** @type {Element} */ (node));
       } else if (kind === "inline") {
@@ -305,19 +383,31 @@ class PageWalker {
         else if (localName.includes("-")) this.#unrooted.add(/** @type {Element} */ (node));
       } else if (kind) {
         end();
-        if (kind === "block") blocks.push(node);
+        if (kind === "block") blocks.push(/** @type {Element} */ (node));
         else if (kind === "link") this.#visitLink(/** @type {HTMLAnchorElement} */ (node));
         else if (node instanceof HTMLInputElement) this.#visitField(node);
       }
-    });
+      seen++;
+      if (seen % PageWalker.#PIECE > 0 || (yield* this.#pause(node))) continue;
+      if (deep) this.#blocks.push(block);
+      else this.#lines.add(block);
+      return;
+    }
     end();
     if (!deep) return;
-    if (blocks.length > PageWalker.#MANY) this.#long.add(block);
-    const isLong = this.#long.has(block);
     for (const inner of blocks.reverse()) {
-      if (isLong && !this.#read.has(inner)) this.#viewport.observe(/** @type {Element} */ (inner));
+      if (this.#isAwaited(inner, block)) this.#viewport.observe(inner);
       else this.#blocks.push(inner);
     }
+  }
+
+  /**
+   * Whether a long line is cut behind a text.
+   * @param {number} length of the line up to there, in texts
+   * @param {Text} text
+   */
+  static #isEnd(length, { data }) {
+    return length > PageWalker.#LONGEST_LINE || PageWalker.#OVER.test(data.slice(-100));
   }
 
   /** @param {Element} element */
@@ -331,9 +421,9 @@ class PageWalker {
 
   /** @param {HTMLAnchorElement} link */
   #visitLink(link) {
-    PageWalker.#survey(link, (node, kind) => {
+    for (const { node, kind } of PageWalker.#survey(link)) {
       if (kind === "text") this.#events.nothing(/** @type {Text} */ (node));
-    });
+    }
     this.#found.push({ nodes: [link], text: link.getAttribute("href") ?? "" });
   }
 
@@ -342,7 +432,7 @@ class PageWalker {
     const isField = field.isConnected && ground.isField(field);
     if (isField) this.#fields.set(field, field.value);
     else this.#fields.delete(field);
-    if (isField && PageWalker.#NUMBER.test(field.value)) this.#found.push({ nodes: [field], text: field.value });
+    if (isField && PageWalker.#mayHold(field.value)) this.#found.push({ nodes: [field], text: field.value });
     else this.#events.nothing(field);
   }
 
@@ -353,16 +443,21 @@ class PageWalker {
   #tell(line) {
     const [first, second] = line;
     if (first && !second) {
-      if (PageWalker.#NUMBER.test(first.data)) this.#found.push({ nodes: line, text: first.data });
+      if (PageWalker.#mayHold(first.data)) this.#found.push({ nodes: line, text: first.data });
       else this.#events.nothing(first);
       return;
     }
-    const mayHold = line.some(({ data }) => PageWalker.#DIGIT.test(data));
+    const mayHold = line.some(({ data }) => data.length > PageWalker.#LONG_TEXT || PageWalker.#DIGIT.test(data));
     for (const part of mayHold ? PageWalker.#parts(line) : [line]) {
       const text = mayHold ? part.map(({ data }) => data).join("") : "";
-      if (PageWalker.#NUMBER.test(text)) this.#found.push({ nodes: part, text });
+      if (PageWalker.#mayHold(text)) this.#found.push({ nodes: part, text });
       else for (const node of part) this.#events.nothing(node);
     }
+  }
+
+  /** @param {string} text */
+  static #mayHold(text) {
+    return text.length > PageWalker.#LONG_TEXT || PageWalker.#NUMBER.test(text);
   }
 
   /**
@@ -411,14 +506,14 @@ class PageWalker {
   /**
    * Goes through what is in a node up to the blocks in it, in the page's order.
    * @param {Node} top
-   * @param {(node: Node, kind: Kind | undefined) => void} see
+   * @returns {Generator<{ node: Node, kind: Kind | undefined }>}
    */
-  static #survey(top, see) {
+  static *#survey(top) {
     /** @type {Node | null} */
     let node = top.firstChild;
     while (node) {
       const kind = ground.kindOf(node);
-      see(node, kind);
+      yield { node, kind };
       /** @type {Node | null} */
       let next = kind === "inline" ? node.firstChild : null;
       for (let at = /** @type {Node | null} */ (node); !next && at && at !== top; at = at.parentNode) {

@@ -6,9 +6,16 @@ import { t } from "../common/i18n.js";
 /** @typedef {HTMLInputElement | HTMLSelectElement} Field */
 
 const form = byId("settings", HTMLFormElement);
+const version = byId("uis-version", HTMLSelectElement);
+const access = byId("uis-access", HTMLSelectElement);
+const login = byId("uis-login", HTMLInputElement);
+const exchange = byId("dialling-exchange", HTMLSelectElement);
 const secretRemove = byId("kontur-secret-remove", HTMLInputElement);
 const rows = byId("directory-rows");
 const rowTemplate = byId("directory-row", HTMLTemplateElement);
+
+/** The groups of phones that UIS calls: a settings file alone can change them. @type {unknown} */
+let groups;
 
 /**
  * The value at a path of a settings document.
@@ -30,17 +37,24 @@ export function valueAt(settings, path) {
 export function collect() {
   /** @type {any} */
   const settings = { version: 1 };
-  // What is written makes a section; a checkbox alone does not.
-  for (const field of namedFields().sort((one, other) => Number(isCheckbox(one)) - Number(isCheckbox(other)))) {
-    const value = isCheckbox(field) ? field.checked : field.value.trim();
+  // What is written makes a section; a choice alone does not.
+  for (const field of enabledFields().sort((one, other) => Number(isChoice(one)) - Number(isChoice(other)))) {
+    const value = valueOf(field);
     if (value === (isCheckbox(field) ? field.defaultChecked : "")) continue;
-    if (isCheckbox(field) && !valueAt(settings, field.name.split(".").slice(0, -1).join("."))) continue;
     const keys = field.name.split(".");
     const last = keys.pop() ?? "";
+    if (isChoice(field) && keys.length > 0 && !valueAt(settings, keys.join("."))) continue;
     keys.reduce((place, key) => (place[key] ??= {}), settings)[last] = value;
   }
   // Left out it would stay; an empty one removes it.
   if (secretRemove.checked && settings.kontur) settings.kontur.secret ??= "";
+  // Which of the two ways in it is depends on this key alone.
+  if (settings.uis && !login.disabled) settings.uis.login ??= "";
+  if (settings.uis && groups) settings.uis.groups = groups;
+  if (settings.phonet && settings.uis) {
+    const sites = siteExchanges().flatMap(({ dataset, value }) => (value ? [[dataset.site, value]] : []));
+    settings.dialling = { exchange: exchange.value, sites: Object.fromEntries(sites) };
+  }
   const directory = [...rows.children].map((row) =>
     Object.fromEntries(cells(row).flatMap(({ dataset, value }) => (value.trim() === "" ? [] : [[dataset.key, value.trim()]]))),
   );
@@ -49,7 +63,7 @@ export function collect() {
 }
 
 /**
- * Shows a settings document. Elements stay, and with them the focus.
+ * Shows a settings document, but for the sites. Elements stay, and with them the focus.
  * @param {SettingsDocument} settings
  * @param {string[]} secrets the paths of the secrets that are set, though the document leaves them out
  */
@@ -67,6 +81,9 @@ export function fill(settings, secrets) {
       field.value = valueAt(settings, field.name) ?? empty;
     }
   }
+  access.value = secrets.includes("uis.token") ? "token" : "login";
+  groups = valueAt(settings, "uis.groups");
+  exchange.value = valueAt(settings, "dialling.exchange") ?? "phonet";
   const directory = /** @type {Record<string, string>[]} */ (settings.directory ?? []);
   while (rows.children.length < directory.length) addRow();
   while (rows.children.length > directory.length) rows.lastElementChild?.remove();
@@ -74,6 +91,23 @@ export function fill(settings, secrets) {
     for (const cell of cells(rows.children[index])) cell.value = entry[cell.dataset.key ?? ""] ?? "";
   });
   nameRows();
+  showWhatApplies();
+}
+
+/** Shows only what belongs to the version of UIS and the way in, and which exchange dials only where there are two. */
+export function showWhatApplies() {
+  const applies = [version.value, version.value === "v1" ? "login" : access.value];
+  for (const part of /** @type {NodeListOf<HTMLElement>} */ (form.querySelectorAll("[data-for]"))) {
+    part.hidden = !applies.includes(part.dataset.for ?? "");
+    if (part instanceof HTMLOptionElement) part.disabled = part.hidden;
+    for (const control of part.querySelectorAll("input, select")) /** @type {Field} */ (control).disabled = part.hidden;
+  }
+  for (const { selectedOptions: [option], options } of form.querySelectorAll("select")) {
+    if (option?.disabled && options[0]) options[0].selected = true;
+  }
+  const { phonet, uis } = collect();
+  byId("dialling").hidden = !(phonet && uis);
+  for (const select of siteExchanges()) select.hidden = !(phonet && uis);
 }
 
 /**
@@ -107,7 +141,7 @@ export function showAtField(path, text) {
   const label = field.labels?.[0];
   const shown = element("p", { class: "error", id: `${field.id}-error` });
   shown.textContent = text((label?.querySelector("span") ?? label)?.textContent ?? path);
-  (field.closest("label") ?? field).after(shown);
+  (field.closest("label, .message") ?? field).after(shown);
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", `${field.getAttribute("aria-describedby") ?? ""} ${shown.id}`.trim());
   field.closest("details")?.setAttribute("open", "");
@@ -134,6 +168,33 @@ export function clearProblems() {
 /** The fields that stand for one value each; a field's name is the path of its value, and its id the path with dashes. */
 function namedFields() {
   return /** @type {Field[]} */ ([...form.elements].filter((control) => control.getAttribute("name")));
+}
+
+/** Those of them that count. */
+function enabledFields() {
+  return namedFields().filter(({ disabled }) => !disabled);
+}
+
+/** Which exchange dials on each of the sites. */
+function siteExchanges() {
+  return [.../** @type {NodeListOf<HTMLSelectElement>} */ (byId("sites").querySelectorAll("select"))];
+}
+
+/**
+ * What a field says, as the document has it. What is no number where one is wanted stays what it is: the background refuses it.
+ * @param {Field} field
+ */
+function valueOf(field) {
+  if (field instanceof HTMLSelectElement) return field.value;
+  if (field.type === "checkbox") return field.checked;
+  const text = field.value.trim();
+  if (field.type === "tel") return text.replace(/[\s()+‐-―-]/gu, "");
+  return field.dataset.type === "integer" && /^\d{1,15}$/u.test(text) ? Number(text) : text;
+}
+
+/** @param {Field} field */
+function isChoice(field) {
+  return isCheckbox(field) || field instanceof HTMLSelectElement;
 }
 
 /**

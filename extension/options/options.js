@@ -3,7 +3,8 @@
 import { api, ask } from "../common/api.js";
 import { byId, download, element, say } from "../common/dom.js";
 import { localize, refusal, sentence, t } from "../common/i18n.js";
-import { addRow, clearProblem, clearProblems, collect, dropEmptyRows, fill, showAtField } from "./form.js";
+import { addRow, clearProblem, clearProblems, collect, dropEmptyRows, fill, showAtField, showWhatApplies, valueAt } from "./form.js";
+import { putAway } from "./integration.js";
 import { extraOrigins, hostOf, neededOrigins, withheld } from "./origins.js";
 import { fillRegions } from "./regions.js";
 import { showCorrections, showSites } from "./remembered.js";
@@ -33,6 +34,7 @@ form.addEventListener("submit", async (event) => {
 });
 form.addEventListener("input", ({ target }) => {
   clearProblem(/** @type {Element} */ (target));
+  showWhatApplies();
   showWhetherChanged();
 });
 byId("check").addEventListener("click", async () => {
@@ -126,13 +128,19 @@ async function exportSettings() {
 /** Shows the sites and the corrections as they are by now. */
 async function refresh() {
   const answer = await ask({ kind: "getSettings" });
-  if (answer?.kind === "settings") await showRemembered(JSON.parse(answer.document));
+  if (answer?.kind !== "settings") return;
+  // Which exchange dials on a site is the form's.
+  showRemembered(JSON.parse(answer.document), collect());
+  await showWithheld();
 }
 
-/** @param {SettingsDocument} settings in force */
-async function showRemembered({ sites, corrections }) {
+/**
+ * @param {SettingsDocument} settings in force
+ * @param {SettingsDocument} form what says which exchange dials on which site
+ */
+function showRemembered({ sites, corrections }, form) {
   saved = { ...saved, sites, corrections };
-  showSites(/** @type {string[]} */ (sites), async (origin) => {
+  showSites(/** @type {string[]} */ (sites), valueAt(form, "dialling.sites") ?? {}, async (origin) => {
     await ask({ kind: "setSite", origin, on: false });
     await refresh();
   });
@@ -140,7 +148,7 @@ async function showRemembered({ sites, corrections }) {
     await ask({ kind: "forgetCorrection", pattern, ...(label && { label }) });
     await refresh();
   });
-  await showWithheld();
+  showWhatApplies();
 }
 
 /** Saves the form and tries the connections. */
@@ -176,12 +184,14 @@ async function take(answer, success = "") {
   }
   saved = JSON.parse(answer.document);
   fill(saved, answer.secrets);
+  showRemembered(saved, saved);
   pristine = JSON.stringify(collect());
   clearProblems();
   form.hidden = false;
+  putAway();
   showWhetherChanged();
   say(byId("saved"), success);
-  await showRemembered(saved);
+  await showWithheld();
   return true;
 }
 

@@ -4,6 +4,9 @@ import { api } from "../common/api.js";
 import { patternOf } from "../common/origins.js";
 import { valueAt } from "./form.js";
 
+/** Where UIS is reached unless the settings say otherwise. */
+const UIS = "https://callapi.uiscom.ru";
+
 /** The match patterns that come with the extension. @type {string[]} */
 const shipped = api.runtime.getManifest().host_permissions ?? [];
 
@@ -29,6 +32,7 @@ export function extraOrigins(settings) {
     "phonet.domain": domain && `https://${domain}`,
     "advanced.phonetAddress": valueAt(settings, "advanced.phonetAddress"),
     "advanced.konturAddress": valueAt(settings, "advanced.konturAddress"),
+    "advanced.uisAddress": settings.uis && (valueAt(settings, "advanced.uisAddress") ?? UIS),
   };
   return Object.entries(addresses).flatMap(([path, address]) => {
     const origin = extraPattern(address);

@@ -3,16 +3,22 @@
 /** @import { Correction } from "../protocol.js" */
 
 import { byId, element } from "../common/dom.js";
+import { EXCHANGES } from "../common/exchanges.js";
 import { t } from "../common/i18n.js";
 import { siteOf } from "../common/origins.js";
 
 /**
  * @param {string[]} sites
+ * @param {Record<string, string>} exchanges which one dials on a site, where it is not the usual one
  * @param {(origin: string) => void} leave
  */
-export function showSites(sites, leave) {
-  const item = (/** @type {string} */ origin) =>
-    element("li", {}, element("span", {}, siteOf(origin)), remover(t("options_siteOff"), siteOf(origin), () => leave(origin)));
+export function showSites(sites, exchanges, leave) {
+  const item = (/** @type {string} */ origin) => {
+    const exchange = element("select", { "data-site": origin, "aria-label": t("options_siteExchange", siteOf(origin)) });
+    exchange.append(new Option(t("options_siteUsual"), ""), ...Object.entries(EXCHANGES).map(([name, shown]) => new Option(shown, name)));
+    exchange.value = exchanges[origin] ?? "";
+    return element("li", {}, element("span", {}, siteOf(origin)), exchange, remover(t("options_siteOff"), siteOf(origin), () => leave(origin)));
+  };
   show("sites", sites.map(item));
   byId("no-sites").hidden = sites.length > 0;
 }

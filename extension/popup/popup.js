@@ -1,7 +1,8 @@
-/** @import { CallView, DeliveryView, DialView, FoundNumber, LinkView, Message, Problem, Request, StatusView } from "../protocol.js" */
+/** @import { CallView, DeliveryView, DiallingView, DialView, FoundNumber, LinkView, Message, Problem, Request, StatusView } from "../protocol.js" */
 
 import { api, ask } from "../common/api.js";
 import { byId, download, element, icon, say } from "../common/dom.js";
+import { EXCHANGES } from "../common/exchanges.js";
 import { duration, localize, moment, refusal, sentence, t } from "../common/i18n.js";
 import { showSite } from "./site.js";
 
@@ -81,6 +82,12 @@ function render(view) {
   status = view;
   renderSelected(status);
   showSite(status.sites);
+  const { exchanges } = status;
+  const usual = status.dialling.exchange;
+  list("exchange-list", exchanges.map((view) => ({ view, dials: view.exchange === usual })), exchangeItem);
+  // Of Phonet alone its connection says it all.
+  byId("exchanges").hidden = exchanges.every(({ exchange }) => exchange === "phonet");
+  byId("link").hidden = exchanges.length > 0 && !exchanges.some(({ exchange }) => exchange === "phonet");
   renderLink(status.link);
   say(byId("storage"), sentence(status.storage));
   say(byId("crm"), sentence(status.crm));
@@ -97,15 +104,15 @@ function render(view) {
   byId("undelivered").hidden = status.waiting + status.failed === 0;
 
   // A dial that rings or talks has its call below.
-  const dials = status.dials.filter(({ phase }) => ["dialling", "failed", "unknown"].includes(phase));
+  const dials = status.dials.filter(({ phase }) => ["dialling", "placed", "failed", "unknown"].includes(phase));
   list("dials", dials, dialItem);
   for (const id of hangUps.keys()) if (!status.current.some((call) => call.id === id)) hangUps.delete(id);
   const { crm } = status;
-  list("current", status.current.map((call) => ({ call, crm, hangUp: hangUps.get(call.id) })), currentItem);
-  list("recent", status.recent.map((call) => ({ call, crm })), recentItem);
+  const exchangeOf = (/** @type {CallView} */ { exchange }) => (exchanges.length > 1 ? EXCHANGES[exchange] : "");
+  list("current", status.current.map((call) => ({ call, exchange: exchangeOf(call), crm, hangUp: hangUps.get(call.id) })), currentItem);
+  list("recent", status.recent.map((call) => ({ call, exchange: exchangeOf(call), crm })), recentItem);
   byId("no-current").hidden = dials.length + status.current.length > 0;
   byId("no-recent").hidden = status.recent.length > 0;
-  byId("link").hidden = false;
   byId("calls").hidden = false;
   tick();
 }
@@ -158,6 +165,19 @@ function selectedItem({ number: { e164, display, ext }, name }) {
 async function dial(key, number) {
   const answer = await ask({ kind: "dial", key, number });
   sayRefused(answer?.kind === "dial" ? sentence(answer.dial.problem) : refusal(answer));
+}
+
+/** @param {{ view: DiallingView, dials: boolean }} item */
+function exchangeItem({ view: { exchange, can, problem }, dials }) {
+  const abilities = Object.entries(can).flatMap(([ability, has]) => (has ? [t(`can_${ability}`)] : []));
+  return element(
+    "li",
+    { "data-exchange": exchange, "data-dials": dials },
+    element("p", {}, element("strong", {}, EXCHANGES[exchange]), dials ? ` · ${t("popup_dials")}` : ""),
+    element("p", { class: "muted" }, abilities.join(", ")),
+    // What keeps Phonet from dialling is told of its connection.
+    problem && exchange !== "phonet" ? element("p", { class: "error" }, sentence(problem)) : undefined,
+  );
 }
 
 /** @param {LinkView} link */
@@ -219,13 +239,14 @@ function dialItem(dial) {
     icon("outbound"),
     element("p", { class: "who" }, dial.number),
     element("p", { class: "what" }, t(`dial_${dial.phase}`)),
-    dial.problem && element("p", { class: "details" }, sentence(dial.problem)),
+    element("p", { class: "details" }, dial.phase === "placed" ? t("dial_placedHint") : sentence(dial.problem)),
   );
 }
 
-/** @param {{ call: CallView, crm: Problem | undefined, hangUp: HangUp | undefined }} item */
-function currentItem({ call, crm, hangUp }) {
+/** @param {{ call: CallView, exchange: string, crm: Problem | undefined, hangUp: HangUp | undefined }} item */
+function currentItem({ call, exchange, crm, hangUp }) {
   const since = call.answeredAt ?? call.startedAt;
+  const rest = [t(`direction_${call.direction}`), call.line && t("popup_line", call.line), exchange];
   return element(
     "li",
     {
@@ -245,7 +266,8 @@ function currentItem({ call, crm, hangUp }) {
       element("span", { role: "timer", "data-since": String(since) }),
     ),
     details(call),
-    element("p", { class: "details muted" }, [t(`direction_${call.direction}`), call.line && t("popup_line", call.line)].filter(Boolean).join(" · ")),
+    element("p", { class: "details muted" }, rest.filter(Boolean).join(" · ")),
+    call.responsible && element("p", { class: "details muted" }, t("popup_responsible", call.responsible.join(", "))),
     links(call),
     call.canHangUp || hangUp ? hangUpAction(call.id, hangUp) : undefined,
     hangUp?.reason ? element("p", { class: "details error" }, hangUp.reason) : undefined,
@@ -291,11 +313,12 @@ function showHangUp(call, state) {
   if (status) render(status);
 }
 
-/** @param {{ call: CallView, crm: Problem | undefined }} item */
-function recentItem({ call, crm }) {
+/** @param {{ call: CallView, exchange: string, crm: Problem | undefined }} item */
+function recentItem({ call, exchange, crm }) {
   const missed = call.direction === "inbound" && !call.answered;
   const mark = icon(call.direction);
   mark.classList.toggle("missed", missed);
+  const rest = [`${t(`direction_${call.direction}`)}: ${result(call)}`, exchange];
   return element(
     "li",
     {
@@ -309,7 +332,7 @@ function recentItem({ call, crm }) {
     mark,
     element("p", { class: "who" }, who(call)),
     element("time", { class: "when muted", datetime: new Date(call.startedAt).toISOString() }, moment(call.startedAt)),
-    element("p", { class: missed ? "details missed" : "details muted" }, `${t(`direction_${call.direction}`)}: ${result(call)}`),
+    element("p", { class: missed ? "details missed" : "details muted" }, rest.filter(Boolean).join(" · ")),
     details(call),
     links(call),
     ...deliveries(call, crm),

@@ -14,7 +14,7 @@ mod words;
 
 pub use correction::Correction;
 pub use find::{Field, Found, find};
-pub use link::find_link;
+pub use link::{find_link, written_in_link};
 pub use rlibphonenumber::enums::Region;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat};
 

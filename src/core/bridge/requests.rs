@@ -118,13 +118,9 @@ impl Bridge {
     // ── Numbers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     fn find_numbers(&self, batch: u32, items: Vec<TextItem>) -> Message {
-        let region = self.settings.region.0;
         let items = items.into_iter().take(LARGEST_BATCH).filter_map(|item| {
-            let text = item.text.reveal();
-            let numbers = match phone::find_link(text, region) {
-                Some(link) => vec![link],
-                None => phone::find(text, &self.field(item.label.as_deref())),
-            };
+            let (text, field) = (item.text.reveal(), self.field(item.label.as_deref()));
+            let numbers = phone::find_link(text, &field).unwrap_or_else(|| phone::find(text, &field));
             (!numbers.is_empty()).then(|| FoundItem { id: item.id, matches: shown(numbers) })
         });
         Message::Numbers { batch, items: items.collect() }
@@ -143,11 +139,13 @@ impl Bridge {
     }
 
     fn correct(&mut self, text: &Private<String>, label: Option<&str>, phone: bool, now: Millis) -> Message {
-        let Some(correction) = Correction::of(text.reveal(), label, phone) else {
+        let link = phone::written_in_link(text.reveal());
+        let text = link.as_ref().unwrap_or(text.reveal());
+        let Some(correction) = Correction::of(text, label, phone) else {
             return refused(Code::CorrectionNotNumber);
         };
         let field = Field { label, region: self.settings.region.0, corrections: std::slice::from_ref(&correction) };
-        if phone && phone::find(text.reveal(), &field).is_empty() {
+        if phone && phone::find(text, &field).is_empty() {
             return refused(Code::CorrectionNotNumber);
         }
         if !self.settings.correct(correction) {

@@ -278,9 +278,16 @@ impl Browser {
         self.cdp("Emulation.setEmulatedMedia", json!({ "media": "print" })).await
     }
 
-    /// Has Chromium forget what the tab looked at holds no more.
+    /// Has the browser forget what the tab looked at holds no more.
     pub async fn collect_garbage(&self) -> Result<()> {
-        self.cdp("HeapProfiler.collectGarbage", json!({})).await
+        match self.kind {
+            BrowserKind::Chromium => self.cdp("HeapProfiler.collectGarbage", json!({})).await,
+            BrowserKind::Firefox => {
+                // Every process of the browser's hears of it.
+                let script = "Services.obs.notifyObservers(null, 'memory-pressure', 'heap-minimize')";
+                self.chrome_script(script, json!([])).await.map(drop)
+            }
+        }
     }
 
     async fn cdp(&self, command: &str, parameters: Value) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use anyhow::{Context, Result, ensure};
-use thirtyfour::Key;
+use thirtyfour::{Key, WebElement};
 use trubka_e2e::{Appearance, CrmPage, Stage, until};
 
 use super::CLIENT;
@@ -120,7 +120,7 @@ pub async fn a_button_has_a_name_and_obeys_the_keyboard(stage: &Stage) -> Result
     let name = button.name.replace('\u{a0}', " ").replace('\u{2011}', "-");
     ensure!(name.ends_with("+7 912 345-67-51"), "it is named {name:?}");
     for key in [Key::Tab, Key::Enter] {
-        stage.browser.web().action_chain().key_down(key.clone()).key_up(key).perform().await?;
+        press_alone(stage, key).await?;
     }
     let call = stage.control.dialled("79123456751").await?;
     page.phase("79123456751", "ringing").await?;
@@ -162,6 +162,10 @@ pub async fn copying_and_forms_know_nothing_of_buttons(stage: &Stage) -> Result<
     ensure!(!text.contains("Позвонить") && !html.contains("Позвонить"), "copied: {html:?}");
     ensure!(own == written, "the page's text is {own:?} instead of {written:?}");
     until("the buttons to be there again", async || Ok((page.hosts().await?.len() == 39).then_some(()))).await
+}
+
+async fn press_alone(stage: &Stage, key: Key) -> Result<()> {
+    Ok(stage.browser.web().action_chain().key_down(key.clone()).key_up(key).perform().await?)
 }
 
 async fn press(stage: &Stage, key: &str) -> Result<()> {
@@ -215,4 +219,211 @@ async fn renew(stage: &Stage) -> Result<()> {
     // The popup goes with the old extension.
     let reload = "setTimeout(() => (globalThis.browser ?? chrome).runtime.reload())";
     stage.browser.script(reload, Vec::new()).await
+}
+
+/// Each number of a grid of many lies beside many others.
+pub async fn a_flat_grid_of_many_numbers_holds_nobody_up(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.phase("79123456751", "idle").await?;
+    let script = "const done = arguments[0];
+        const grid = document.createElement('div');
+        grid.style.cssText = 'display: grid; grid-template-columns: repeat(12, 1fr); font-size: 10px';
+        for (let i = 0; i < 1_500; i++) {
+            const name = document.createElement('a');
+            name.textContent = 'Имя';
+            const number = document.createElement('a');
+            number.textContent = `+7 912 3${10 + i % 90}-${10 + i % 87}-${10 + i % 83}`;
+            grid.append(name, number);
+        }
+        document.body.append(grid);
+        let gap = 0;
+        let frames = 0;
+        let last;
+        const hosts = document.getElementsByTagName('trubka-call');
+        // Once all are there, the page scrolls for some frames.
+        const beat = () => {
+            const now = performance.now();
+            if (frames > 1) gap = Math.max(gap, now - last);
+            last = now;
+            if (hosts.length === 1_501) {
+                frames++;
+                scrollBy(0, frames % 2 === 0 ? 40 : -20);
+            }
+            if (frames < 20) requestAnimationFrame(beat);
+            else done(gap);
+        };
+        requestAnimationFrame(beat)";
+    let gap: f64 = stage.browser.web().execute_async(script, Vec::new()).await?.convert()?;
+    ensure!(gap < 700.0, "a frame took {gap} ms");
+    Ok(())
+}
+
+/// Where a button covers what the page shows, nobody sees it before the pointer is there.
+pub async fn a_click_on_what_was_not_to_be_seen_dials_nothing(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.run(
+        "const cell = document.createElement('div');
+         cell.style.cssText = 'width: 90px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; margin-top: 60px';
+         cell.textContent = '+7 912 345-00-10';
+         document.body.append(cell)",
+    )
+    .await?;
+    page.phase("79123450010", "idle").await?;
+    let button = button_of(stage, &page, "79123450010").await?;
+    until("the button to cover the number", async || Ok(button.attr("data-covers").await?.filter(|it| it == "true")))
+        .await?;
+    button.click().await?;
+    // Its answer comes after that of a dial would have come.
+    page.write("+7 912 345-00-11").await?;
+    page.phase("79123450011", "idle").await?;
+    ensure!(
+        page.phase("79123450010", "idle").await.is_ok() && stage.control.dials("79123450010").await? == 0,
+        "it dials"
+    );
+    // Whoever still points there sees it.
+    let call = until("a click to dial", async || {
+        button.click().await?;
+        Ok((stage.control.dials("79123450010").await? == 1).then_some(()))
+    })
+    .await
+    .and(stage.control.dialled("79123450010").await)?;
+    stage.control.hang_up(&call).await?;
+    stage.control.registered(&call).await.map(drop)
+}
+
+pub async fn the_page_hears_nothing_of_what_is_done_to_a_button(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    for number in ["+7 912 345-00-10", "+7 912 345-00-11"] {
+        page.write(number).await?;
+    }
+    page.has_buttons(&[("inner", "79123456751"), ("", "79123450010"), ("", "79123450011")]).await?;
+    page.run(
+        "window.heard = [];
+         const types = 'keydown keypress keyup pointerdown pointerup mousedown mouseup click submit';
+         for (const type of types.split(' ')) {
+             for (const capture of [true, false]) {
+                 for (const target of [document, document.body, document.getElementById('inner')]) {
+                     target.addEventListener(type, ({ key }) => heard.push([type, key].join(' ')), { capture });
+                 }
+             }
+         }",
+    )
+    .await?;
+    for (key, number) in [(Some(Key::Enter), "79123450011"), (Some(Key::Space), "79123450010"), (None, "79123456751")] {
+        match key {
+            Some(key) => {
+                press_alone(stage, Key::Tab).await?;
+                press_alone(stage, key).await?;
+            }
+            None => page.click(number).await?,
+        }
+        let call = stage.control.dialled(number).await?;
+        stage.control.hang_up(&call).await?;
+        stage.control.registered(&call).await?;
+        page.phase(number, "idle").await?;
+    }
+    let heard: Vec<String> = stage.browser.script("return heard", Vec::new()).await?;
+    // The way there is the page's.
+    let heard: Vec<_> = heard.iter().filter(|event| !event.ends_with("Tab")).collect();
+    ensure!(heard.is_empty(), "it hears {heard:?}");
+    Ok(())
+}
+
+/// A page may define elements of our names; what is in ours stays out of its reach.
+pub async fn a_page_that_defines_our_elements_gets_at_nothing(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.phase("79123456751", "idle").await?;
+    page.run(
+        "window.roots = [];
+         window.seen = 0;
+         const { attachShadow } = Element.prototype;
+         Element.prototype.attachShadow = function (options) {
+             const root = attachShadow.call(this, { ...options, mode: 'open' });
+             if (this.localName.startsWith('trubka-')) roots.push(`${this.localName}: attached`);
+             return root;
+         };
+         for (const name of ['trubka-call', 'trubka-card', 'trubka-hint']) {
+             customElements.define(name, class extends HTMLElement {
+                 constructor() {
+                     super();
+                     window.seen++;
+                     const own = this.shadowRoot ?? this.attachInternals().shadowRoot;
+                     if (own) roots.push(`${name}: internals`);
+                     try {
+                         this.attachShadow({ mode: 'open' });
+                         roots.push(`${name}: first`);
+                     } catch {
+                         // It has one.
+                     }
+                 }
+             });
+         }",
+    )
+    .await?;
+    page.write("+7 912 345-00-10").await?;
+    page.click("79123450010").await?;
+    let call = stage.control.dialled("79123450010").await?;
+    page.card_that("shows the call", |card| !card.is_empty()).await?;
+    stage.control.hang_up(&call).await?;
+    stage.control.registered(&call).await?;
+    let seen: u32 = stage.browser.script("return seen", Vec::new()).await?;
+    ensure!(seen > 1, "its definitions never ran");
+    let roots: Vec<String> = stage.browser.script("return roots", Vec::new()).await?;
+    ensure!(roots.is_empty(), "it got at {roots:?}");
+    Ok(())
+}
+
+/// Two numbers in one link of the page stand behind it in their order, and are told apart.
+pub async fn the_numbers_of_one_link_are_told_apart(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.run(
+        "document.body.insertAdjacentHTML('beforeend',
+             '<p id=\"two\"><a href=\"#\">+7 912 345-00-10<br>+7 912 345-00-11</a></p>')",
+    )
+    .await?;
+    let right = "const [link, ...hosts] = document.getElementById('two').children;
+        return [link.nextSibling === hosts[0], hosts[0]?.nextSibling === hosts[1], hosts.length === 2]";
+    let changes = [
+        "",
+        "document.querySelector('#two a').lastChild.data = '+7 912 345-00-12'",
+        "document.querySelector('#two trubka-call').remove()",
+    ];
+    for (change, last) in changes.into_iter().zip(["11", "12", "12"]) {
+        page.run(change).await?;
+        let wanted = [("inner", "79123456751"), ("two", "79123450010"), ("two", &format!("791234500{last}"))];
+        page.has_buttons(&wanted).await.with_context(|| change.to_owned())?;
+        until("both to stand behind the link", async || {
+            let [first, second, both]: [bool; 3] = stage.browser.script(right, Vec::new()).await?;
+            Ok((first && second && both).then_some(()))
+        })
+        .await?;
+        let names: Vec<String> =
+            page.buttons().await?.into_iter().filter(|it| it.place == "two").map(|it| digits(&it.name)).collect();
+        ensure!(names == ["79123450010".to_owned(), format!("791234500{last}")], "they are {names:?}");
+        for (number, shown) in [("79123450010", "0010"), (wanted[2].1, "")] {
+            let text = button_of(stage, &page, number).await?.prop("textContent").await?.unwrap_or_default();
+            ensure!(digits(&text) == shown, "the button of {number} shows {text:?}");
+        }
+    }
+    Ok(())
+}
+
+/// The button of a number (digits) that is on the page.
+async fn button_of(stage: &Stage, page: &CrmPage<'_>, number: &str) -> Result<WebElement> {
+    for host in page.hosts().await? {
+        let button = stage.browser.find_in_shadow(&host, "button").await?;
+        if digits(&button.attr("aria-label").await?.unwrap_or_default()).contains(number) {
+            return Ok(button);
+        }
+    }
+    anyhow::bail!("no button for {number}")
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
 }

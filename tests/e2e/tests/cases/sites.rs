@@ -87,6 +87,48 @@ pub async fn a_page_of_the_browser_has_no_switch(stage: &Stage) -> Result<()> {
     popup.text("#site-switch[hidden]").await.map(drop)
 }
 
+/// The browser's question may stand longer than the background lives.
+pub async fn a_wish_outlives_the_background(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = site(stage, "").await?;
+    stage.popup().await?.link("live").await?;
+    let api = "const api = globalThis.browser ?? chrome;";
+    let origin = stage.control.address().to_owned();
+    let wish = format!(
+        "{api}
+         const [origin, done] = arguments;
+         api.runtime.sendMessage({{ kind: 'setSite', origin, on: true }}).then(() => done(true));"
+    );
+    stage.browser.web().execute_async(&wish, vec![json!(origin)]).await?;
+    stage.browser.stop_background().await?;
+    // Chromium grants at once, Firefox when it is asked within a click.
+    stage.browser.consent(SITE).await?;
+    let ask = format!(
+        "{api}
+         const [site] = arguments;
+         document.body.onclick = () => api.permissions.request({{ origins: [site] }});"
+    );
+    stage.browser.script::<()>(&ask, vec![json!(SITE)]).await?;
+    stage.browser.find("body").await?.context("no popup")?.click().await?;
+    page.show().await?;
+    page.phase(CLIENT, "idle").await.map(drop)
+}
+
+/// What the user withdraws while the background is dead no page is told of: it learns from the next answer.
+pub async fn a_page_that_asks_in_vain_is_left(stage: &Stage) -> Result<()> {
+    let page = strange(stage).await?;
+    switch(stage, &page, true).await?;
+    page.phase(CLIENT, "idle").await?;
+    // Or it would ask as soon as it is looked at again.
+    page.run("addEventListener('visibilitychange', (event) => event.stopImmediatePropagation(), { capture: true })")
+        .await?;
+    stage.browser.stop_background().await?;
+    stage.browser.withdraw(SITE).await?;
+    page.show().await?;
+    page.write("+7 912 345-00-10").await?;
+    bare(&page).await
+}
+
 /// A page of a site that nobody has switched on, and a browser that lets the extension have it.
 async fn strange(stage: &Stage) -> Result<CrmPage<'_>> {
     stage.connect().await?;

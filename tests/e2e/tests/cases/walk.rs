@@ -99,7 +99,12 @@ const CHANGES: &[(&str, &str, Option<&str>)] = &[
         "list",
         None,
     ),
-    ("at('list').hidden = false", "list", Some("79123456774")),
+    (
+        "at('list').hidden = false;
+         at('list').scrollIntoView({ behavior: 'instant' })",
+        "list",
+        Some("79123456774"),
+    ),
 ];
 
 struct Numbers(Vec<(&'static str, &'static str)>);
@@ -189,6 +194,8 @@ pub async fn rows_without_a_box_are_read(stage: &Stage) -> Result<()> {
              grid.append(row);
          }
          document.body.append(grid);
+         // So that all of them are in view.
+         document.body.style.lineHeight = '5px';
          document.body.id = 'page'",
     )
     .await?;
@@ -237,4 +244,117 @@ pub async fn nothing_is_dropped_and_nothing_is_kept(stage: &Stage) -> Result<()>
         Ok((!stage.browser.script::<bool>(held, Vec::new()).await?).then_some(()))
     })
     .await
+}
+
+/// Tens of thousands of elements in one line, and a text of a megabyte: while they are read, the page goes on.
+pub async fn a_huge_block_holds_nobody_up(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.has_buttons(&[("inner", "79123456751")]).await?;
+    let script = "const done = arguments[0];
+        const huge = document.createElement('div');
+        // Near the viewport, with nothing in it to lay out.
+        huge.style.height = '20px';
+        const sheet = new CSSStyleSheet();
+        sheet.replaceSync('#huge b { display: none }');
+        document.adoptedStyleSheets.push(sheet);
+        huge.id = 'huge';
+        for (let i = 0; i < 150_000; i++) {
+            const word = document.createElement('b');
+            word.textContent = i % 70_000 === 100 ? `+7 912 345-00-${10 + i / 70_000 | 0}` : 'слово';
+            huge.append(word);
+        }
+        const long = document.createElement('div');
+        long.hidden = true;
+        long.id = 'long';
+        long.textContent = `${'Долгий текст без номеров 12.10, '.repeat(32_000)} +7 912 345-00-20`;
+        let gap = 0;
+        let last = performance.now();
+        const beat = new MessageChannel();
+        beat.port1.onmessage = () => {
+            const now = performance.now();
+            gap = Math.max(gap, now - last);
+            last = now;
+            const hosts = document.getElementsByTagName('trubka-call');
+            if (hosts.length === 5) done(gap / (now - start));
+            else beat.port2.postMessage(0);
+        };
+        document.body.append(huge, long);
+        const start = performance.now();
+        last = start;
+        beat.port2.postMessage(0)";
+    let share: f64 = stage.browser.web().execute_async(script, Vec::new()).await?.convert()?;
+    page.has_buttons(&[
+        ("inner", "79123456751"),
+        ("huge", "79123450010"),
+        ("huge", "79123450011"),
+        ("huge", "79123450012"),
+        ("long", "79123450020"),
+    ])
+    .await?;
+    // Against the whole, which a busy machine makes longer, too.
+    ensure!(share < 0.2, "the page waited for {share} of the time at a stretch");
+    Ok(())
+}
+
+pub async fn what_moves_to_where_people_write_has_no_button(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.run(
+        "document.body.insertAdjacentHTML('beforeend', `
+             <div id='text'>+7 912 345-00-10</div><div id='block'><p>+7 912 345-00-11</p></div>
+             <div id='wrapped'><section><p>+7 912 345-00-12</p></section></div>
+             <div id='editor' contenteditable='true'></div>`)",
+    )
+    .await?;
+    let mut wanted =
+        vec![("inner", "79123456751"), ("text", "79123450010"), ("block", "79123450011"), ("wrapped", "79123450012")];
+    page.has_buttons(&wanted).await?;
+    let moves = [
+        ("text", "editor.append(place.firstChild)"),
+        ("block", "editor.append(place.firstChild)"),
+        (
+            "wrapped",
+            "const wrapper = document.createElement('div');
+             const block = place.firstChild;
+             block.remove();
+             setTimeout(() => { wrapper.append(block); editor.append(wrapper); }, 50)",
+        ),
+    ];
+    for (place, script) in moves {
+        let script = format!(
+            "const editor = document.getElementById('editor');
+             const place = document.getElementById('{place}');
+             {script}"
+        );
+        page.run(&script).await?;
+        wanted.retain(|(known, _)| *known != place);
+        page.has_buttons(&wanted).await.with_context(|| place.to_owned())?;
+    }
+    page.run("document.getElementById('block').append(document.querySelector('#editor p'))").await?;
+    wanted.push(("block", "79123450011"));
+    page.has_buttons(&wanted).await
+}
+
+/// What a page opens in front of everything often hangs at the end of a long body, in an element without height.
+pub async fn what_hangs_out_of_an_element_without_height_is_read(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.run(
+        "for (let i = 0; i < 30; i++) {
+             const block = document.createElement('p');
+             block.style.height = '1000px';
+             document.body.append(block);
+         }
+         const portal = document.createElement('div');
+         const dialog = document.createElement('div');
+         dialog.style.position = 'fixed';
+         dialog.style.top = '0';
+         dialog.id = 'dialog';
+         dialog.textContent = '+7 912 345-00-10';
+         portal.append(dialog);
+         document.body.append(portal)",
+    )
+    .await?;
+    page.has_buttons(&[("inner", "79123456751"), ("dialog", "79123450010")]).await
 }
