@@ -182,7 +182,7 @@ mod tests {
         };
         let body = r#"{"errorInfo":{"invalidPaths":[{"op":"replace","path":"/id","value":"secret"},"/x"],
             "invalidValueTypes":[{"path":"/features","message":"Not a flag"}],"invalidDatas":["period"],
-            "invalidConstraints":{"webHooks":["Too many.","Too often."],"baseUrl":"Empty"},"status":"invalidArgs"}}"#;
+            "invalidConstraints":{"baseUrl":"Empty","webHooks":["Too many.","Too often."]},"status":"invalidArgs"}}"#;
         assert_eq!(
             places(body),
             [

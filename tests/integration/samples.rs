@@ -293,8 +293,8 @@ fn call_started() {
     assert!(Started::parse(r#""OK""#).is_none());
     let body = r#"{
         "errors": {
-            "direction": ["Error converting value \"in2bound\"."],
-            "callStartedInfo": ["The callStartedInfo field is required."]
+            "callStartedInfo": ["The callStartedInfo field is required."],
+            "direction": ["Error converting value \"in2bound\"."]
         },
         "type": "https://tools.ietf.org/html/rfc7231#section-6.5.1",
         "title": "One or more validation errors occurred.", "status": 400, "traceId": "00-1...a-00"
