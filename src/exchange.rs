@@ -1,7 +1,8 @@
 //! What exchanges have in common: the events they tell of calls, and the port by which one that is asked over HTTP is joined.
 //!
 //! Phonet tells by a socket and has a history: the core leads it itself. Any other exchange implements [`Exchange`] in a folder of its
-//! own, is made in `core::bridge` and named in [`ExchangeName`], and that is all the rest knows of it.
+//! own; beside that it has a name in [`ExchangeName`], a section in the settings, a session key in `core::io::Session`, and a line where
+//! `core::bridge` makes it and where the check of the connections asks it.
 
 use std::fmt;
 
@@ -79,8 +80,8 @@ pub trait Exchange {
     /// Looks for the call of a dial that an earlier life of the worker sent at this moment, where the exchange can tell.
     fn look_for(&mut self, key: &str, number: &Private<String>, sent_at: Millis);
 
-    /// Follows a call on from where an earlier life of the worker left it.
-    fn follow(&mut self, call: &str, number: &Private<String>, answered: bool, now: Millis);
+    /// Follows a call on from where an earlier life of the worker left it: of which it heard last at this moment.
+    fn follow(&mut self, call: &str, number: &Private<String>, answered: bool, heard_at: Millis, now: Millis);
 
     /// Hangs a call up; the answer is [`News::HungUp`].
     fn hang_up(&mut self, ask: u32, call: &str);

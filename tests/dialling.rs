@@ -191,7 +191,12 @@ fn where_nobody_may_look_at_the_calls_they_are_only_dialled() {
     world.dial("k2", "+79169876543");
     world.run_for(Millis::secs(10));
     assert_eq!((world.view.dials[1].phase, world.uis.asked["list.calls"]), (DialPhase::Placed, 1));
-    assert_eq!(world.crm.calls.len(), 1, "of the second call nothing is told");
+    world.die(Death { of_browser: false, pause: Millis::secs(20) });
+    world.run_for(Millis::secs(60));
+    world.dial("k3", "+79165555555");
+    world.run_for(Millis::secs(10));
+    assert_eq!(world.view.dials[2].phase, DialPhase::Placed);
+    assert_eq!(world.crm.calls.len(), 0, "of what cannot be followed nothing is told");
     assert_eq!(world.violations, Vec::<String>::new());
 }
 
@@ -280,4 +285,87 @@ fn the_calls_of_an_exchange_that_is_taken_away_are_given_up() {
     assert_eq!(world.dial("k2", "+79169876543").phase, DialPhase::Dialling);
     world.run_for(Millis::secs(2));
     assert_eq!(world.dialled, ["79169876543"]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_gives_no_call_up_and_tells_none_twice() {
+    let mut world = world(14, &json!({}));
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::secs(2));
+    world.ahead = Millis::secs(-30);
+    world.uis.set(100, Some([TALKING, TALKING]));
+    world.run_for(Millis::secs(60));
+    assert_eq!(world.view.calls[0].phase, CallPhase::Talking);
+    world.uis.set(100, None);
+    world.run_for(Millis::secs(20));
+    assert_eq!(
+        told(&world),
+        ["call-started", "appeared", "connected", "disconnected", "call-finished", "register-call"]
+    );
+    clean(&world);
+}
+
+#[test]
+fn the_end_of_a_call_that_nobody_saw_is_not_invented() {
+    let mut world = world(16, &json!({}));
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::secs(2));
+    world.uis.set(100, Some([TALKING, TALKING]));
+    world.run_for(Millis::mins(5));
+    let seen = world.now;
+    world.die(Death { of_browser: true, pause: Millis::hours(10) });
+    world.uis.set(100, None);
+    world.run_for(Millis::hours(11));
+    let registered = world.crm.calls["uis-100"].registered.as_ref().unwrap();
+    let finished = Millis::from_rfc3339(registered["items"][0]["finishedAt"].as_str().unwrap()).unwrap();
+    assert!(finished <= seen && seen - finished <= Millis::mins(2), "{registered}");
+    clean(&world);
+}
+
+#[test]
+fn a_call_that_the_first_version_cannot_follow_on_is_given_up() {
+    let mut world = world(17, &json!({}));
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::secs(2));
+    let mut changed = document();
+    changed["uis"] = json!({ "version": "v1", "login": "anna", "password": "u-password", "virtualNumber": "74993720692",
+        "operator": "79164572521" });
+    changed["dialling"] = json!({ "exchange": "uis" });
+    world.ask(Sender::Extension, Request::SaveSettings { document: changed.to_string() });
+    world.run_for(Millis::secs(5));
+    assert!(world.view.calls.iter().all(|call| call.phase == CallPhase::Ended));
+    assert_eq!(world.view.dials[0].phase, DialPhase::Placed);
+}
+
+#[test]
+fn a_hang_up_where_the_browser_forbids_it_is_answered() {
+    let mut world = world(18, &json!({}));
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::secs(2));
+    world.forbidden = vec![UIS.to_owned()];
+    world.input(Input::Permissions { forbidden: vec![UIS.to_owned()] });
+    let ask = world.ask(model::page(), Request::HangUp { call: "uis-100".into() });
+    let Some(Message::HungUp { problem: Some(problem), .. }) = world.replies.remove(&ask) else { panic!() };
+    assert_eq!(problem.code, Code::PermissionMissing);
+}
+
+#[test]
+fn a_click_offline_says_so() {
+    let mut world = world(19, &json!({}));
+    world.input(Input::Online(false));
+    let dial = world.dial("k1", NUMBER);
+    assert_eq!((dial.phase, dial.problem.unwrap().code), (DialPhase::Failed, Code::DialOffline));
+}
+
+#[test]
+fn a_call_of_phonet_ends_with_phonet() {
+    let mut world = world(20, &json!({}));
+    let at = world.now;
+    world.frame(&model::event("call.dial", "u1", 4, at, &json!({})));
+    world.run_for(Millis::secs(2));
+    let mut changed = document();
+    changed.as_object_mut().unwrap().remove("phonet");
+    world.ask(Sender::Extension, Request::SaveSettings { document: changed.to_string() });
+    world.run_for(Millis::secs(2));
+    assert!(world.view.calls.iter().all(|call| call.phase == CallPhase::Ended));
 }

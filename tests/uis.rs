@@ -88,7 +88,19 @@ impl World {
     fn logged_in(version: UisVersion) -> Self {
         let settings = settings(version);
         let key = AccessKey { key: "kept".into(), obtained_at: START, fingerprint: settings.fingerprint() };
-        Self { uis: Uis::new(&settings, Some(key)), ..Self::new(&settings) }
+        let mut world = Self { uis: Uis::new(&settings, Some(key)), ..Self::new(&settings) };
+        if version == V4 {
+            world.see();
+        }
+        world
+    }
+
+    /// Finds out that it may look at the calls.
+    fn see(&mut self) {
+        self.uis.check();
+        self.log_in(V4, "kept");
+        self.serve("list.calls", json!({ "data": [] }));
+        assert_eq!(self.only_news(), News::Checked { problem: None });
     }
 
     /// With a call that was just dialled.
@@ -1151,10 +1163,36 @@ fn looks_spare_the_points_that_dials_need() {
         world.serve("list.calls", list);
         assert_eq!(world.uis.next_wake(), Some(world.now + Millis::secs(wait)), "{left} left");
     }
+    assert_eq!(world.events(), [EventKind::Dial], "once a minute it is said that it still goes on");
     world.sleep();
     world.expect("list.calls");
     world.refuse(&fault_v4_with(-32029, &json!({ "mnemonic": "limit_exceeded", "metadata": limits(0, 23) })));
     assert_eq!((world.events(), world.sleep()), (vec![], Millis::secs(23)));
+}
+
+#[test]
+fn a_dial_that_waited_too_long_does_not_go_out() {
+    let mut world = World::dialling();
+    world.sleep();
+    world.expect("list.calls");
+    world.dial("k2");
+    world.wait(Millis::secs(10));
+    world.reply(listed("Дозвон", "Дозвон"));
+    assert!(world.next().is_none());
+    let news = world.news();
+    let problem = Problem::new(Code::DialOffline);
+    assert_eq!(news, [News::Refused { key: "k2".into(), problem }]);
+}
+
+#[test]
+fn an_error_of_the_services_own_leaves_a_dial_unknown() {
+    let mut world = World::logged_in(V4);
+    world.dial("k1");
+    world.expect("start.simple_call");
+    world.refuse(&fault_v4(-32603, "internal_error"));
+    assert!(matches!(world.only_news(), News::Unknown { .. }));
+    world.serve("list.calls", listed("Дозвон", "Дозвон"));
+    assert!(matches!(&world.news()[0], News::Accepted { call: Some(call), .. } if call == "uis-42"));
 }
 
 #[test]
@@ -1187,9 +1225,8 @@ fn a_dial_goes_before_a_look() {
 #[test]
 fn a_call_of_an_earlier_life_is_followed_on() {
     let mut world = World::logged_in(V4);
-    world.uis.follow("uis-42", &NUMBER.into(), true, world.now);
-    world.uis.follow("uis-42", &NUMBER.into(), true, world.now);
-    world.uis.follow("23-1453990999.41", &NUMBER.into(), false, world.now);
+    world.uis.follow("uis-42", &NUMBER.into(), true, world.now, world.now);
+    world.uis.follow("uis-42", &NUMBER.into(), true, world.now, world.now);
     world.serve("list.calls", listed("Разговор", "Разговор"));
     assert!(world.news().is_empty(), "that it was answered is known");
     world.sleep();

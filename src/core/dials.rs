@@ -99,6 +99,13 @@ impl Dial {
         matches!(self.state, DialState::Saving | DialState::Sent | DialState::Accepted)
     }
 
+    /// Whether its call may yet be found at an exchange that lists calls.
+    pub fn is_looked_for(&self, now: Millis) -> bool {
+        let is_recent = !(self.asked_at + PATIENCE).has_come(now, PATIENCE);
+        self.exchange != ExchangeName::Phonet
+            && (self.state == DialState::Sent || (is_recent && matches!(self.state, DialState::Unknown { .. })))
+    }
+
     /// Whether it is recent enough to be shown after its end.
     pub fn is_recent(&self, now: Millis) -> bool {
         !(self.asked_at + SHOWN).has_come(now, SHOWN)

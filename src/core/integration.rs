@@ -117,6 +117,11 @@ impl Integration {
         self.jobs.drain(..).map(|job| job.ask).collect()
     }
 
+    /// The settings are saved: an exchange of keys for the first job may have been given up.
+    pub fn begin_anew(&mut self) {
+        self.jobs.first_mut().into_iter().for_each(|job| job.renewed = false);
+    }
+
     /// Whether a key is to be exchanged for the next request: once.
     pub fn renew(&mut self) -> bool {
         self.jobs.first_mut().is_some_and(|job| !std::mem::replace(&mut job.renewed, true))

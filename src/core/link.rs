@@ -121,6 +121,11 @@ impl Link {
         }
     }
 
+    /// Whether the browser believes to be online.
+    pub fn is_online(&self) -> bool {
+        self.online
+    }
+
     /// The computer slept: an open socket may be dead without knowing it, and a wait is over.
     pub fn woke(&mut self, now: Millis) -> Option<Step> {
         self.online(self.online, now)

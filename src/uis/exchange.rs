@@ -38,8 +38,14 @@ const SPARING: Millis = Millis::secs(15);
 const LONGEST_WAIT: Millis = Millis::secs(60);
 /// How long a new call may be missing from the list before it counts as over.
 const UNLISTED: Millis = Millis::secs(10);
+/// How late a dial may still go out: after that nobody waits for it.
+const PROMPT: Millis = Millis::secs(10);
+/// After so long without a look nobody can say when a call ended; and so often it is said that one still goes on.
+const UNSEEN: Millis = Millis::mins(1);
 /// How long the call of a dial without an answer is looked for.
 const LOOKED_FOR: Millis = Millis::secs(60);
+/// The code of both versions for a failure of the service's own.
+const INTERNAL_ERROR: i64 = -32603;
 /// What our names of calls begin with.
 const CALL: &str = "uis-";
 
@@ -53,8 +59,8 @@ pub struct Uis {
     lost: Vec<Lost>,
     look_at: Millis,
     failed_looks: u32,
-    /// Whether the company's tariff or the user's rights do not let us look at the calls: then they are only dialled.
-    blind: bool,
+    /// Whether the company's tariff and the user's rights let us look at the calls, once it is known: else they are only dialled.
+    sees: Option<bool>,
     news: VecDeque<News>,
 }
 
@@ -74,7 +80,7 @@ impl Task {
 }
 
 enum Errand {
-    Dial { key: String, number: Private<String> },
+    Dial { key: String, number: Private<String>, asked_at: Millis },
     HangUp { ask: u32, call: String },
     Check,
     Look,
@@ -96,6 +102,11 @@ struct Call {
     bridge_at: Option<Millis>,
     answered: bool,
     listed: bool,
+    /// When it was known to go on last, and when that was said last; by this computer's clock.
+    seen_at: Millis,
+    told_at: Millis,
+    /// The key of its dial, while it is not known whether we may look at it.
+    unannounced: Option<String>,
 }
 
 /// A dial of which nobody knows what became.
@@ -119,7 +130,7 @@ impl Uis {
             lost: Vec::new(),
             look_at: Millis(0),
             failed_looks: 0,
-            blind: false,
+            sees: None,
             news: VecDeque::new(),
         }
     }
@@ -156,7 +167,7 @@ impl Uis {
         let shown = key.as_ref().map(|(_, key)| key.clone()).unwrap_or_default();
         // Made even without a key: what would be refused needs no login.
         let body = match &task.errand {
-            Errand::Dial { key, number } => {
+            Errand::Dial { key, number, .. } => {
                 let number = Private::new(number.reveal().trim_start_matches('+').to_owned());
                 self.dial_request(id, key, number, shown)?
             }
@@ -247,9 +258,9 @@ impl Uis {
                     Placed::Fail => News::Refused { key, problem: Problem::new(Code::UisDialFailed) },
                 });
             }
-            Errand::Dial { key, number } => {
+            Errand::Dial { key, number, .. } => {
                 let started = Started::read(data()?).ok_or(Failure::Unreadable)?;
-                if self.blind {
+                if self.sees == Some(false) {
                     self.news.push_back(News::Accepted { key: key.clone(), call: None });
                 } else {
                     self.begin(key, number, started.call_session_id, at, now);
@@ -266,7 +277,7 @@ impl Uis {
             }
             Errand::Check => {
                 CallSession::read_all(data()?).ok_or(Failure::Unreadable)?;
-                self.blind = false;
+                self.sees = Some(true);
                 self.news.push_back(News::Checked { problem: None });
             }
             Errand::Look => {
@@ -293,8 +304,10 @@ impl Uis {
         }
         let problem = failure.problem(version, secret, &self.settings.address);
         match task.errand {
-            Errand::Dial { key, number } => {
+            Errand::Dial { key, number, .. } => {
                 let code = match failure {
+                    // The service itself failed, perhaps after it had begun.
+                    Failure::Fault(fault) if fault.code == INTERNAL_ERROR => Some(Code::UisDialUnanswered),
                     Failure::Fault(_) => None,
                     Failure::Unreadable => Some(Code::UisDialUnclear),
                     Failure::Silence | Failure::Status(_) => Some(Code::UisDialUnanswered),
@@ -323,8 +336,13 @@ impl Uis {
 
     /// Nobody may look at the calls: what goes on is lost sight of, and from now on calls are only dialled.
     fn go_blind(&mut self) {
-        self.blind = true;
-        self.news.extend(self.calls.drain(..).map(|call| News::Lost { call: call.id() }));
+        self.sees = Some(false);
+        for call in std::mem::take(&mut self.calls) {
+            self.news.push_back(match call.unannounced {
+                Some(key) => News::Accepted { key, call: None },
+                None => News::Lost { call: call.id() },
+            });
+        }
         let unknown = |lost: Lost| News::Unknown { key: lost.key, problem: Problem::new(Code::UisDialUnanswered) };
         self.news.extend(self.lost.drain(..).filter(|lost| !lost.told).map(unknown));
     }
@@ -343,7 +361,7 @@ impl Uis {
     }
 
     fn begin(&mut self, key: &str, number: &Private<String>, session: u64, at: Millis, now: Millis) {
-        let call = Call {
+        let mut call = Call {
             session,
             number: number.clone(),
             since: now,
@@ -351,11 +369,24 @@ impl Uis {
             bridge_at: None,
             answered: false,
             listed: false,
+            seen_at: now,
+            told_at: now,
+            unannounced: Some(key.to_owned()),
         };
-        self.news.push_back(News::Accepted { key: key.to_owned(), call: Some(call.id()) });
-        self.tell(&call, EventKind::Dial, at);
+        // What cannot be followed is not told of: the first look says.
+        let sees = self.sees == Some(true);
+        if sees {
+            self.announce(&mut call);
+        }
         self.calls.push(call);
-        self.look_at = now + RINGING;
+        self.look_at = if sees { now + RINGING } else { now };
+    }
+
+    fn announce(&mut self, call: &mut Call) {
+        if let (Some(key), Some(at)) = (call.unannounced.take(), call.dial_at) {
+            self.news.push_back(News::Accepted { key, call: Some(call.id()) });
+            self.tell(call, EventKind::Dial, at);
+        }
     }
 
     fn tell(&mut self, call: &Call, kind: EventKind, at: Millis) {
@@ -381,6 +412,7 @@ impl Uis {
     }
 
     fn looked(&mut self, sessions: &[CallSession], at: Millis, now: Millis) {
+        self.sees = Some(true);
         for lost in std::mem::take(&mut self.lost) {
             let found = sessions.iter().find(|session| session.external_id.as_ref() == Some(&lost.key));
             match found {
@@ -395,10 +427,17 @@ impl Uis {
         }
         for mut call in std::mem::take(&mut self.calls) {
             let session = sessions.iter().find(|session| session.call_session_id == call.session);
-            call.listed |= session.is_some();
+            self.announce(&mut call);
+            // Who looks too late knows only until when it went on.
+            let unseen = if now - call.seen_at > UNSEEN { now - call.seen_at } else { Millis(0) };
+            if session.is_some() {
+                call.listed = true;
+                call.seen_at = now;
+            }
             if !call.answered && session.is_some_and(CallSession::is_answered) {
                 call.answered = true;
                 call.bridge_at = Some(at);
+                call.told_at = now;
                 self.tell(&call, EventKind::Bridge, at);
             }
             let is_over = match session {
@@ -406,10 +445,14 @@ impl Uis {
                 None => call.listed || (call.since + UNLISTED).has_come(now, UNLISTED),
             };
             if is_over {
-                self.tell(&call, EventKind::Hangup, at);
-            } else {
-                self.calls.push(call);
+                self.tell(&call, EventKind::Hangup, at - unseen);
+                continue;
             }
+            if session.is_some() && (call.told_at + UNSEEN).has_come(now, UNSEEN) {
+                call.told_at = now;
+                self.tell(&call, if call.answered { EventKind::Bridge } else { EventKind::Dial }, at);
+            }
+            self.calls.push(call);
         }
     }
 
@@ -464,7 +507,7 @@ impl Exchange for Uis {
     }
 
     fn abilities(&self) -> Abilities {
-        let follows = !self.is_v1() && !self.blind;
+        let follows = !self.is_v1() && self.sees != Some(false);
         Abilities { dial: true, hang_up: follows, follow: follows, history: false, presence: false }
     }
 
@@ -472,8 +515,8 @@ impl Exchange for Uis {
         &self.settings.address
     }
 
-    fn dial(&mut self, key: &str, number: &Private<String>, _now: Millis) {
-        self.ask(Errand::Dial { key: key.to_owned(), number: number.clone() });
+    fn dial(&mut self, key: &str, number: &Private<String>, now: Millis) {
+        self.ask(Errand::Dial { key: key.to_owned(), number: number.clone(), asked_at: now });
     }
 
     fn look_for(&mut self, key: &str, number: &Private<String>, sent_at: Millis) {
@@ -485,13 +528,24 @@ impl Exchange for Uis {
         }
     }
 
-    fn follow(&mut self, call: &str, number: &Private<String>, answered: bool, now: Millis) {
-        let Some(session) = session_of(call) else { return };
+    fn follow(&mut self, call: &str, number: &Private<String>, answered: bool, heard_at: Millis, now: Millis) {
+        let Some(session) = session_of(call).filter(|_| !self.is_v1()) else {
+            return self.news.push_back(News::Lost { call: call.to_owned() });
+        };
         if self.calls.iter().all(|call| call.session != session) {
             let number = number.clone();
-            let unlisted =
-                Call { session, number, since: now, dial_at: None, bridge_at: None, answered, listed: false };
-            self.calls.push(unlisted);
+            self.calls.push(Call {
+                session,
+                number,
+                since: now,
+                dial_at: None,
+                bridge_at: None,
+                answered,
+                listed: false,
+                seen_at: heard_at.min(now),
+                told_at: heard_at.min(now),
+                unannounced: None,
+            });
         }
     }
 
@@ -513,6 +567,13 @@ impl Exchange for Uis {
                 None if self.is_following() && self.look_at.has_come(now, LONGEST_WAIT) => Task::new(Errand::Look),
                 None => return None,
             };
+            if let Errand::Dial { key, asked_at, .. } = &task.errand
+                && (*asked_at + PROMPT).has_come(now, PROMPT)
+            {
+                let problem = Problem::new(Code::DialOffline);
+                self.news.push_back(News::Refused { key: key.clone(), problem });
+                continue;
+            }
             match self.request(&task, &Id::Number(http.into()), now) {
                 Ok((secret, body)) => {
                     let request = self.post(&task, secret, body);

@@ -3,8 +3,8 @@
 use super::Bridge;
 use crate::{
     Millis,
-    core::{dials::DialState, io::Output, recovery::GIVEN_UP},
-    exchange::{Abilities, ExchangeName, News},
+    core::{dials::DialState, io::Output},
+    exchange::{Abilities, EventKind, ExchangeName, News},
     phone::{self, E164},
     phonet::connector,
     private::Private,
@@ -120,7 +120,9 @@ impl Bridge {
         let elsewhere = self.elsewhere.iter().map(|exchange| DiallingView {
             exchange: exchange.name(),
             can: exchange.abilities(),
-            problem: self.missing_permission(exchange.origin()),
+            problem: self
+                .missing_permission(exchange.origin())
+                .or_else(|| (!self.link.is_online()).then(|| Problem::new(Code::DialOffline))),
         });
         phonet.into_iter().chain(elsewhere).collect()
     }
@@ -138,18 +140,20 @@ impl Bridge {
         self.elsewhere = uis.into_iter().map(|uis| Box::new(uis) as _).collect();
         for exchange in &mut self.elsewhere {
             let name = exchange.name();
-            for dial in self.dials.iter().filter(|dial| dial.exchange == name && dial.state == DialState::Sent) {
+            for dial in self.dials.iter().filter(|dial| dial.exchange == name && dial.is_looked_for(now)) {
                 exchange.look_for(&dial.key, &dial.number, dial.asked_at);
             }
             for call in self.calls.live().filter(|call| call.exchange == name) {
-                if let Some(number) = &call.client.number {
-                    exchange.follow(&call.id, number, call.answered_at().is_some(), now);
+                if let (Some(number), Some(heard_at)) = (&call.client.number, self.calls.heard_at(&call.id)) {
+                    exchange.follow(&call.id, number, call.answered_at().is_some(), heard_at, now);
                 }
             }
         }
         // Of an exchange that is gone nobody will hear any more.
-        if self.settings.uis.is_none() {
-            for leg in self.calls.silent_since(ExchangeName::Uis, now, now) {
+        let gone =
+            [(ExchangeName::Phonet, self.settings.phonet.is_none()), (ExchangeName::Uis, self.settings.uis.is_none())];
+        for (exchange, _) in gone.into_iter().filter(|(_, is_gone)| *is_gone) {
+            for leg in self.calls.silent_since(exchange, now, now) {
                 self.give_up_leg(&leg, now);
             }
         }
@@ -157,9 +161,7 @@ impl Bridge {
 
     /// Asks them what is due, and takes what they say.
     pub(super) fn drive_exchanges(&mut self, now: Millis) {
-        for leg in self.calls.silent_since(ExchangeName::Uis, now - GIVEN_UP, now) {
-            self.give_up_leg(&leg, now);
-        }
+        self.give_up_silent(ExchangeName::Uis, now);
         for place in 0..self.elsewhere.len() {
             let next = self.http.wrapping_add(1);
             let Some(exchange) = self.elsewhere.get_mut(place) else { continue };
@@ -193,6 +195,8 @@ impl Bridge {
                 self.log.add(now, "dial", problem.code.name());
                 self.dials.set(&key, DialState::Unknown { problem });
             }
+            // What was given up does not come back.
+            News::Event(event) if event.kind != EventKind::Dial && !self.calls.is_live(&event.uuid) => {}
             News::Event(event) => {
                 let what = [event.kind.name(), &event.uuid].join(" ");
                 self.log.add(now, event.exchange.name(), &what);
@@ -226,7 +230,12 @@ impl Bridge {
             let problem = Some(Problem::new(Code::HangUpOver));
             return self.reply(ask, Message::HungUp { call, problem });
         };
-        exchange.hang_up(ask, &call);
+        let origin = exchange.origin().to_owned();
+        if let Some(problem) = self.missing_permission(&origin) {
+            return self.reply(ask, Message::HungUp { call, problem: Some(problem) });
+        }
+        let exchange = self.elsewhere.iter_mut().find(|exchange| Some(exchange.name()) == name);
+        exchange.into_iter().for_each(|exchange| exchange.hang_up(ask, &call));
         self.log.add(now, "hang up", &call);
         self.hang_ups.push((ask, call));
     }

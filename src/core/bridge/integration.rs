@@ -37,6 +37,9 @@ impl Bridge {
         if let Some(problem) = self.missing_permission(&kontur.address) {
             return self.give_up_jobs(&problem);
         }
+        if self.crm.outbox.is_asked_to_rest(now) {
+            return self.give_up_jobs(&Problem::new(Code::KonturTooMany));
+        }
         if let (Some(key), Some(integration)) = (self.crm.access.key(kontur, now), self.crm.access.integration()) {
             let request = self.integration.next(self.http.wrapping_add(1), kontur, key, integration);
             if let Some(request) = request {

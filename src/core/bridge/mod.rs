@@ -297,6 +297,7 @@ impl Bridge {
         self.crm.exchange_at = Millis(0);
         self.crm.problem = None;
         self.crm.outbox.resume();
+        self.integration.begin_anew();
         if let Some(phonet) = &self.settings.phonet {
             self.storage.dirty |= self.recovery.configure(phonet.fingerprint(), now);
         }
@@ -334,13 +335,13 @@ impl Bridge {
         self.finish_checks();
         self.persist(now);
         self.show(now);
-        self.update();
+        self.update(now);
     }
 
     /// Starts the newer version when nothing would be broken off.
-    fn update(&mut self) {
+    fn update(&mut self, now: Millis) {
         let is_idle = self.calls.live().next().is_none()
-            && self.dials.iter().all(|dial| !dial.is_pending())
+            && self.dials.iter().all(|dial| !dial.is_pending() && !dial.is_looked_for(now))
             && self.crm.deliveries.is_empty()
             && !self.recordings.is_busy()
             && self.integration.is_idle()
@@ -465,7 +466,8 @@ impl Bridge {
             self.out.push_back(Output::Remember(session));
         }
         // Without a connection the worker is needed while a call of another exchange goes on.
-        let is_elsewhere = |dial: &Dial| dial.exchange != ExchangeName::Phonet && dial.is_pending();
+        let is_elsewhere =
+            |dial: &Dial| dial.is_looked_for(now) || (dial.exchange != ExchangeName::Phonet && dial.is_pending());
         let wanted = self.settings.phonet.is_some()
             || self.calls.live().any(|call| call.exchange != ExchangeName::Phonet)
             || self.dials.iter().any(is_elsewhere);

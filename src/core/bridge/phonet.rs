@@ -437,7 +437,12 @@ impl Bridge {
     }
 
     fn give_up(&mut self, now: Millis) {
-        for uuid in self.calls.silent_since(ExchangeName::Phonet, now - GIVEN_UP, now) {
+        self.give_up_silent(ExchangeName::Phonet, now);
+    }
+
+    /// Gives up the legs of an exchange of which nobody has heard for too long.
+    pub(super) fn give_up_silent(&mut self, exchange: ExchangeName, now: Millis) {
+        for uuid in self.calls.silent_since(exchange, now - GIVEN_UP, now) {
             // One heard of in the future was heard of by a clock that has been set back since.
             if self.calls.heard_at(&uuid).is_some_and(|at| at + GIVEN_UP <= now) {
                 self.give_up_leg(&uuid, now);

@@ -145,7 +145,9 @@ impl Calls {
         self.ended.retain(|call| {
             place += 1;
             let is_kept = place <= ENDED_KEPT || is_needed(&call.id);
-            if let Some(ended_at) = call.ended_at.filter(|at| !is_kept && is_recent(*at)) {
+            // Only Phonet has a history.
+            let may_be_told = !is_kept && call.exchange == ExchangeName::Phonet;
+            if let Some(ended_at) = call.ended_at.filter(|at| may_be_told && is_recent(*at)) {
                 past.extend(call.all_legs().map(|leg| Past { uuid: leg.uuid.clone(), ended_at }));
             }
             is_kept
