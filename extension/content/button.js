@@ -25,7 +25,7 @@ class CallButton {
   #label;
   /** @type {DialState} */
   #state = { phase: "idle", reason: "" };
-  /** When it turned from dialling to hanging up, or back, or came to be seen, on the page's own clock. */
+  /** When a click began to mean something else, or the button came to be seen, on the page's own clock. */
   #turnedAt = -Infinity;
 
   /**
@@ -85,9 +85,11 @@ class CallButton {
 
   /** @param {DialState} state */
   show(state) {
-    if (!state.hangUp !== !this.#state.hangUp) this.#turnedAt = performance.now();
-    this.#state = state;
     const { phase, reason, hangUp } = state;
+    // What can be clicked again so soon was not: a second click of the same double click is no second call.
+    const isAgain = phase !== this.phase && (phase === "placed" || phase === "unknown");
+    if (!hangUp !== !this.#state.hangUp || isAgain) this.#turnedAt = performance.now();
+    this.#state = state;
     this.#button.dataset["phase"] = phase;
     this.#button.dataset["hangUp"] = hangUp ? (hangUp.asked ? "asked" : "offered") : "";
     this.#button.ariaLabel = this.#describe();

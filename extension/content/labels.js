@@ -72,13 +72,23 @@ const labels = {
       if (!labels.naming.has(at) || labels.naming.get(at) === labels.nameOf(at)) continue;
       const element = at instanceof Element ? at : null;
       const row = element?.closest("tr, [role~=row]");
-      const isHead = row?.matches("thead *, :first-child") ?? false;
-      const cells = isHead ? row?.closest("table, [role~=table], [role~=grid], [role~=treegrid]") : row;
+      const cells = row && labels.namedBy(row);
       const byId = element?.id ? document.querySelectorAll(`[aria-labelledby~="${CSS.escape(element.id)}"]`) : [];
       const fields = element instanceof HTMLLabelElement && element.control ? [element.control] : [];
       return [...(cells ? [cells] : labels.after(at.nextSibling)), ...byId, ...fields];
     }
     return [];
+  },
+
+  /**
+   * What the cells of a row, or the rows of a head, name: the row, or all of the table.
+   * @param {Element} row
+   * @returns {Element | null}
+   */
+  namedBy(row) {
+    if (!row.matches("tr, thead, [role~=row]")) return null;
+    const isHead = row.matches("thead, thead *, :first-child");
+    return isHead ? row.closest("table, [role~=table], [role~=grid], [role~=treegrid]") : row;
   },
 
   /**

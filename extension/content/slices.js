@@ -23,18 +23,29 @@ class Slices {
     this.#signal = signal;
   }
 
-  /** One slice at once, so that what a small change brings is there before it is painted; the rest in time. */
-  work() {
-    if (this.#signal.aborted) return;
+  /**
+   * Has several works done as one slice.
+   * @param {() => void} action
+   */
+  static together(action) {
     const outer = Slices.#end;
     Slices.#end = Math.min(outer, performance.now() + Slices.#LONGEST);
     try {
-      do {
-        for (let done = 0; done < Slices.#STEPS; done++) if (!this.#step()) return;
-      } while (performance.now() < Slices.#end);
+      action();
     } finally {
       Slices.#end = outer;
     }
+  }
+
+  /** One slice at once, so that what a small change brings is there before it is painted; the rest in time. */
+  work() {
+    if (!this.#signal.aborted) Slices.together(() => this.#go());
+  }
+
+  #go() {
+    do {
+      for (let done = 0; done < Slices.#STEPS; done++) if (!this.#step()) return;
+    } while (performance.now() < Slices.#end);
     this.schedule();
   }
 

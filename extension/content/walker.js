@@ -90,11 +90,13 @@ class PageWalker {
   constructor(events, pace, signal) {
     this.#events = events;
     this.#slices = new Slices(() => this.#step(), signal);
-    this.#observer = new MutationObserver((records) => {
-      this.#hear(records);
-      this.#slices.work();
-      pace.note();
-    });
+    this.#observer = new MutationObserver((records) =>
+      Slices.together(() => {
+        this.#hear(records);
+        this.#slices.work();
+        pace.note();
+      }),
+    );
     this.#viewport = new IntersectionObserver((entries) => {
       for (const entry of entries) {
         if (entry.isIntersecting) this.#come(entry.target);
@@ -107,7 +109,7 @@ class PageWalker {
       this.#viewport.disconnect();
     });
     const options = { capture: true, passive: true, signal };
-    for (const type of ["input", "change", "focusin"]) addEventListener(type, (event) => this.#touched(event), options);
+    for (const type of ["input", "change", "focusin", "pointerover"]) addEventListener(type, (event) => this.#touched(event), options);
   }
 
   start() {
@@ -153,10 +155,12 @@ class PageWalker {
 
   /** @param {Event} event */
   #touched(event) {
-    const [node] = event.composedPath();
+    const path = event.composedPath();
+    const [node] = path;
     if (node instanceof HTMLInputElement && this.#fields.has(node)) this.#visitField(node);
-    else if (node instanceof Element && node.shadowRoot && !this.#watched.has(node.shadowRoot)) this.#roots.add(node);
-    this.#slices.work();
+    const late = path.filter((at) => at instanceof Element && at.shadowRoot && !this.#watched.has(at.shadowRoot));
+    for (const host of late) this.#roots.add(/** @type {Element} */ (host));
+    if (late.length > 0 || event.type !== "pointerover") this.#slices.work();
   }
 
   /** @param {MutationRecord[]} records */
@@ -207,6 +211,8 @@ class PageWalker {
     }
     const neighbours = [...addedNodes, ...removedNodes, previousSibling, nextSibling];
     if (neighbours.some(PageWalker.#isOfLine)) this.#renewLines(block);
+    const named = block instanceof Element ? labels.namedBy(block) : null;
+    if (named) this.#roots.add(named);
     // What came or went may name what follows.
     for (const node of labels.after(nextSibling)) this.#roots.add(node);
     this.#events.changed(record);
@@ -290,6 +296,8 @@ class PageWalker {
   *#enterInline(top) {
     let seen = 0;
     for (const { node, kind } of PageWalker.#survey(top)) {
+      // At what we may take away nothing pauses.
+      if (kind === "own") continue;
       if (kind === "block") this.#enterBlock(/** @type {Element} */ (node));
       seen++;
       if (seen % PageWalker.#PIECE > 0 || (yield* this.#pause(node))) continue;
@@ -363,6 +371,8 @@ class PageWalker {
     if (deep && block instanceof Element) this.#enterShadow(block);
     /** @type {Element[]} */
     const blocks = [];
+    /** Of our name; what may go at once must not go while its neighbours are read. @type {Element[]} */
+    const strays = [];
     /** @type {Text[]} */
     let line = [];
     const end = () => {
@@ -376,7 +386,8 @@ class PageWalker {
         line.push(text);
         if (line.length > PageWalker.#LONG_LINE && PageWalker.#isEnd(line.length, text)) end();
       } else if (kind === "own") {
-        this.#events.stray(/** @type {Element} */ (node));
+        strays.push(/** @type {Element} */ (node));
+        continue;
       } else if (kind === "inline") {
         const { localName } = /** @type {Element} */ (node);
         if (localName === "a") this.#events.nothing(/** @type {HTMLAnchorElement} */ (node));
@@ -394,6 +405,7 @@ class PageWalker {
       return;
     }
     end();
+    for (const stray of strays) this.#events.stray(stray);
     if (!deep) return;
     for (const inner of blocks.reverse()) {
       if (this.#isAwaited(inner, block)) this.#viewport.observe(inner);

@@ -14,6 +14,9 @@ const secretRemove = byId("kontur-secret-remove", HTMLInputElement);
 const rows = byId("directory-rows");
 const rowTemplate = byId("directory-row", HTMLTemplateElement);
 
+/** What the settings keep though the chosen version of UIS does not ask for it. */
+const KEPT = ["uis.employeeId", "uis.queue.timeout"];
+
 /** The groups of phones that UIS calls: a settings file alone can change them. @type {unknown} */
 let groups;
 
@@ -170,9 +173,9 @@ function namedFields() {
   return /** @type {Field[]} */ ([...form.elements].filter((control) => control.getAttribute("name")));
 }
 
-/** Those of them that count. */
+/** Those of them that count: what only the other version of UIS asks for is kept for it. */
 function enabledFields() {
-  return namedFields().filter(({ disabled }) => !disabled);
+  return namedFields().filter(({ disabled, name }) => !disabled || KEPT.includes(name));
 }
 
 /** Which exchange dials on each of the sites. */

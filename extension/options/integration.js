@@ -6,6 +6,9 @@ import { ask } from "../common/api.js";
 import { byId, element } from "../common/dom.js";
 import { moment, refusal, sentence, t } from "../common/i18n.js";
 
+/** An argument of such a name is not shown. */
+const SECRET = /key|token|secret|password/iu;
+
 /** How often a web hook goes out unless somebody says otherwise, in minutes. */
 const USUAL_PERIOD = "5";
 
@@ -98,7 +101,7 @@ function show(sentences) {
 /** @param {boolean} is */
 function setBusy(is) {
   busy = is;
-  section.setAttribute("aria-busy", String(is));
+  view.setAttribute("aria-busy", String(is));
   if (is) state.textContent = t("options_integrationBusy");
   for (const control of section.querySelectorAll("button, [role=switch]")) control.setAttribute("aria-disabled", String(is));
 }
@@ -113,7 +116,7 @@ function render({ id, isPublic, workspace, status, baseUrl, features, webHooks, 
     [t("options_integrationKind"), isPublic ? t("options_integrationPublic") : t("options_integrationPrivate")],
     [t("options_integrationId"), id],
     [t("options_integrationSms"), features.sendSms ? t("options_integrationOn") : t("options_integrationOff")],
-    ...settings.map((setting) => [t("options_integrationArgument", setting.id), setting.value]),
+    ...settings.map((setting) => [t("options_integrationArgument", setting.id), SECRET.test(setting.id) ? "•••" : setting.value]),
   ];
   const list = byId("integration-facts");
   list.dataset.status = status;

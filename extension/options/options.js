@@ -129,8 +129,11 @@ async function exportSettings() {
 async function refresh() {
   const answer = await ask({ kind: "getSettings" });
   if (answer?.kind !== "settings") return;
+  const settings = JSON.parse(answer.document);
+  // Another page of ours may have saved another CRM.
+  if (["kontur", "advanced"].some((key) => JSON.stringify(settings[key]) !== JSON.stringify(saved[key]))) putAway();
   // Which exchange dials on a site is the form's.
-  showRemembered(JSON.parse(answer.document), collect());
+  showRemembered(settings, collect());
   await showWithheld();
 }
 

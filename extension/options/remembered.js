@@ -58,7 +58,9 @@ function remover(text, what, remove) {
  */
 function show(id, items) {
   const list = byId(id);
-  const place = [...list.children].findIndex((item) => item.contains(document.activeElement));
+  const { activeElement } = document;
+  const place = [...list.children].findIndex((item) => item.contains(activeElement));
   list.replaceChildren(...items);
-  if (place >= 0) (items[Math.min(place, items.length - 1)]?.querySelector("button") ?? list).focus();
+  const instead = items[Math.min(place, items.length - 1)];
+  if (place >= 0) (/** @type {HTMLElement | null | undefined} */ (instead?.querySelector(activeElement?.localName ?? "")) ?? list).focus();
 }

@@ -106,7 +106,7 @@ async fn open(stage: &Stage) -> Result<Options<'_>> {
         options.saved().await?;
     }
     options.click("#integration > summary").await?;
-    shown(stage, "#integration[aria-busy=false] #integration-view:not([hidden])").await?;
+    shown(stage, "#integration-view[aria-busy=false]:not([hidden])").await?;
     Ok(options)
 }
 

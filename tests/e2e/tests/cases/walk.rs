@@ -67,6 +67,40 @@ const CHANGES: &[(&str, &str, Option<&str>)] = &[
     ("at('term').textContent = 'ИНН'", "value", None),
     ("at('term').firstChild.data = 'Телефон'", "value", Some("79123456719")),
     (
+        "const head = document.createElement('th');
+         head.textContent = 'ИНН';
+         at('table').tHead.rows[0].cells[2].replaceWith(head)",
+        "tax",
+        None,
+    ),
+    (
+        "const head = document.createElement('th');
+         head.textContent = 'Телефон';
+         at('table').tHead.rows[0].cells[1].replaceWith(head)",
+        "phone",
+        Some("79123456717"),
+    ),
+    (
+        "const original = document.createElement('div');
+         original.id = 'original';
+         original.textContent = '+7 912 345-67-81';
+         at('late').append(original)",
+        "original",
+        Some("79123456781"),
+    ),
+    (
+        "const copy = at('original').cloneNode(true);
+         const last = document.createElement('p');
+         last.id = 'copied';
+         last.textContent = '+7 912 345-67-82';
+         copy.id = 'copy';
+         copy.append(last);
+         copy.firstChild.remove();
+         at('late').append(copy)",
+        "copied",
+        Some("79123456782"),
+    ),
+    (
         "const late = document.createElement('div');
          at('late').append(late);
          late.attachShadow({ mode: 'open' }).innerHTML = '<p id=\"in-late\">+7 912 345-67-71</p>'",
