@@ -209,8 +209,10 @@ class PageWalker {
       this.#roots.add(node);
       if (isNear) this.#beside.add(node);
     }
-    const neighbours = [...addedNodes, ...removedNodes, previousSibling, nextSibling];
-    if (neighbours.some(PageWalker.#isOfLine)) this.#renewLines(block);
+    // To ask about each of very many takes longer than a step may; the lines are read in pieces.
+    const isMany = addedNodes.length + length > PageWalker.#PIECE;
+    const neighbours = isMany ? [] : [...addedNodes, ...removedNodes, previousSibling, nextSibling];
+    if (isMany || neighbours.some(PageWalker.#isOfLine)) this.#renewLines(block);
     const named = block instanceof Element ? labels.namedBy(block) : null;
     if (named) this.#roots.add(named);
     // What came or went may name what follows.
