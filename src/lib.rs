@@ -11,6 +11,7 @@ pub mod phonet;
 pub mod private;
 pub mod problem;
 pub mod protocol;
+pub mod relay;
 pub mod settings;
 pub mod timestamp;
 pub mod uis;

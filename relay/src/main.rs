@@ -1,0 +1,3 @@
+//! `trubka-relay`.
+
+fn main() {}
