@@ -1,7 +1,9 @@
 //! What the relay and an agent's browser say to each other: JSON text frames over one WebSocket, which the browser opens.
 //!
 //! The browser says [`FromAgent::Hello`] first and hears [`ToAgent::Welcome`], or [`ToAgent::Refused`] and the end of the socket. From
-//! then on the relay sends pings, commands, and what it hands out anew; the browser answers each ping and each command once.
+//! then on the relay sends pings, commands, and what it hands out anew; the browser answers each ping and each command once. The
+//! answer to a command goes to the socket that it came by, or nowhere: where that is gone, the relay has told the CRM already that
+//! nobody knows.
 
 use serde::Serialize;
 
@@ -38,6 +40,8 @@ pub enum FromAgent {
     Active,
     /// The answer to a ping.
     Pong,
+    /// The CRM refused the AccessKey that was handed out last: another one is wanted. Said once of each key.
+    KeyRefused,
     /// The answer to a command.
     Answer {
         /// The command's id.
@@ -183,6 +187,7 @@ impl FromAgent {
             "hello" => Self::Hello { token: fields.private("token")?, version: fields.text("version")? },
             "active" => Self::Active,
             "pong" => Self::Pong,
+            "keyRefused" => Self::KeyRefused,
             "answer" => Self::Answer { id: fields.text("id")?, outcome: Outcome::read(fields)? },
             _ => return None,
         })
@@ -293,6 +298,7 @@ mod tests {
             FromAgent::Hello { token: Private::new("t".to_owned()), version: "0.1.0".to_owned() },
             FromAgent::Active,
             FromAgent::Pong,
+            FromAgent::KeyRefused,
             FromAgent::Answer { id: "1".to_owned(), outcome: Outcome::Accepted },
             FromAgent::Answer { id: "1".to_owned(), outcome: Outcome::Refused { problem: problem() } },
             FromAgent::Answer { id: "1".to_owned(), outcome: Outcome::Unknown { problem: problem() } },
