@@ -31,6 +31,7 @@ main() {
         bench) bench ;;
         soak) soak "$@" ;;
         package) package ;;
+        icons) icons ;;
         help | -h | --help) help ;;
         *)
             help >&2
@@ -51,6 +52,7 @@ Usage: ./build.sh [WORD]
   bench             the benchmarks, beside peers that are installed for them alone (about 10 minutes)
   soak MINUTES      lets calls come for so long and says whether memory and database stay flat (--browser firefox)
   package           dist/*.zip for the stores
+  icons             draw the PNGs of extension/icons anew from their SVGs
   setup             install what the other words need; each of them also does it by itself
   help              this text
 END
@@ -234,11 +236,25 @@ assemble() {
     rm -rf "$fresh"
     mkdir -p "$fresh/wasm"
     cp -R extension/. "$fresh"
-    find "$fresh" \( -name '*.d.ts' -o -name icon.svg \) -delete
+    find "$fresh" \( -name '*.d.ts' -o -path '*/icons/*.svg' \) -delete
+    derive_tokens >"$fresh/content/tokens.js"
     cp "$WEB/wasm/trubka.js" "$WASM" "$fresh/wasm"
     derive_manifest "$browser" >"$fresh/manifest.json"
     rm -rf "dist/$browser"
     mv "$fresh" "dist/$browser"
+}
+
+# Content scripts cannot link a stylesheet of ours without giving it to the page, too: they get the design's tokens as a script.
+derive_tokens() {
+    node --input-type=module <<'END'
+import { readFileSync } from "node:fs";
+const css = readFileSync("extension/common/tokens.css", "utf8").replace(/\/\*.*?\*\/\s*/gs, "");
+const [usual, ...special] = css.split("@media ");
+const valuesIn = (part) => Object.fromEntries([...part.matchAll(/--([\w-]+): ([^;]+);/g)].map(([, name, value]) => [name, value]));
+const light = valuesIn(usual);
+const dark = { ...light, ...valuesIn(special.find((part) => part.startsWith("(prefers-color-scheme: dark)"))) };
+console.log(`const tokens = ${JSON.stringify({ css, light, dark }, null, 2)};`);
+END
 }
 
 # Each browser gets the one manifest without what only the other knows.
@@ -315,6 +331,17 @@ pack() {
         find . -type f | sort | sed 's|^\./||' | zip -X -q "$archive" -@
     )
     say "Packed ${archive#"$PWD"/}"
+}
+
+# The stores and the browser's own pages want four sizes, the toolbar two.
+icons() {
+    command -v rsvg-convert >/dev/null || need_packages "rsvg-convert" librsvg2-bin
+    local drawing size
+    for drawing in extension/icons/*.svg; do
+        for size in 16 32 $([[ $drawing != */icon.svg ]] || echo 48 128); do
+            rsvg-convert --width "$size" --height "$size" "$drawing" --output "${drawing%.svg}-$size.png"
+        done
+    done
 }
 
 # ---- Test ----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
-/** The looks of our own elements, and their drawings. */
+/** The looks of our own elements, and their drawings. Colours and sizes are those of `common/tokens.css`. */
 const styles = (() => {
+  const { css: surface, light, dark } = tokens;
+
   /** A telephone's handset, as in `icons/icon.svg`. */
   const handset =
     "M20 18.2C15.9 22.3 10.9 20.9 7 17C3.1 13.1 1.7 8.1 5.8 4L7 2.9Q8.1 1.7 9.2 2.9L11.2 4.9Q12.4 6 11.2 7.1L9.3 9Q11.2 12.8 15 14.7L16.9 12.8Q18 11.6 19.1 12.8L21.1 14.8Q22.3 15.9 21.1 17z";
@@ -31,34 +33,6 @@ const styles = (() => {
   /* Comes last, after a host's own display. */
   const unprinted = "@media print { :host, :host([data-stand]) { display: none !important; } }";
 
-  const surface = `
-    :host {
-      --surface: #ffffff;
-      --text: #17211d;
-      --muted: #55625c;
-      --line: #d5dcd8;
-      --accent: #0e6b50;
-      --on-accent: #ffffff;
-      --warn: #8a5300;
-      --bad: #b3261e;
-      --shadow: 0 1px 2px rgb(0 0 0 / 12%), 0 8px 28px rgb(0 0 0 / 18%);
-      --font: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
-    }
-    @media (prefers-color-scheme: dark) {
-      :host {
-        --surface: #1d2421;
-        --text: #e8eeeb;
-        --muted: #a3b0aa;
-        --line: #35403b;
-        --accent: #63cba8;
-        --on-accent: #08281d;
-        --warn: #f0b75a;
-        --bad: #ff9c94;
-        --shadow: 0 1px 2px rgb(0 0 0 / 40%), 0 8px 28px rgb(0 0 0 / 50%);
-      }
-    }
-  `;
-
   /* The button stands on the page's own ground, light or dark as the page says and not as the system does. */
   const button = `
     ${reset}
@@ -73,9 +47,9 @@ const styles = (() => {
       vertical-align: -0.125em !important;
       color-scheme: inherit !important;
       font-size: inherit !important;
-      --call: #0c7857;
-      --warn: #a86400;
-      --bad: #d13b32;
+      --call: ${light.mark};
+      --warn: ${light["mark-warn"]};
+      --bad: ${light["mark-bad"]};
     }
     /* Over the page: an element without extent, and the button as far from it as the script says. */
     :host([data-stand]) {
@@ -92,9 +66,9 @@ const styles = (() => {
     [data-covers="true"][data-phase="idle"]:not(:hover, :focus-visible) { opacity: 0; }
     @supports (color: light-dark(red, red)) {
       :host {
-        --call: light-dark(#0c7857, #45bd95);
-        --warn: light-dark(#a86400, #e5a23a);
-        --bad: light-dark(#d13b32, #ff8178);
+        --call: light-dark(${light.mark}, ${dark.mark});
+        --warn: light-dark(${light["mark-warn"]}, ${dark["mark-warn"]});
+        --bad: light-dark(${light["mark-bad"]}, ${dark["mark-bad"]});
       }
     }
     button {
@@ -112,7 +86,7 @@ const styles = (() => {
       border-radius: 12px;
       background: transparent;
       color: var(--call);
-      font: 500 12px/1 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+      font: ${light["weight-medium"]} 12px/1 ${light.font};
       font-variant-numeric: tabular-nums;
       white-space: nowrap;
       cursor: pointer;
@@ -145,11 +119,11 @@ const styles = (() => {
     [data-phase="dialling"]::before { scale: 0.75; }
     [data-phase="ringing"] { background: color-mix(in srgb, currentcolor 14%, transparent); }
     [data-phase="ringing"]::before { animation: shake 1.2s ease-in-out infinite; }
-    [data-phase="talking"] { padding: 0 7px; background: #0c7857; color: #ffffff; }
-    [data-phase="talking"]:hover { background: #0c7857; }
+    [data-phase="talking"] { padding: 0 7px; background: ${light.mark}; color: ${light["on-accent"]}; }
+    [data-phase="talking"]:hover { background: ${light.mark}; }
     [data-phase="talking"]:focus-visible { outline-color: var(--call); outline-offset: 2px; }
-    button:not([data-hang-up=""]) { padding: 0 7px; background: #c42b22; color: #ffffff; }
-    button:not([data-hang-up=""]):hover { background: #a5211a; }
+    button:not([data-hang-up=""]) { padding: 0 7px; background: ${light.bad}; color: ${light["on-bad"]}; }
+    button:not([data-hang-up=""]):hover { background: ${light["bad-strong"]}; }
     button:not([data-hang-up=""]):focus-visible { outline-color: var(--bad); outline-offset: 2px; }
     button:not([data-hang-up=""])::before { rotate: 135deg; }
     [data-hang-up="asked"] { opacity: 0.6; }
@@ -257,7 +231,7 @@ const styles = (() => {
       font-weight: 500;
       text-decoration: none;
     }
-    .hang-up { margin-block-start: 10px; background: var(--bad); color: var(--surface); cursor: pointer; }
+    .hang-up { margin-block-start: 10px; background: var(--bad); color: var(--on-bad); cursor: pointer; }
     .hang-up[aria-disabled="true"] { opacity: 0.6; cursor: default; }
     .problem { margin-block-start: 8px; color: var(--bad); }
     a:hover { text-decoration: underline; }
