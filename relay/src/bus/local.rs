@@ -1,0 +1,84 @@
+//! The engine of one process: the cursor is a file, a lease a name in a list.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{oneshot, watch};
+
+use super::{BusError, Lease};
+use crate::tokens::write_atomically;
+
+/// One process.
+pub struct Local {
+    cursor: PathBuf,
+    leases: Arc<Mutex<HashSet<&'static str>>>,
+}
+
+impl Local {
+    /// Keeps its state in a folder, which it makes.
+    pub(super) fn new(state: PathBuf) -> Result<Self, BusError> {
+        std::fs::create_dir_all(&state).map_err(|source| BusError::File { path: state.clone(), source })?;
+        Ok(Self { cursor: state.join("cursor"), leases: Arc::default() })
+    }
+
+    fn failed(&self, source: std::io::Error) -> BusError {
+        BusError::File { path: self.cursor.clone(), source }
+    }
+
+    pub(super) fn cursor(&self) -> Result<Option<String>, BusError> {
+        match std::fs::read_to_string(&self.cursor) {
+            Ok(cursor) => Ok(Some(cursor)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    pub(super) fn set_cursor(&self, cursor: &str) -> Result<(), BusError> {
+        write_atomically(&self.cursor, cursor.as_bytes()).map_err(|error| self.failed(error))
+    }
+
+    pub(super) fn lease(&self, name: &'static str) -> Option<Lease> {
+        if !self.leases.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
+            return None;
+        }
+        let (_held, dropped) = oneshot::channel::<()>();
+        let (still_ours, lost) = watch::channel(false);
+        let leases = Arc::clone(&self.leases);
+        tokio::spawn(async move {
+            // Only its end comes.
+            let _ = dropped.await;
+            leases.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+            drop(still_ours);
+        });
+        Some(Lease { lost, _held })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_cursor_outlives_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = || Local::new(folder.path().join("state")).unwrap();
+        assert_eq!(state().cursor().unwrap(), None);
+        state().set_cursor("1").unwrap();
+        state().set_cursor("2").unwrap();
+        assert_eq!(state().cursor().unwrap().as_deref(), Some("2"));
+    }
+
+    #[tokio::test]
+    async fn one_holds_a_lease_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let local = Local::new(folder.path().to_owned()).unwrap();
+        let lease = local.lease("sync").unwrap();
+        assert!(local.lease("sync").is_none());
+        assert!(local.lease("upgrade").is_some());
+        drop(lease);
+        while local.lease("sync").is_none() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
