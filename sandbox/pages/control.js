@@ -5,11 +5,12 @@
  *   client: string | null, state: string, dialAt: number, bridgeAt: number | null}} Call */
 /** @typedef {{uuid: string, version: string, number: string, client: string | null, operator: string, employee: string | null,
  *   legs: {side: "operator" | "contact", state: string, rings: boolean}[]}} Session a call of UIS */
+/** @typedef {{baseUrl: string | null, features: {call: boolean, hangup: boolean, sendSms: boolean}, scheduled: boolean}} Integration */
 /** @typedef {{sockets: {subscriber: string, ext: string, since: number, halfOpen: boolean}[], calls: Call[], away: string[], silence: boolean,
- *   keyValid: boolean, uis: {calls: Session[], rules: Record<string, unknown>}, recordings: {delay: number, bytes: number, missing: boolean},
+ *   keyValid: boolean, integration: Integration, uis: {calls: Session[], rules: Record<string, unknown>}, recordings: {delay: number, bytes: number, missing: boolean},
  *   faults: {service: string, path: string | null, kind: string, status?: number, millis?: number, count?: number, seconds?: number}[]}} State */
 /** @typedef {{type: string, userId?: string}} Side */
-/** @typedef {{id: string, externalId: string, direction: string, clientPhone: string | null, state: string,
+/** @typedef {{id: string, externalId: string | null, direction: string, clientPhone: string | null, state: string,
  *   startedAt: string | null, finishedAt: string | null, externalCreatedAt: string | null,
  *   events: {realtimeCallItemId: string, timestamp: string, type: string, from: Side, to: Side}[],
  *   items: {id: string, from: Side, to: Side, startedAt: string, finishedAt: string}[],
@@ -27,7 +28,8 @@ const AGENTS = [
 const WORDS = {
   inbound: "входящий", outbound: "исходящий", internal: "внутренний",
   ringing: "звонит", talking: "разговор",
-  started: "идёт", finished: "завершён", registered: "записан", failed: "не состоялся",
+  started: "идёт", finished: "завершён", registered: "записан", failed: "не состоялся", called: "CRM просит позвонить",
+  refused: "не принят интеграцией",
   appeared: "появился", connected: "ответили", disconnected: "положили трубку", paused: "пауза",
   kontur: "Контур.CRM", phonet: "Phonet", uis: "UIS",
   operator: "оператор", contact: "клиент",
@@ -80,18 +82,21 @@ function button(text, act, key) {
   return made;
 }
 
-/** Does what was asked and shows why where it is refused. @param {string} path @param {object} [body] */
+/** Does what was asked and shows why where it is refused. @param {string} path @param {object} [body] @returns {Promise<any>} the answer */
 async function post(path, body = {}) {
   const error = byId("error", HTMLElement);
   try {
     const answer = await fetch(path, {
       method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
     });
+    const said = await answer.json();
     error.hidden = answer.ok;
-    if (!answer.ok) error.textContent = `Не вышло: ${(await answer.json()).error}`;
+    if (!answer.ok) error.textContent = `Не вышло: ${said.error}`;
+    return answer.ok ? said : null;
   } catch {
     error.hidden = false;
     error.textContent = "Песочница не отвечает.";
+    return null;
   }
 }
 
@@ -167,6 +172,13 @@ function showRules({ uis: { rules } }) {
 }
 
 /** @param {State} state */
+function showIntegration({ integration: { baseUrl, features, scheduled: on } }) {
+  if (document.activeElement !== base) base.value = baseUrl ?? "";
+  for (const one of featureSwitches) press(one, features[/** @type {"call" | "hangup"} */ (one.dataset["feature"])]);
+  press(scheduled, on);
+}
+
+/** @param {State} state */
 function showFaults(state) {
   press(silence, state.silence);
   press(revoked, !state.keyValid);
@@ -212,7 +224,7 @@ function communication(call) {
     element("strong", {}, call.clientPhone ? `+${call.clientPhone}` : word(call.direction)),
     element("span", { class: call.state === "registered" ? "good" : "note" }, word(call.state)),
     ...(Object.keys(call.recordings).length > 0 ? [element("span", { class: "note" }, "с записью")] : []),
-    element("span", { class: "id quiet end" }, call.externalId)), steps);
+    element("span", { class: "id quiet end" }, call.externalId ?? call.id)), steps);
 }
 
 /** @param {Verdict} verdict */
@@ -255,6 +267,7 @@ async function refresh() {
     showCalls(state);
     showFaults(state);
     showRules(state);
+    showIntegration(state);
     showRecordings(state);
     showVerdict(verdict);
     fill("crm", crm.communications.toReversed().map(communication), "Пока ни одного");
@@ -329,6 +342,38 @@ const switches = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[d
 for (const one of switches) {
   const { rule = "", on = "", off = "" } = one.dataset;
   one.addEventListener("click", () => post("/control/uis", { [rule]: JSON.parse(pressed(one) ? on : off) }));
+}
+
+const integration = byId("integration", HTMLFormElement);
+const base = /** @type {HTMLInputElement} */ (integration.elements.namedItem("baseUrl"));
+integration.addEventListener("submit", (event) => {
+  event.preventDefault();
+  post("/control/integration", { baseUrl: base.value.trim() });
+});
+
+const featureSwitches = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-feature]")]);
+for (const one of featureSwitches) {
+  one.addEventListener("click", () => {
+    const features = Object.fromEntries(featureSwitches.map((other) =>
+      [other.dataset["feature"], pressed(other) !== (other === one)]));
+    post("/control/integration", { features });
+  });
+}
+
+const scheduled = byId("scheduled", HTMLElement);
+scheduled.addEventListener("click", () => post("/control/web-hooks", { on: !pressed(scheduled) }));
+
+/** @type {Record<string, string>} */
+const OUTCOMES = {
+  done: "принято", refused: "отказ", stranger: "отвечает не интеграция", unreachable: "сервер недоступен", timedOut: "нет ответа",
+};
+
+for (const one of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-hook]"))) {
+  one.addEventListener("click", async () => {
+    const relativeUrl = one.dataset["hook"];
+    const sent = await post("/control/web-hook", { relativeUrl });
+    byId("hooked", HTMLElement).textContent = sent ? `${relativeUrl}: ${OUTCOMES[sent.outcome] ?? sent.outcome}` : "";
+  });
 }
 
 const uisError = byId("uis-error", HTMLFormElement);

@@ -19,8 +19,8 @@ const HANDSET = "M6.6 10.8a15.1 15.1 0 0 0 6.6 6.6l2.2-2.2c.3-.3.7-.4 1-.2 1.1.4
 
 const CHURN_MS = 300;
 
-/** @type {{companies: Company[], contacts: Contact[]}} */
-let data = { companies: [], contacts: [] };
+/** @type {{me: string, companies: Company[], contacts: Contact[]}} */
+let data = { me: "", companies: [], contacts: [] };
 /** How often the page has been rendered; decides how it looks this time. */
 let renderings = 0;
 
@@ -190,9 +190,102 @@ function cardRow(name, ...lines) {
   return [element("dt", {}, name), element("dd", {}, ...lines.map((line) => element("div", {}, line)))];
 }
 
-/** @param {string} text */
-function phone(text) {
-  return element("span", {}, handset(), " ", text);
+/** A number with the CRM's own «Позвонить». @param {Node | string} shown @param {string} text */
+function phone(shown, text) {
+  const button = element("button", { class: "call", type: "button", title: "Позвонить", "aria-label": `Позвонить ${text}` },
+    handset());
+  button.addEventListener("click", () => {
+    if (held.call?.live) return;
+    held.call?.node.remove();
+    held.call = new Call(text);
+  });
+  return element("span", { class: "phone" }, button, element("span", {}, shown));
+}
+
+/** @typedef {{state: string, events: {realtimeCallItemId: string, type: string}[]}} Communication */
+
+/** @type {Record<string, string>} */
+const STATES = {
+  asking: "Передаём телефонии…", called: "Набираем…", started: "Набираем…", appeared: "Звоним…", connected: "Разговор",
+  ended: "Звонок завершён", failed: "Звонок не состоялся", refused: "Не удалось позвонить",
+};
+
+/** The panel of a call that was begun by «Позвонить»; it shows what the telephony tells the CRM. */
+class Call {
+  /** @param {string} number */
+  constructor(number) {
+    this.id = crypto.randomUUID();
+    this.leg = "";
+    this.status = element("span", { role: "status" });
+    this.error = element("p", { role: "alert" });
+    this.hangUp = element("button", { type: "button", class: "hang-up", disabled: "" }, "Положить трубку");
+    this.hangUp.addEventListener("click", () => this.end());
+    const close = element("button", { type: "button", class: "close", "aria-label": "Закрыть" }, "×");
+    close.addEventListener("click", () => this.node.remove());
+    this.node = element("section", { class: "calling", "aria-label": "Звонок", "data-communication": this.id },
+      element("strong", {}, number), this.status, this.hangUp, close, this.error);
+    document.getElementById("calls")?.append(this.node);
+    this.show("asking");
+    this.begin(number.replace(/\D/gu, ""));
+  }
+
+  get live() {
+    return !["ended", "failed", "refused"].includes(this.node.dataset["state"] ?? "");
+  }
+
+  /** @param {string} state */
+  show(state) {
+    this.node.dataset["state"] = state;
+    this.status.textContent = STATES[state] ?? state;
+    this.hangUp.disabled = this.leg === "" || !this.live;
+    // What was refused may ring all the same, where nobody knew.
+    if (!this.live && state !== "refused") this.events?.close();
+  }
+
+  /** @param {string} clientPhone */
+  async begin(clientPhone) {
+    this.events = new EventSource(`/app/sandbox/calls/${this.id}`);
+    this.events.addEventListener("message", ({ data: text }) => this.told(JSON.parse(text)));
+    const refusal = await ask("call", { communicationId: this.id, fromUserId: data.me, clientPhone });
+    this.error.textContent = refusal ?? "";
+    if (refusal !== null) this.show("refused");
+    else if (this.node.dataset["state"] === "asking") this.show("called");
+  }
+
+  async end() {
+    this.hangUp.disabled = true;
+    const refusal = await ask(`${this.id}/hangup`, { realtimeCallItemId: this.leg, userId: data.me });
+    this.error.textContent = refusal ?? "";
+    this.hangUp.disabled = refusal === null || !this.live;
+  }
+
+  /** @param {Communication} communication */
+  told({ state, events }) {
+    const last = events.at(-1);
+    this.leg = last?.realtimeCallItemId ?? "";
+    const over = state === "finished" || state === "registered";
+    // What the user waits for is the answer to the button itself.
+    if (state !== "called" || this.node.dataset["state"] !== "asking") this.show(over ? "ended" : last ? step(last.type) : state);
+  }
+}
+
+/** @param {string} type */
+function step(type) {
+  return type === "appeared" || type === "connected" ? type : "ended";
+}
+
+/** Has the CRM ask the telephony for something. @param {string} what @param {object} body @returns {Promise<string | null>} why not */
+async function ask(what, body) {
+  try {
+    const answer = await fetch(`/api/v1/sandbox/communications/${what}`, {
+      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+    });
+    if (answer.ok) return null;
+    const { message } = await answer.json();
+    return message ?? `Ошибка ${answer.status}`;
+  } catch {
+    return "CRM не отвечает";
+  }
 }
 
 /** @param {string} name @param {string} note @param {Node[]} rows */
@@ -207,8 +300,8 @@ function contactCard(contact) {
   const numbers = contact.phones.split(", ");
   const [first = "—", second] = numbers;
   /** @type {(Node | string)[]} */
-  const phones = first === "—" ? ["—"] : [phone(first)];
-  if (second) phones.push(element("a", { href: `tel:${second.replace(/[^+\d]/g, "")}` }, second));
+  const phones = first === "—" ? ["—"] : [phone(first, first)];
+  if (second) phones.push(phone(element("a", { href: `tel:${second.replace(/[^+\d]/g, "")}` }, second), second));
   return card(contact.name, `${contact.position}. Нет активных сделок, всего 0`, [
     ...cardRow("Телефон", ...phones),
     ...cardRow("Почта", contact.email),
@@ -277,6 +370,7 @@ const held = {
   /** @type {Table | null} */ table: null,
   /** @type {HTMLElement | null} */ panel: null,
   panelKey: "",
+  /** @type {Call | null} */ call: null,
 };
 
 /** @param {Section} current */

@@ -18,6 +18,8 @@ pub const KONTUR_KEY: &str = "sandbox-kontur-key";
 pub const KONTUR_PUBLIC_KEY: &str = "sandbox-public-key";
 /// What the public integration's `X-XCOM-Integration-Secret` must say.
 pub const KONTUR_SECRET: &str = "clientId=sandbox-secret";
+/// The cookie of the user's own session in the CRM.
+pub const SESSION: &str = "xcom.session=sandbox";
 /// The private integration's id in the workspace, also its instance's.
 pub const INTEGRATION_ID: &str = "3f6a0c1e-0000-4000-8000-0000000000b0";
 /// The public integration's id in the workspace, also its instance's.
@@ -252,7 +254,7 @@ pub(crate) fn links(number: Option<&str>) -> Value {
     }
 }
 
-/// What the CRM page shows.
+/// What the CRM page shows; its user is Анна.
 pub(crate) fn clients() -> Value {
     let companies: Vec<Value> = COMPANIES
         .iter()
@@ -272,5 +274,5 @@ pub(crate) fn clients() -> Value {
             })
         })
         .collect();
-    json!({ "companies": companies, "contacts": contacts })
+    json!({ "me": ANNA.user_id, "companies": companies, "contacts": contacts })
 }

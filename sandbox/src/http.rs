@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::fault::Kind;
+use crate::kontur::caller::Order;
 
 /// A request read to its end.
 pub(crate) struct Heard {
@@ -50,9 +51,7 @@ impl Heard {
 
     /// Whether the body is declared to be of this kind, in UTF-8.
     pub fn says(&self, expected: &str) -> bool {
-        let Some(kind) = self.header("content-type") else { return false };
-        let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
-        parts.next().as_deref() == Some(expected) && parts.all(|part| part == "charset=utf-8")
+        self.header("content-type").is_some_and(|kind| is_kind(kind, expected))
     }
 
     /// The body for the ledger: JSON where it is JSON, the size of an upload, else its text.
@@ -63,8 +62,19 @@ impl Heard {
         if let Some(kind) = self.header("content-type").filter(|kind| kind.starts_with("multipart/")) {
             return format!("<{kind}, {} bytes>", self.body.len()).into();
         }
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| String::from_utf8_lossy(&self.body).into())
+        json_or_text(&self.body)
     }
+}
+
+/// Whether a content type is this one, in UTF-8.
+pub(crate) fn is_kind(kind: &str, expected: &str) -> bool {
+    let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
+    parts.next().as_deref() == Some(expected) && parts.all(|part| part == "charset=utf-8")
+}
+
+/// A body as JSON where it is JSON, else as its text.
+pub(crate) fn json_or_text(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
 }
 
 /// An answer together with what the judge thinks of the request.
@@ -79,6 +89,8 @@ pub(crate) struct Answer {
     pub repeat: bool,
     /// What goes wrong on its way.
     pub fault: Option<Kind>,
+    /// What the CRM asks the integration's server for first; its answer takes the place of this one's status and body.
+    pub order: Option<Box<Order>>,
 }
 
 #[derive(Debug)]
@@ -123,7 +135,12 @@ fn unquoted(value: &Value) -> String {
 
 impl Answer {
     pub fn new(status: StatusCode, body: Content) -> Self {
-        Self { status, headers: Vec::new(), body, violations: Vec::new(), repeat: false, fault: None }
+        Self { status, headers: Vec::new(), body, violations: Vec::new(), repeat: false, fault: None, order: None }
+    }
+
+    /// An answer that waits for the integration's server.
+    pub fn after(order: Order) -> Self {
+        Self { order: Some(Box::new(order)), ..Self::new(StatusCode::OK, Content::Empty) }
     }
 
     pub fn json(status: StatusCode, body: Value) -> Self {

@@ -1,20 +1,26 @@
 //! The CRM page in the CRM's likeness and the control page: static files, each with a strict policy.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures_util::stream;
 
-use crate::data::{WORKSPACE, clients};
+use crate::data::{SESSION, WORKSPACE, clients};
 use crate::http::{Answer, Content};
 use crate::server::App;
+use crate::world::Shared;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'";
 
-/// The user's session in the CRM: if it ever shows up at the API, credentials have leaked.
-const SESSION: &str = "xcom.session=sandbox; Path=/; HttpOnly; SameSite=Lax";
+/// Below it the CRM's page hears how a communication goes on.
+pub(crate) const CALLS: &str = "/app/sandbox/calls/";
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -52,11 +58,34 @@ pub(crate) fn crm(path: &str) -> Response {
         [WORKSPACE] => to_crm(),
         [WORKSPACE, "contacts" | "clients" | "deals"] | [WORKSPACE, "contacts" | "clients" | "deals", _] => {
             let mut page = file(HTML, include_str!("../pages/crm.html"));
-            page.headers_mut().insert(header::SET_COOKIE, HeaderValue::from_static(SESSION));
+            // If it shows up at an integration's methods, credentials have leaked.
+            let cookie = HeaderValue::try_from(format!("{SESSION}; Path=/; HttpOnly; SameSite=Lax"));
+            page.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
             page
         }
         _ => missing(),
     }
+}
+
+/// Server-sent events: a communication as it is, and again at each change.
+pub(crate) fn watch(shared: Arc<Shared>, path: &str) -> Response {
+    let id = path.strip_prefix(CALLS).unwrap_or_default().to_owned();
+    let mut receiver = shared.changes();
+    receiver.mark_changed();
+    let states = stream::unfold((shared, receiver, None), move |(shared, mut receiver, last)| {
+        let id = id.clone();
+        async move {
+            loop {
+                receiver.changed().await.ok()?;
+                let now = shared.read(|world| world.crm.book.one_to_json(&id));
+                if let Some(state) = now.filter(|now| last.as_ref() != Some(now)) {
+                    let event = Event::default().data(state.to_string());
+                    return Some((Ok::<_, Infallible>(event), (shared, receiver, Some(state))));
+                }
+            }
+        }
+    });
+    Sse::new(states).keep_alive(KeepAlive::default()).into_response()
 }
 
 /// There is no such page.

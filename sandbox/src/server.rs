@@ -19,7 +19,7 @@ use tower::ServiceExt;
 use crate::accept::{Plain, Secure};
 use crate::data::{KONTUR_HOST, PHONET_DOMAIN, UIS_HOSTS};
 use crate::http::{Answer, Content, Heard};
-use crate::kontur::files;
+use crate::kontur::{caller, files};
 use crate::ledger::Service;
 use crate::phonet::connector;
 use crate::wire::Line;
@@ -146,6 +146,7 @@ async fn dispatch(
         None => Answer::new(StatusCode::MISDIRECTED_REQUEST, Content::Text("This sandbox has no such host."))
             .into_response(),
         Some(Host::Kontur | Host::Loopback) if under("/api/v1/") => serve(app, line, Service::Kontur, request).await,
+        Some(Host::Kontur | Host::Loopback) if under(pages::CALLS) => pages::watch(app.shared, &path),
         Some(Host::Kontur | Host::Loopback) if under("/app/") => pages::crm(&path),
         Some(Host::Kontur | Host::Loopback) if under("/lab/") => lab::file(&app.lab, &path).await,
         Some(Host::Kontur) if path == "/" => pages::to_crm(),
@@ -197,5 +198,9 @@ async fn serve(app: App, line: Line, service: Service, request: Request) -> Resp
     if service == Service::Phonet && heard.path == connector::PATH {
         return connector::connect(app.shared, line, heard, &mut parts).await;
     }
-    fault::deliver(app.shared.serve(service, &heard), &line).await
+    let mut answer = app.shared.serve(service, &heard);
+    if let Some(order) = answer.order.take() {
+        answer = caller::pass_on(&app.shared, &heard, *order, answer).await;
+    }
+    fault::deliver(answer, &line).await
 }

@@ -115,11 +115,13 @@ impl Shared {
         self.version.subscribe()
     }
 
-    /// Answers a request and writes it down.
+    /// Answers a request and writes it down, unless its answer is still to come from an integration's server.
     pub fn serve(&self, service: Service, heard: &Heard) -> Answer {
         self.change(|world| {
             let answer = world.answer(service, heard);
-            world.record(service, heard, &answer);
+            if answer.order.is_none() {
+                world.record(service, heard, &answer);
+            }
             answer
         })
     }

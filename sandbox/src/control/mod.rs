@@ -4,6 +4,7 @@ pub(crate) mod verdict;
 pub(crate) mod wait;
 
 use std::convert::Infallible;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,14 +21,16 @@ use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use tokio::task::JoinSet;
 
 use self::verdict::verdict;
 use self::wait::Wait;
 use crate::clock::now;
 use crate::fault::{Fault, Hold, Kind};
 use crate::http::Answer;
+use crate::kontur::caller;
 use crate::kontur::files::LARGEST_FILE;
-use crate::kontur::integration::{self, Main};
+use crate::kontur::integration::{self, Feature, Features, Main};
 use crate::ledger::{Entry, Service};
 use crate::pages;
 use crate::phonet::call::Quirk;
@@ -57,6 +60,9 @@ pub(crate) fn router(app: App) -> Router {
         .route("/control/recordings", post(recordings))
         .route("/control/file-limit", post(file_limit))
         .route("/control/integration", post(integration))
+        .route("/control/system-call", post(system_call))
+        .route("/control/web-hook", post(web_hook))
+        .route("/control/web-hooks", post(web_hooks))
         .route("/control/fault", post(fault))
         .route("/control/key-lifetime", post(key_lifetime))
         .route("/control/expire-keys", post(expire_keys))
@@ -328,7 +334,7 @@ async fn file_limit(State(app): Ctl, body: Bytes) -> Outcome {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct IntegrationRequest {
     /// A word or its number.
     status: Option<Value>,
@@ -336,12 +342,31 @@ struct IntegrationRequest {
     refuse: Option<integration::Refusal>,
     /// Requests that are refused so.
     count: Option<u32>,
+    features: Option<Features>,
+    /// Empty: there is no server.
+    base_url: Option<String>,
+    prefixed: Option<bool>,
+    named: Option<bool>,
+    /// How long the CRM waits for the server, in milliseconds.
+    patience: Option<u64>,
 }
 
 async fn integration(State(app): Ctl, body: Bytes) -> Outcome {
-    let IntegrationRequest { status, main, refuse, count } = parse(&body)?;
+    let request: IntegrationRequest = parse(&body)?;
+    let IntegrationRequest { status, main, refuse, count, features, base_url, prefixed, named, patience } = request;
+    let base = base_url.map(|url| if url.is_empty() { Ok(None) } else { url.parse().map(Some) }).transpose()?;
     app.shared.change(|world| {
         let integrations = &mut world.crm.integrations;
+        let server = &mut integrations.server;
+        server.prefixed = prefixed.unwrap_or(server.prefixed);
+        server.named = named.unwrap_or(server.named);
+        server.patience = patience.map_or(server.patience, Duration::from_millis);
+        if let Some(base) = base {
+            server.base = base;
+        }
+        if let Some(features) = features {
+            integrations.set_features(features);
+        }
         if let Some(status) = status {
             integrations.set_status(&status)?;
         }
@@ -351,6 +376,55 @@ async fn integration(State(app): Ctl, body: Bytes) -> Outcome {
         }
         Ok::<_, String>(())
     })?;
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Again {
+    again: Feature,
+    /// With an echo of its own.
+    #[serde(default)]
+    fresh: bool,
+}
+
+async fn system_call(State(app): Ctl, body: Bytes) -> Outcome {
+    let Again { again, fresh } = parse(&body)?;
+    let order = app.shared.read(|world| world.crm.again(again, fresh))?;
+    Ok(Json(caller::send(&app.shared, order).await.to_json()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct WebHook {
+    relative_url: String,
+}
+
+async fn web_hook(State(app): Ctl, body: Bytes) -> Outcome {
+    let WebHook { relative_url } = parse(&body)?;
+    let order = app.shared.change(|world| world.crm.web_hook(&relative_url))?;
+    Ok(Json(caller::send(&app.shared, order).await.to_json()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Schedule {
+    on: bool,
+    /// How many times as fast as the real CRM.
+    pace: Option<NonZeroU32>,
+}
+
+async fn web_hooks(State(app): Ctl, body: Bytes) -> Outcome {
+    let Schedule { on, pace } = parse(&body)?;
+    let pace = pace.map_or(1, NonZeroU32::get);
+    app.shared.change(|world| {
+        // What was under way ends with the old set.
+        let mut schedule = JoinSet::new();
+        for url in integration::HOOKS.into_iter().filter(|_| on) {
+            schedule.spawn(caller::keep_schedule(Arc::clone(&app.shared), url, pace));
+        }
+        world.crm.schedule = schedule;
+    });
     done()
 }
 
@@ -426,6 +500,7 @@ async fn state(state: Ctl) -> Json<Value> {
         let mut state = world.exchange.to_json();
         if let Value::Object(object) = &mut state {
             object.insert("uis".to_owned(), world.uis.to_json());
+            object.insert("integration".to_owned(), world.crm.integration_to_json());
             object.insert("fileLimit".to_owned(), world.crm.files.limit.into());
             object.insert("faults".to_owned(), world.faults.to_json());
         }

@@ -4,13 +4,17 @@ mod session;
 
 use serde_json::{Value, json};
 
+use crate::clock::now;
 use crate::data::{Entity, TRUNK_NUMBER};
 use crate::kontur::body::{EventType, Party};
-use crate::kontur::book::{Communication, Registered};
+use crate::kontur::book::{Called, Communication, Registered};
 use crate::kontur::files::digest;
 use crate::phonet::call::{Call, Direction};
 use crate::phonet::recording::audio;
 use crate::world::World;
+
+/// In milliseconds: after which an accepted dial that came to nothing should have been told as failed.
+const FAILURE_DUE: i64 = 90 * 1000;
 
 /// `{"ok", "problems"}`: every violation, and every ended call the CRM does not hold as it was, with `recordings` also
 /// every conversation whose recording it lacks. Live calls are no problem.
@@ -34,6 +38,7 @@ pub(crate) fn verdict(world: &World, recordings: bool) -> Value {
     for session in world.uis.sessions.iter() {
         session::judge(world, session, &mut problems);
     }
+    problems.extend(world.crm.book.called().filter_map(|called| judge_called(world, called)));
     for communication in world.crm.book.iter() {
         let id = &communication.external_id;
         let known = world.exchange.call(id).is_some() || world.uis.sessions.by_uuid(id).is_some();
@@ -66,6 +71,25 @@ fn lacks_recording(world: &World, call: &Call) -> bool {
     let talk = talk(world, call);
     let held = || world.crm.book.get(&call.uuid).is_some_and(|known| known.recordings.contains_key(&talk.uuid));
     call.owed() && talk.recording.is_some() && !held()
+}
+
+/// A call that the integration took from the CRM must come to be that communication, or to have failed.
+fn judge_called(world: &World, called: &Called) -> Option<String> {
+    let Called { id, from, info, at, .. } = called;
+    if !called.is_owed() {
+        return None;
+    }
+    let of_it = |call: &&Call| {
+        call.direction.word() == info.direction.word()
+            && call.number == info.client_phone
+            && call.leg.user_id == Some(from)
+            && call.dial_at >= *at
+    };
+    match ended(world).find(of_it) {
+        Some(call) => Some(format!("{}: the CRM was not told that it is the communication {id}", call.uuid)),
+        None if now() - at > FAILURE_DUE => Some(format!("{id}: the integration took it, but nothing was told of it")),
+        None => None,
+    }
 }
 
 /// Whether a time was told as the exchange tells it, or, where that would run backwards, as the time `before` it.

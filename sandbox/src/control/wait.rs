@@ -22,6 +22,8 @@ pub enum Wait {
     /// `dial:<number>`: an exchange accepted a dial to this number; `uuid` is its call's, null where it was lost or
     /// refused. Of several the last.
     Dial(String),
+    /// `failed:<communicationId>`: a call that the CRM asked for was told to have failed.
+    Failed(String),
     /// `recorded:<externalId>`: a recording of the call is in the CRM.
     Recorded(String),
     /// `requests:<n>`: the ledger has at least so many entries.
@@ -37,12 +39,16 @@ impl FromStr for Wait {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown =
-            || format!("`{text}` is none of socket:, registered:, recorded:, event:, dial:, requests:, delivered:");
+        let unknown = || {
+            format!(
+                "`{text}` is none of socket:, registered:, failed:, recorded:, event:, dial:, requests:, delivered:"
+            )
+        };
         let (kind, rest) = text.split_once(':').filter(|(_, rest)| !rest.is_empty()).ok_or_else(unknown)?;
         match kind {
             "socket" => Ok(Self::Socket(rest.to_owned())),
             "registered" => Ok(Self::Registered(rest.to_owned())),
+            "failed" => Ok(Self::Failed(rest.to_owned())),
             "recorded" => Ok(Self::Recorded(rest.to_owned())),
             "delivered" if matches!(rest, "calls" | "recordings") => {
                 Ok(Self::Delivered { recordings: rest == "recordings" })
@@ -65,6 +71,7 @@ impl fmt::Display for Wait {
             Self::Registered(id) => write!(f, "registered:{id}"),
             Self::Event(id, kind) => write!(f, "event:{id}:{kind}"),
             Self::Dial(number) => write!(f, "dial:{number}"),
+            Self::Failed(id) => write!(f, "failed:{id}"),
             Self::Recorded(id) => write!(f, "recorded:{id}"),
             Self::Requests(count) => write!(f, "requests:{count}"),
             Self::Delivered { recordings } => {
@@ -95,6 +102,10 @@ impl Wait {
                 let session = session.map(|session| (session.created_at, true, Some(session.uuid())));
                 let (_, settled, uuid) = phonet.into_iter().chain(session).max_by_key(|(at, ..)| *at)?;
                 settled.then(|| json!({ "ok": true, "uuid": uuid }))
+            }
+            Self::Failed(id) => {
+                let failed = world.crm.book.one_to_json(id)?.get("state") == Some(&"failed".into());
+                failed.then(|| json!({ "ok": true }))
             }
             Self::Recorded(id) => (!world.crm.book.get(id)?.recordings.is_empty()).then(|| json!({ "ok": true })),
             Self::Delivered { recordings } => delivered(world, *recordings).then(|| json!({ "ok": true })),

@@ -150,6 +150,15 @@ pub(crate) struct LateRecording {
     pub file_id: String,
 }
 
+/// The body of CALL.
+pub(crate) struct SystemCall {
+    pub id: String,
+    pub from: String,
+    /// On an internal call.
+    pub to: Option<String>,
+    pub client_phone: Option<String>,
+}
+
 /// One operation of a patch.
 pub(crate) struct Operation {
     pub op: String,
@@ -502,24 +511,22 @@ pub(crate) fn arguments(body: &[u8]) -> Result<Vec<(String, Value)>, Answer> {
 }
 
 /// Reads the body of the system call CALL.
-pub(crate) fn system_call(body: &[u8]) -> Result<(), Answer> {
+pub(crate) fn system_call(body: &[u8]) -> Result<SystemCall, Answer> {
     read(body, "callInfo", |reader| {
-        reader.need("communicationId", Reader::guid);
-        reader.need("fromUserId", Reader::guid);
-        if reader.guid("toUserId").is_none() {
-            reader.need("clientPhone", Reader::digits);
-        } else {
-            reader.digits("clientPhone");
-        }
-        Some(())
+        let id = reader.need("communicationId", Reader::guid);
+        let from = reader.need("fromUserId", Reader::guid);
+        let to = reader.guid("toUserId");
+        let phone =
+            if to.is_none() { reader.need("clientPhone", Reader::digits) } else { reader.digits("clientPhone") };
+        Some(SystemCall { id: id?, from: from?, to, client_phone: phone })
     })
 }
 
-/// Reads the body of the system call HANGUP.
-pub(crate) fn system_hang_up(body: &[u8]) -> Result<(), Answer> {
+/// Reads the body of the system call HANGUP: the leg.
+pub(crate) fn system_hang_up(body: &[u8]) -> Result<String, Answer> {
     read(body, "hangupInfo", |reader| {
-        reader.need("realtimeCallItemId", Reader::id);
+        let leg = reader.need("realtimeCallItemId", Reader::id);
         reader.need("userId", Reader::guid);
-        Some(())
+        leg
     })
 }

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::body::{
-    Boundary, CallInfo, CallRef, EventType, Item, LateRecording, LegEvent, NamedFile, Parties, Registration,
+    Boundary, CallInfo, CallRef, Direction, EventType, Item, LateRecording, LegEvent, NamedFile, Parties, Registration,
+    SystemCall,
 };
+use super::caller::Outcome;
 use super::files::Files;
 use crate::clock::{now, rfc3339};
 use crate::data::{Contact, INTEGRATION_ID, USERS, contact_by_phone, links};
@@ -41,10 +43,54 @@ pub(crate) struct Registered {
     body: Value,
 }
 
+/// A call that a user asked for by «Позвонить».
+pub(crate) struct Called {
+    /// The communication's.
+    pub id: String,
+    /// Who asked, by id.
+    pub from: String,
+    pub info: CallInfo,
+    pub at: i64,
+    /// What the integration's server answered; none while it has not.
+    pub outcome: Option<Outcome>,
+    /// The exchange's call that came of it.
+    pub external_id: Option<String>,
+    pub failed: bool,
+}
+
+impl Called {
+    /// Whether the integration took it, and no callback has named it yet.
+    pub fn is_owed(&self) -> bool {
+        self.outcome == Some(Outcome::Done) && self.external_id.is_none() && !self.failed
+    }
+
+    fn is_like(&self, info: &CallInfo) -> bool {
+        self.info.direction == info.direction && self.info.client_phone == info.client_phone
+    }
+
+    fn state(&self) -> &'static str {
+        match &self.outcome {
+            _ if self.failed => "failed",
+            None | Some(Outcome::Done) => "called",
+            Some(_) => "refused",
+        }
+    }
+
+    /// As a communication of which nothing is known yet.
+    fn to_json(&self) -> Value {
+        json!({
+            "id": self.id, "externalId": null, "direction": self.info.direction.word(),
+            "clientPhone": self.info.client_phone, "externalVatsPhone": null, "state": self.state(),
+            "startedAt": null, "finishedAt": null, "externalCreatedAt": null,
+            "events": [], "items": [], "recordings": {}, "links": links(self.info.client_phone.as_deref()),
+        })
+    }
+}
+
 impl Communication {
-    fn new(external_id: &str, info: CallInfo) -> Self {
+    fn new(id: Option<&String>, external_id: &str, info: CallInfo) -> Self {
         Self {
-            id: Uuid::new_v4().to_string(),
+            id: id.cloned().unwrap_or_else(|| Uuid::new_v4().to_string()),
             external_id: external_id.to_owned(),
             info,
             started_at: None,
@@ -174,6 +220,7 @@ pub(crate) struct Book {
     communications: BTreeMap<String, Communication>,
     /// Order of arrival.
     order: Vec<String>,
+    called: Vec<Called>,
     /// Calls of which a failure on demand swallowed a request for good: their order is not held against the client.
     excused: BTreeSet<String>,
 }
@@ -254,8 +301,63 @@ impl Book {
         self.order.iter().filter_map(|id| self.communications.get(id))
     }
 
+    /// The calls that users asked for, in their order.
+    pub fn called(&self) -> impl Iterator<Item = &Called> {
+        self.called.iter()
+    }
+
+    fn called_mut(&mut self, id: &str) -> Option<&mut Called> {
+        self.called.iter_mut().find(|called| called.id == id)
+    }
+
+    /// The call that a leg is of.
+    pub fn with_leg(&self, leg: &str) -> Option<&Communication> {
+        self.iter().find(|call| call.has_leg(leg))
+    }
+
     pub fn to_json(&self) -> Value {
-        json!({ "communications": self.iter().map(Communication::to_json).collect::<Vec<_>>() })
+        let asked = self.called.iter().filter(|called| called.external_id.is_none()).map(Called::to_json);
+        json!({ "communications": self.iter().map(Communication::to_json).chain(asked).collect::<Vec<_>>() })
+    }
+
+    /// One communication by its own id.
+    pub fn one_to_json(&self, id: &str) -> Option<Value> {
+        let begun = self.iter().find(|call| call.id == id).map(Communication::to_json);
+        begun.or_else(|| self.called.iter().find(|called| called.id == id).map(Called::to_json))
+    }
+
+    /// A user presses «Позвонить».
+    pub fn call(&mut self, call: SystemCall) -> Result<(), Answer> {
+        let SystemCall { id, from, to, client_phone } = call;
+        if self.one_to_json(&id).is_some() {
+            return Err(invalid(format!("there is a communication {id} already")));
+        }
+        let direction = if to.is_some() { Direction::Internal } else { Direction::Outbound };
+        let info = CallInfo { direction, client_phone: client_phone.filter(|_| to.is_none()), vats_phone: None };
+        self.called.push(Called { id, from, info, at: now(), outcome: None, external_id: None, failed: false });
+        Ok(())
+    }
+
+    /// The integration's server answered; of several answers to the same call that it took it counts.
+    pub fn answered(&mut self, id: &str, outcome: &Outcome) {
+        if let Some(called) = self.called_mut(id).filter(|called| called.outcome != Some(Outcome::Done)) {
+            called.outcome = Some(outcome.clone());
+        }
+    }
+
+    /// Why the first that is told of a call cannot be about the communication it names.
+    fn foreign(&self, named: &str, info: &CallInfo) -> Option<String> {
+        let Some(called) = self.called.iter().find(|called| called.id == named) else {
+            return Some(format!("names an unknown communication {named}"));
+        };
+        match &called.external_id {
+            Some(other) => Some(format!("names the communication {named}, which is the call {other}")),
+            None if called.failed => Some(format!("names the communication {named}, which has failed")),
+            None if !called.is_like(info) => {
+                Some(format!("names the communication {named}, which asked for another call"))
+            }
+            None => None,
+        }
     }
 
     /// The client was told to give up a request about this call.
@@ -294,6 +396,9 @@ impl Book {
     }
 
     fn insert(&mut self, communication: Communication) {
+        if let Some(called) = self.called_mut(&communication.id) {
+            called.external_id = Some(communication.external_id.clone());
+        }
         self.order.push(communication.external_id.clone());
         self.communications.insert(communication.external_id.clone(), communication);
     }
@@ -304,23 +409,40 @@ impl Book {
         if let Some(fault) = implausible(body.timestamp) {
             return invalid(format!("call-started of {id}: {fault}"));
         }
-        let known = self.communications.get(id);
-        if let Some(named) = &body.call.communication_id
-            && known.is_none_or(|known| known.id != *named)
-        {
-            return not_found(named, format!("call-started of {id} names an unknown communication {named}"));
+        let (known, named) = (self.communications.get(id), body.call.communication_id.as_ref());
+        if let Some(fault) = self.names_another(known, named, &body.info) {
+            return not_found(named.map_or("", String::as_str), format!("call-started of {id} {fault}"));
         }
         let Some(known) = known else {
-            let mut communication = Communication::new(id, body.info.clone());
+            let mut communication = Communication::new(named, id, body.info.clone());
             communication.started_at = Some(body.timestamp);
             let answer = Answer::ok(communication.answer());
+            // Whose call it is it does not say, so internal ones are left to the verdict.
+            let asked =
+                |called: &&Called| body.info.client_phone.is_some() && called.is_owed() && called.is_like(&body.info);
+            let unnamed = self.called.iter().find(asked).filter(|_| named.is_none()).map(|called| called.id.clone());
             self.insert(communication);
-            return answer;
+            return match unnamed {
+                Some(asked) => {
+                    answer.violation(format!("call-started of {id} does not name the communication {asked}"))
+                }
+                None => answer,
+            };
         };
         match known.started_at {
             None => self.forgive(id, invalid(format!("call-started of {id} after its register-call"))),
             Some(at) if at == body.timestamp && known.info == body.info => Answer::ok(known.answer()).repeat(),
             Some(_) => invalid(format!("call-started of {id} differs from the first")),
+        }
+    }
+
+    /// Why a call cannot be the communication that it is said to be.
+    fn names_another(&self, known: Option<&Communication>, named: Option<&String>, info: &CallInfo) -> Option<String> {
+        let named = named?;
+        match known {
+            Some(known) if known.id == *named => None,
+            Some(_) => Some(format!("names the communication {named}, which is not its own")),
+            None => self.foreign(named, info),
         }
     }
 
@@ -430,7 +552,10 @@ impl Book {
     /// `call-failed`: a call that the CRM asked for came to nothing.
     pub fn fail(&mut self, id: &str) -> Answer {
         let Some(call) = self.communications.values_mut().find(|call| call.id == id) else {
-            return not_found(id, format!("call-failed of an unknown communication {id}"));
+            let Some(called) = self.called_mut(id) else {
+                return not_found(id, format!("call-failed of an unknown communication {id}"));
+            };
+            return if std::mem::replace(&mut called.failed, true) { done().repeat() } else { done() };
         };
         if call.events.iter().any(|event| event.kind == EventType::Connected) {
             return invalid(format!("call-failed of {}, which was answered", call.external_id));
@@ -522,7 +647,7 @@ impl Book {
             return error(format!("register-call of {id}: {fault}"));
         }
         match known {
-            None => self.insert(Communication::new(&id, body.info)),
+            None => self.insert(Communication::new(body.call.communication_id.as_ref(), &id, body.info)),
             Some(known) => {
                 let unfinished = known.finished_at.is_none() && !known.told_by_others(&body.items);
                 if unfinished && !self.excused.contains(&id) {
@@ -542,10 +667,8 @@ impl Book {
     /// Why a registration contradicts itself or what was told of its call.
     fn registration_fault(&self, body: &Registration, files: &Files) -> Option<String> {
         let known = self.communications.get(&body.call.external_id);
-        if let Some(named) = &body.call.communication_id
-            && known.is_none_or(|known| known.id != *named)
-        {
-            return Some(format!("it names the communication {named}, which is not its own"));
+        if let Some(fault) = self.names_another(known, body.call.communication_id.as_ref(), &body.info) {
+            return Some(format!("it {fault}"));
         }
         if known.is_some_and(|known| known.info != body.info) {
             return Some("direction or numbers differ from call-started".to_owned());

@@ -2,6 +2,7 @@
 //! which of them is the main telephony.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::body::{self, Operation};
+use super::caller::Server;
 use crate::clock::{now, rfc3339};
 use crate::data::{ANNA, INTEGRATION_ID, OTHER_INTEGRATION_ID, PUBLIC_INTEGRATION_ID, WORKSPACE_ID};
 use crate::http::{Answer, Content, Heard};
@@ -18,7 +20,7 @@ const MAIN_TELEPHONY: &str = "@main-telephony-settings";
 /// A new web hook's id before it has one.
 const NO_ID: &str = "00000000-0000-0000-0000-000000000000";
 /// What the CRM calls back by schedule.
-const HOOKS: [&str; 2] = ["setup/upgrade", "communications/sync"];
+pub(crate) const HOOKS: [&str; 2] = ["setup/upgrade", "communications/sync"];
 /// Seconds between two calls of a web hook.
 const PERIODS: std::ops::RangeInclusive<u32> = 60..=24 * 60 * 60;
 
@@ -54,7 +56,6 @@ pub(crate) enum Refusal {
 #[derive(Clone)]
 struct Instance {
     id: &'static str,
-    base_url: String,
     features: Features,
     /// A word, or its number, for the document knows both.
     status: Value,
@@ -65,18 +66,26 @@ struct Instance {
     updated_at: i64,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Features {
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Features {
     call: bool,
     hangup: bool,
     send_sms: bool,
+}
+
+/// A feature of an integration that has the CRM call its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Feature {
+    Call,
+    Hangup,
 }
 
 impl Instance {
     fn new(id: &'static str, status: &str) -> Self {
         Self {
             id,
-            base_url: "https://telephony.example.com/v1".to_owned(),
             features: Features::default(),
             status: status.into(),
             secrets: BTreeMap::new(),
@@ -87,7 +96,7 @@ impl Instance {
         }
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self, base_url: &str) -> Value {
         let Features { call, hangup, send_sms } = self.features;
         let secret = |(id, value): (&String, &String)| json!({ "id": id, "value": value, "values": [value] });
         let setting = |(id, value): (&String, &String)| json!({ "id": id, "value": value });
@@ -96,7 +105,7 @@ impl Instance {
                 "updatedAt": rfc3339(self.updated_at), "updatedWith": "WebApp", "createdAt": rfc3339(self.created_at),
                 "createdByUserId": ANNA.user_id, "createdWith": "WebApp",
             },
-            "baseUrl": self.base_url,
+            "baseUrl": base_url,
             "features": { "call": call, "hangup": hangup, "sendSms": send_sms },
             "status": self.status,
             "secrets": self.secrets.iter().map(secret).collect::<Vec<_>>(),
@@ -112,6 +121,8 @@ pub(crate) struct Integrations {
     private: Instance,
     public: Instance,
     pub main: Main,
+    /// The private one's.
+    pub server: Server,
     /// So many of the next requests are refused so.
     pub refusal: Option<(Refusal, u32)>,
 }
@@ -122,6 +133,7 @@ impl Default for Integrations {
             private: Instance::new(INTEGRATION_ID, "active"),
             public: Instance::new(PUBLIC_INTEGRATION_ID, "notConfigured"),
             main: Main::Ours,
+            server: Server::default(),
             refusal: None,
         }
     }
@@ -182,9 +194,37 @@ impl Integrations {
         }
     }
 
-    /// The instance as an authorization tells it.
+    /// The instance as it is told.
     pub fn to_json(&self, which: Which) -> Value {
-        self.get(which).to_json()
+        self.shown(which, self.get(which))
+    }
+
+    fn shown(&self, which: Which, instance: &Instance) -> Value {
+        let base = self.server.base.as_ref().filter(|_| which == Which::Private);
+        instance.to_json(&base.map_or_else(|| "https://telephony.example.com/v1".to_owned(), ToString::to_string))
+    }
+
+    /// The server that a system call is sent to: the main telephony's, where the feature is on.
+    pub fn server_of(&self, feature: Feature) -> Option<&Server> {
+        let features = self.private.features;
+        let on = match feature {
+            Feature::Call => features.call,
+            Feature::Hangup => features.hangup,
+        };
+        (on && self.main == Main::Ours && self.server.base.is_some()).then_some(&self.server)
+    }
+
+    /// Switches the private one's features as an administrator does.
+    pub fn set_features(&mut self, features: Features) {
+        self.private.features = features;
+    }
+
+    /// How often a web hook of the private one is called; none where it is not registered, or disabled.
+    pub fn period(&self, relative_url: &str) -> Option<Duration> {
+        let says = |hook: &Value, key: &str, value: Value| hook.get(key) == Some(&value);
+        let hook = self.private.web_hooks.iter().find(|hook| says(hook, "relativeUrl", relative_url.into()))?;
+        let period = hook.pointer("/schedule/period").and_then(Value::as_str).and_then(seconds);
+        period.filter(|_| says(hook, "disabled", false.into())).map(|period| Duration::from_secs(period.into()))
     }
 
     /// Both instances get this status: a word, or its number.
@@ -256,7 +296,7 @@ impl Integrations {
         if refused || instance.id != id {
             return conflict("notFound", format!("IntegrationInstance {id} not found"));
         }
-        Answer::ok(instance.to_json())
+        Answer::ok(self.to_json(which))
     }
 
     /// `PATCH integrations/instances/{id}`: features on and off, web hooks.
@@ -296,7 +336,7 @@ impl Integrations {
         }
         patched.updated_at = now();
         // The document's own sample: the answer shows the features as they were.
-        let shown = Instance { features: before, ..patched.clone() }.to_json();
+        let shown = self.shown(which, &Instance { features: before, ..patched.clone() });
         *self.get_mut(which) = patched;
         Answer::ok(json!({ "isSuccessful": true, "responseCode": "ok", "result": shown }))
     }

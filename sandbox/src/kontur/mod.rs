@@ -3,6 +3,7 @@
 
 pub(crate) mod body;
 pub(crate) mod book;
+pub(crate) mod caller;
 pub(crate) mod files;
 pub(crate) mod integration;
 
@@ -10,19 +11,21 @@ use std::collections::BTreeMap;
 
 use axum::http::{self, StatusCode, header};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use self::body::{boundary, failure, leg_event, recording, registration};
 use self::book::Book;
+use self::caller::Order;
 use self::files::Files;
-use self::integration::{Integrations, Which};
+use self::integration::{Feature, Integrations, Which};
 use crate::clock::{now, rfc3339};
-use crate::data::{KONTUR_KEY, KONTUR_PUBLIC_KEY, KONTUR_SECRET, WORKSPACE, WORKSPACE_ID, contact_by_phone};
+use crate::data::{KONTUR_KEY, KONTUR_PUBLIC_KEY, KONTUR_SECRET, SESSION, WORKSPACE, WORKSPACE_ID, contact_by_phone};
 use crate::http::{Answer, Content, Heard};
 
 const API_KEY: &str = "x-xcom-integration-apikey";
 const SECRET: &str = "x-xcom-integration-secret";
-const ACCESS_KEY: &str = "x-xcom-accesskey";
+pub(crate) const ACCESS_KEY: &str = "x-xcom-accesskey";
 
 /// The CRM's side of the world.
 pub(crate) struct Crm {
@@ -33,6 +36,10 @@ pub(crate) struct Crm {
     keys: BTreeMap<String, (Which, i64)>,
     /// Milliseconds an AccessKey lives.
     pub key_lifetime: i64,
+    /// The last CALL and HANGUP that were sent to the integration's server.
+    last: BTreeMap<Feature, Order>,
+    /// What calls the web hooks by their schedule, while that is on.
+    pub schedule: JoinSet<()>,
 }
 
 impl Default for Crm {
@@ -43,6 +50,8 @@ impl Default for Crm {
             integrations: Integrations::default(),
             keys: BTreeMap::new(),
             key_lifetime: 20 * 60 * 1000,
+            last: BTreeMap::new(),
+            schedule: JoinSet::new(),
         }
     }
 }
@@ -55,15 +64,31 @@ fn not_found(message: String) -> Answer {
     Answer::json(StatusCode::NOT_FOUND, json!({ "status": "notFound", "message": message }))
 }
 
-/// A system call: the CRM passes it on to an integration's own server, of which there is none.
-fn system_call(heard: &Heard, feature: &str, read: fn(&[u8]) -> Result<(), Answer>) -> Answer {
-    if !heard.says_json() {
-        return Answer::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Content::Empty)
-            .violation("the content type is not application/json");
-    }
-    let message = format!("Feature {feature} is not supported by any integration");
+/// A system call that no integration's server takes.
+fn not_supported(feature: Feature) -> Answer {
+    let message = format!("Feature {feature:?} is not supported by any integration");
     let body = json!({ "invalidDatas": [], "invalidConstraints": {}, "status": "notSupported", "message": message });
-    read(&heard.body).map_or_else(|refusal| refusal, |()| Answer::json(StatusCode::CONFLICT, body))
+    Answer::json(StatusCode::CONFLICT, body)
+}
+
+fn must_be_json(heard: &Heard) -> Result<(), Answer> {
+    let refuse = || {
+        Answer::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Content::Empty)
+            .violation("the content type is not application/json")
+    };
+    if heard.says_json() { Ok(()) } else { Err(refuse()) }
+}
+
+/// Whether this is the CRM's own page, on behalf of its user.
+fn is_users_own(heard: &Heard) -> bool {
+    !heard.headers.contains_key(ACCESS_KEY) && Endpoint::of(&heard.path).is_some_and(|endpoint| endpoint.is_button())
+}
+
+/// Whether the user is logged in, and no other site's page makes use of that.
+fn has_session(heard: &Heard) -> bool {
+    let logged_in = heard.header("cookie").is_some_and(|cookies| cookies.split("; ").any(|cookie| cookie == SESSION));
+    let own = |origin: &str| origin.split_once("://").map(|(_, host)| host) == heard.header("host");
+    logged_in && heard.header("origin").is_some_and(own)
 }
 
 /// Which callback a path names.
@@ -107,7 +132,7 @@ enum Method<'a> {
     Instance { id: &'a str },
     UiSettings,
     SystemCall,
-    SystemHangUp,
+    SystemHangUp { id: Option<&'a str> },
 }
 
 impl<'a> Endpoint<'a> {
@@ -123,9 +148,8 @@ impl<'a> Endpoint<'a> {
             [workspace, "ui-settings"] => (workspace, Method::UiSettings),
             [workspace, "communications", "call"] => (workspace, Method::SystemCall),
             // The link has the communication's id, the example has not.
-            [workspace, "communications", "hangup"] | [workspace, "communications", _, "hangup"] => {
-                (workspace, Method::SystemHangUp)
-            }
+            [workspace, "communications", "hangup"] => (workspace, Method::SystemHangUp { id: None }),
+            [workspace, "communications", id, "hangup"] => (workspace, Method::SystemHangUp { id: Some(id) }),
             [workspace, "communications", "callbacks", "telephony", "call-redirect"] => (workspace, Method::Redirect),
             [workspace, "communications", "callbacks", "telephony", name] => {
                 (workspace, Method::Callback(Callback::named(name)?))
@@ -142,6 +166,11 @@ impl<'a> Endpoint<'a> {
             Self::Within(_, Method::Instance { .. }) => &[http::Method::GET, http::Method::PATCH],
             _ => &[http::Method::POST],
         }
+    }
+
+    /// Whether it is what the CRM's own page asks for when its user presses a button.
+    fn is_button(&self) -> bool {
+        matches!(self, Self::Within(_, Method::SystemCall | Method::SystemHangUp { .. }))
     }
 
     /// The query parameters it knows.
@@ -163,13 +192,12 @@ impl Crm {
     /// Judges an API request and answers it.
     pub fn judge(&mut self, heard: &Heard) -> Answer {
         let mut answer = self.route(heard);
-        for (name, why) in [
-            ("cookie", "the user's own session cookie came along: credentials must be omitted"),
-            ("authorization", "an Authorization header: only an AccessKey may be used"),
-        ] {
-            if heard.headers.contains_key(name) {
-                answer = answer.violation(why);
-            }
+        let cookie = heard.headers.contains_key("cookie");
+        if cookie && !is_users_own(heard) {
+            answer = answer.violation("the user's own session cookie came along: credentials must be omitted");
+        }
+        if heard.headers.contains_key("authorization") {
+            answer = answer.violation("an Authorization header: only an AccessKey may be used");
         }
         answer
     }
@@ -192,7 +220,11 @@ impl Crm {
             Endpoint::Authorize(which) => return self.authorize(heard, which),
             Endpoint::Within(workspace, method) => (workspace, method),
         };
-        let which = match self.admit(heard, workspace) {
+        if is_users_own(heard) && !has_session(heard) {
+            return unauthorized();
+        }
+        let admitted = if is_users_own(heard) { Ok(Which::Private) } else { self.admit(heard, workspace) };
+        let which = match admitted {
             Ok(which) => which,
             Err(refusal) => return refusal,
         };
@@ -204,9 +236,66 @@ impl Crm {
             Method::Instance { id } if heard.method == http::Method::PATCH => self.integrations.patch(which, id, heard),
             Method::Instance { id } => self.integrations.show(which, id, heard),
             Method::UiSettings => self.integrations.ui_settings(heard),
-            Method::SystemCall => system_call(heard, "Call", body::system_call),
-            Method::SystemHangUp => system_call(heard, "Hangup", body::system_hang_up),
+            Method::SystemCall => self.call(heard).unwrap_or_else(|refusal| refusal),
+            Method::SystemHangUp { id } => self.hang_up(heard, id).unwrap_or_else(|refusal| refusal),
         }
+    }
+
+    /// «Позвонить»: the communication is in the book from now on, and the integration's server is asked to dial.
+    fn call(&mut self, heard: &Heard) -> Result<Answer, Answer> {
+        must_be_json(heard)?;
+        let call = body::system_call(&heard.body)?;
+        let server = self.integrations.server_of(Feature::Call).cloned().ok_or_else(|| not_supported(Feature::Call))?;
+        let id = call.id.clone();
+        self.book.call(call)?;
+        let order = server.call(&id, self.issue(Which::Private), heard.body_value());
+        self.send(Feature::Call, order)
+    }
+
+    /// «Положить трубку».
+    fn hang_up(&mut self, heard: &Heard, id: Option<&str>) -> Result<Answer, Answer> {
+        must_be_json(heard)?;
+        let leg = body::system_hang_up(&heard.body)?;
+        let server = self.integrations.server_of(Feature::Hangup).cloned();
+        let server = server.ok_or_else(|| not_supported(Feature::Hangup))?;
+        let access_key = self.issue(Which::Private);
+        let id = id.or_else(|| self.book.with_leg(&leg).map(|call| call.id.as_str()));
+        let order = server.hang_up(id, access_key, heard.body_value());
+        self.send(Feature::Hangup, order)
+    }
+
+    fn send(&mut self, feature: Feature, order: Option<Order>) -> Result<Answer, Answer> {
+        let order = order.ok_or_else(|| not_supported(feature))?;
+        self.last.insert(feature, order.clone());
+        Ok(Answer::after(order))
+    }
+
+    /// The last CALL or HANGUP once more, to where the server is now: word for word, or with an echo of its own.
+    pub fn again(&self, feature: Feature, fresh: bool) -> Result<Order, String> {
+        let mut order = self.last.get(&feature).cloned().ok_or("none was sent yet")?;
+        order.base = self.integrations.server.base.clone().ok_or("no `baseUrl` is set")?;
+        Ok(if fresh { order.renewed() } else { order })
+    }
+
+    /// The web hook with this address, to be called now.
+    pub fn web_hook(&mut self, relative_url: &str) -> Result<Order, String> {
+        self.integrations.period(relative_url).ok_or("no such web hook is registered, or it is disabled")?;
+        let access_key = self.issue(Which::Private);
+        self.integrations.server.web_hook(relative_url, access_key).ok_or_else(|| "no `baseUrl` is set".to_owned())
+    }
+
+    /// The integration with a server, for the control page.
+    pub fn integration_to_json(&self) -> Value {
+        let instance = self.integrations.to_json(Which::Private);
+        let features = instance.get("features");
+        let base = self.integrations.server.base.as_ref().map(ToString::to_string);
+        json!({ "baseUrl": base, "features": features, "scheduled": !self.schedule.is_empty() })
+    }
+
+    fn issue(&mut self, which: Which) -> String {
+        let access_key = Uuid::new_v4().to_string();
+        self.keys.insert(access_key.clone(), (which, now() + self.key_lifetime));
+        access_key
     }
 
     fn authorize(&mut self, heard: &Heard, which: Which) -> Answer {
@@ -231,8 +320,7 @@ impl Crm {
         if heard.header(API_KEY) != Some(key) || said != secret {
             return unauthorized();
         }
-        let access_key = Uuid::new_v4().to_string();
-        self.keys.insert(access_key.clone(), (which, now() + self.key_lifetime));
+        let access_key = self.issue(which);
         let update = json!({
             "updatedAt": rfc3339(now()), "updatedWith": "WebApp", "createdAt": rfc3339(now()), "createdWith": "WebApp",
         });
@@ -261,9 +349,8 @@ impl Crm {
     }
 
     fn callback(&mut self, heard: &Heard, callback: Callback) -> Answer {
-        if !heard.says_json() {
-            return Answer::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Content::Empty)
-                .violation("the content type is not application/json");
+        if let Err(refusal) = must_be_json(heard) {
+            return refusal;
         }
         let judged = match callback {
             Callback::Started => boundary(&heard.body, "callStartedInfo").map(|body| self.book.start(&body)),

@@ -43,6 +43,8 @@ impl Bench {
 
     /// With pages of one's own under `/lab/`.
     pub async fn with_lab(lab: Vec<PathBuf>) -> Self {
+        // Where the whole workspace is built, its clients have TLS, too, and want to know whose.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let free = ([127, 0, 0, 1], 0).into();
         let sandbox = start(Config { http: free, tls: free, lab }).await.unwrap();
         Self {
