@@ -75,9 +75,9 @@ pub fn find(text: &str, field: &Field) -> Vec<Found> {
             found.push(Found {
                 start: offsets.at(hit.place.start),
                 end: offsets.at(hit.place.end),
-                number: E164::of(&hit.number),
+                number: hit.number,
                 ext: hit.ext,
-                parsed: hit.number,
+                parsed: hit.parsed,
             });
             first = hit.next;
         }
@@ -89,7 +89,8 @@ pub fn find(text: &str, field: &Field) -> Vec<Found> {
 struct Hit {
     /// Where it stands, in bytes.
     place: Range<usize>,
-    number: PhoneNumber,
+    number: E164,
+    parsed: PhoneNumber,
     ext: Option<String>,
     /// The first group of the run behind it.
     next: usize,
@@ -148,8 +149,10 @@ impl<'a> Finder<'a> {
                         None
                     }
                 };
-                if let Some(Reading { number, is_certain }) = reading.filter(|reading| E164::fits(&reading.number)) {
-                    best = Some((place, number, candidate.last + 1));
+                if let Some(Reading { number: parsed, is_certain }) = reading
+                    && let Some(number) = E164::of(&parsed)
+                {
+                    best = Some((place, number, parsed, candidate.last + 1));
                     if is_certain {
                         break;
                     }
@@ -164,11 +167,11 @@ impl<'a> Finder<'a> {
         if let Some(context) = context {
             self.last = (candidate.place(self.text), context);
         }
-        let (place, number, next) = best?;
+        let (place, number, parsed, next) = best?;
         let ext = Extension::after(self.text.get(place.end..).unwrap_or_default());
         self.last.0.end = place.end;
         self.read_to = place.end + ext.as_ref().map_or(0, |ext| ext.length);
-        Some(Hit { place, number, ext: ext.map(|ext| ext.digits), next })
+        Some(Hit { place, number, parsed, ext: ext.map(|ext| ext.digits), next })
     }
 
     /// What the words around a candidate say, else what was said of the list that it stands in,

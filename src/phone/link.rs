@@ -1,6 +1,6 @@
 //! The numbers of `tel:` and `callto:` links.
 
-use super::{E164, Field, Found, correction::Corrections, parse_possible};
+use super::{Field, Found, correction::Corrections, read};
 
 /// The numbers of a `tel:` or `callto:` link's address: one, whose place is the whole address, or none where that was said to be no
 /// phone. Nothing for what is no such address, or holds more than a number.
@@ -9,9 +9,9 @@ pub fn find_link(href: &str, field: &Field<'_>) -> Option<Vec<Found>> {
     if Corrections::of(field.corrections, field.label).said_of(&written) == Some(false) {
         return Some(Vec::new());
     }
-    let number = parse_possible(&written, field.region)?;
+    let (number, parsed) = read(&written, field.region)?;
     let end = u32::try_from(href.encode_utf16().count()).ok()?;
-    Some(vec![Found { start: 0, end, number: E164::of(&number), ext, parsed: number }])
+    Some(vec![Found { start: 0, end, number, ext, parsed }])
 }
 
 /// What a `tel:` or `callto:` link's address calls, as it is written there.

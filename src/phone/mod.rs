@@ -30,16 +30,13 @@ impl E164 {
         let digits = text.strip_prefix('+')?;
         let plausible = (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         let number = plausible.then(|| PHONE_NUMBER_UTIL.parse(text, None::<Region>).ok()).flatten()?;
-        Some(Self::of(&number))
+        Self::of(&number)
     }
 
-    fn of(number: &PhoneNumber) -> Self {
-        Self(Private::new(number.format_as(PhoneNumberFormat::E164).into_owned()))
-    }
-
-    /// Whether it is short enough for E.164, as a few possible numbers of the library are not.
-    fn fits(number: &PhoneNumber) -> bool {
-        Self::of(number).0.reveal().len() <= 16
+    /// `None` where it is too long for E.164, as a few possible numbers of the library are.
+    fn of(number: &PhoneNumber) -> Option<Self> {
+        let text = number.format_as(PhoneNumberFormat::E164).into_owned();
+        (text.len() <= 16).then(|| Self(Private::new(text)))
     }
 
     /// The number, with `+`.
@@ -58,23 +55,21 @@ fn for_people(number: &PhoneNumber) -> Private<String> {
     Private::new(number.format_as(PhoneNumberFormat::International).into_owned())
 }
 
-/// The number as somebody wrote it, with or without its country's code; `None` where its length is that of no number.
-fn parse_possible(written: &str, region: Region) -> Option<PhoneNumber> {
-    let possible = |text: &str| {
-        let number = PHONE_NUMBER_UTIL.parse(text, Some(region)).ok()?;
-        number.is_possible_with_reason().is_ok().then_some(number)
+/// A number as it stands where nothing else does, with or without its country's code; `None` where it is no whole number of any
+/// country. What can be dialled only within one area is none: nobody says which.
+fn read(written: &str, region: Region) -> Option<(E164, PhoneNumber)> {
+    let digits: String = written.chars().filter_map(runs::digit).collect();
+    let number = if written.trim_start().starts_with(runs::is_plus) {
+        reading::international(&digits)?
+    } else {
+        reading::in_phone_field(&digits, region)?.number
     };
-    let digits: String = written.chars().filter(char::is_ascii_digit).collect();
-    let international = format!("+{digits}");
-    if written.trim_start().starts_with(['+', '＋']) {
-        return possible(&international);
-    }
-    possible(&digits).or_else(|| possible(&international))
+    Some((E164::of(&number)?, number))
 }
 
-/// The number as a service wrote it, read with or without its `+`; `None` where it is no number of any country.
+/// The number as a service wrote it, with or without its `+`; `None` where it is no whole number of any country.
 pub fn normalize(written: &str, region: Region) -> Option<E164> {
-    parse_possible(written, region).map(|number| E164::of(&number))
+    read(written, region).map(|(number, _)| number)
 }
 
 /// Whether two numbers, as two services wrote them, are the same.
@@ -108,5 +103,19 @@ mod tests {
         assert!(!same("79161234567", "79161234568", Region::RU));
         assert_eq!(display(&"79161234567".into(), Region::RU).reveal(), "+7 916 123-45-67");
         assert_eq!(display(&"anonymous".into(), Region::RU).reveal(), "anonymous");
+    }
+
+    #[test]
+    fn what_is_dialled_only_within_an_area_is_no_number() {
+        for (local, region) in
+            [("3854136", Region::RU), ("1234567", Region::UA), ("2345678", Region::BY), ("112", Region::RU)]
+        {
+            assert_eq!(normalize(local, region), None, "{local}");
+            assert_eq!(display(&local.into(), region).reveal(), local);
+        }
+        let whole = |written, region| normalize(written, region).map(|number| number.0.into_inner());
+        assert_eq!(whole("044 123-45-67", Region::UA).as_deref(), Some("+380441234567"));
+        assert_eq!(whole("8 029 123-45-67", Region::BY).as_deref(), Some("+375291234567"));
+        assert_eq!(whole("+３７５ 29 123-45-67", Region::RU).as_deref(), Some("+375291234567"));
     }
 }
