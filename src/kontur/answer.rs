@@ -66,11 +66,9 @@ impl Refusal {
 }
 
 fn message(object: &Map<String, Value>) -> String {
-    if let Some(errors) = object.get("errors") {
-        return places(errors).join("; ");
-    }
-    let message = text(object.get("message"));
-    if message.is_empty() { text(object.get("title")) } else { message }
+    let errors = object.get("errors").map(places).unwrap_or_default().join("; ");
+    let words = [errors, text(object.get("message")), text(object.get("detail")), text(object.get("title"))];
+    words.into_iter().find(|words| !words.is_empty()).unwrap_or_default()
 }
 
 fn faults(object: &Map<String, Value>) -> Vec<Fault> {
@@ -90,7 +88,7 @@ fn faults(object: &Map<String, Value>) -> Vec<Fault> {
     faults
 }
 
-/// What a list of wrong things names, or an object of places with their reasons.
+/// What a list of wrong things names, or an object of places with their reasons; nothing for what names none.
 fn places(list: &Value) -> Vec<String> {
     let mut places = Vec::new();
     match list {
@@ -104,9 +102,9 @@ fn places(list: &Value) -> Vec<String> {
                 places.push(joined(place, &self::places(reason).join(" ")));
             }
         }
-        Value::String(text) => places.push(shortened(text)),
-        _ => {}
+        other => places.push(place(other)),
     }
+    places.retain(|place| !place.is_empty());
     places
 }
 
@@ -165,6 +163,12 @@ mod tests {
             refusal("400", "direction: Bad. Worse.; x: Missing.")
         );
         assert_eq!(
+            Refusal::parse(r#"{"errors":{"":["A body is required."]},"title":"T"}"#),
+            refusal("", "A body is required.")
+        );
+        assert_eq!(Refusal::parse(r#"{"errors":{},"title":"T","status":400}"#), refusal("400", "T"));
+        assert_eq!(Refusal::parse(r#"{"title":"T","detail":"Why.","status":400}"#), refusal("400", "Why."));
+        assert_eq!(
             Refusal::parse(r#"{"errorInfo":{"status":"invalidArgs","message":"M"},"isSuccessful":false}"#),
             refusal("invalidArgs", "M")
         );
@@ -196,6 +200,12 @@ mod tests {
         );
         assert_eq!(places(r#"{"invalidDatas":[],"invalidConstraints":{},"status":"notSupported"}"#), []);
         assert_eq!(places(r#"{"invalidPaths":"/id","invalidDatas":null}"#), [(FaultKind::Path, "/id".to_owned())]);
+        // What names no place is no sentence, and what is within names it.
+        assert_eq!(places(r#"{"invalidPaths":[null,{},[],""],"invalidConstraints":{"":[]}}"#), []);
+        assert_eq!(
+            places(r#"{"invalidConstraints":{"/webHooks":{"period":["Too short."]}}}"#),
+            [(FaultKind::Constraint, "/webHooks: period: Too short.".to_owned())]
+        );
     }
 
     #[test]
