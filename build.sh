@@ -289,7 +289,8 @@ bench() {
     say "Compiling and running the benchmarks…"
     cargo bench --quiet --package trubka-bench --bench event_to_callback
     cargo bench --quiet --package trubka-bench --bench finder
-    # This one leads a browser and measures nothing of its own.
+    # These lead a browser and measure nothing of their own.
+    cargo bench --quiet --package trubka-bench --bench screens --profile dev
     cargo bench --quiet --package trubka-bench --bench page --profile dev
 }
 

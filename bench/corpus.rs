@@ -59,9 +59,3 @@ pub fn quality(lines: &[Line], answer: &Answer) -> Result<(f64, f64)> {
     let share = |whole: usize| f64::from(right) / whole as f64;
     Ok((share(found), share(there)))
 }
-
-/// The middle one of some values.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
-}

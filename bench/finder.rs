@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures and prints")]
 
 mod corpus;
+mod median;
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -11,7 +12,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use corpus::{Answer, Line, median, quality};
+use corpus::{Answer, Line, quality};
+use median::median;
 use trubka::phone::{self, Field, Region};
 
 /// How often each goes over the texts, in turn with the other; medians count.

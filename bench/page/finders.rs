@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::{
     Bench,
-    corpus::{self, Answer, median, quality},
+    corpus::{self, Answer, quality},
+    median::median,
 };
 
 const FINDERS: [&str; 2] = ["trubka", "libphonenumber-js"];

@@ -5,12 +5,14 @@
 #[path = "../corpus.rs"]
 mod corpus;
 mod finders;
+#[path = "../median.rs"]
+mod median;
 mod trace;
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use corpus::median;
+use median::median;
 use serde::Deserialize;
 use serde_json::json;
 use thirtyfour::WindowHandle;
@@ -29,6 +31,8 @@ const REST: Duration = Duration::from_millis(15);
 const MAIN_THREAD_GOAL: f64 = 0.2;
 /// In milliseconds.
 const TASK_GOAL: f64 = 50.0;
+/// In milliseconds.
+const SLICE_GOAL: f64 = 8.0;
 /// In milliseconds.
 const BUTTON_GOAL: f64 = 100.0;
 
@@ -66,6 +70,8 @@ struct Load {
     busy: Vec<Busy>,
     /// How long each single number waited for its button, in milliseconds.
     waits: Vec<f64>,
+    /// The longest call into the extension's scripts, where that was recorded.
+    slice: Duration,
 }
 
 impl Load {
@@ -102,32 +108,36 @@ struct Bench<'a> {
     stage: &'a Stage,
 }
 
-/// Every load of the page, by contender.
-struct Pages(Vec<(Contender, Vec<Load>)>);
+/// Every load of the page, by contender, and one more of ours that shows what its scripts do.
+struct Pages {
+    loads: Vec<(Contender, Vec<Load>)>,
+    watched: Load,
+}
 
 impl Bench<'_> {
     async fn pages(&mut self) -> Result<Pages> {
-        let mut pages = Pages(CONTENDERS.map(|contender| (contender, Vec::new())).into());
+        let mut all: Vec<_> = CONTENDERS.map(|contender| (contender, Vec::new())).into();
         for round in 0..=ROUNDS {
-            for (contender, loads) in &mut pages.0 {
-                let load = self.load(*contender).await;
+            for (contender, loads) in &mut all {
+                let load = self.load(*contender, trace::TASKS).await;
                 let load = load.with_context(|| format!("{} on the page", contender.name()))?;
                 if round > 0 {
                     loads.push(load);
                 }
             }
         }
-        Ok(pages)
+        let watched = self.load(Contender::Trubka, trace::SCRIPTS).await.context("our scripts on the page")?;
+        Ok(Pages { loads: all, watched })
     }
 
-    async fn load(&mut self, contender: Contender) -> Result<Load> {
+    async fn load(&mut self, contender: Contender, categories: &[&str]) -> Result<Load> {
         // Only on the CRM's own host is the extension at work.
         let host = match contender {
             Contender::Trubka => "crm.kontur.ru".to_owned(),
             _ => format!("localhost:{}", self.stage.tls().port()),
         };
         let before = self.stage.browser.web().window().await?;
-        trace::start(&mut self.cdp).await?;
+        trace::start(&mut self.cdp, categories).await?;
         let tab = self.stage.browser.open(&format!("https://{host}/lab/bench/page.html")).await?;
         if let Contender::Peer(name) = contender {
             self.run::<()>(&format!("bench.bring('{name}')")).await?;
@@ -150,7 +160,10 @@ impl Bench<'_> {
         self.stage.browser.web().close_window().await?;
         self.stage.browser.show(&before).await?;
         let busy = PHASES.iter().map(|(name, happen)| trace.busy(happen, name)).collect::<Result<_>>()?;
-        Ok(Load { busy, waits })
+        let origin = self.stage.browser.page("");
+        let slices = PHASES.iter().map(|(name, happen)| trace.longest_call(happen, name, &origin));
+        let slice = slices.collect::<Result<Vec<_>>>()?.into_iter().max().unwrap_or_default();
+        Ok(Load { busy, waits, slice })
     }
 
     /// What an expression in the page comes to.
@@ -205,7 +218,7 @@ impl Pages {
     /// Prints what each contender cost over the page alone, and how that compares with the goals.
     fn print(&self) -> Result<()> {
         let loads = |contender| {
-            let found = self.0.iter().find(|(each, _)| *each == contender);
+            let found = self.loads.iter().find(|(each, _)| *each == contender);
             found.map(|(_, loads)| loads.as_slice()).context("nobody was measured")
         };
         let alone = loads(Contender::Nobody)?;
@@ -230,6 +243,9 @@ impl Pages {
         let worst = waits.iter().copied().fold(0.0, f64::max);
         println!("rendered and changed: {:.2} of the faster peer's time, goal {MAIN_THREAD_GOAL}", own / fastest);
         println!("longest task: {longest:.0} ms, goal {TASK_GOAL} ms");
+        let slice = self.watched.slice;
+        ensure!(!slice.is_zero(), "the timeline shows no work of ours");
+        println!("longest slice of our own work: {:.1} ms, goal {SLICE_GOAL} ms", slice.as_secs_f64() * 1e3);
         println!("a new number's button: {:.0} ms, at worst {worst:.0} ms, goal {BUTTON_GOAL} ms", median(waits));
         Ok(())
     }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use trubka_e2e::Cdp;
 
 /// Tasks, and the marks that the page sets.
-const CATEGORIES: [&str; 2] = ["toplevel", "blink.user_timing"];
+pub const TASKS: &[&str] = &["toplevel", "blink.user_timing"];
+/// Also what scripts do. It costs more than some contenders, so it is not for comparing them.
+pub const SCRIPTS: &[&str] = &["toplevel", "blink.user_timing", "devtools.timeline"];
 
 /// What was recorded since [`start`].
 pub struct Trace {
@@ -42,13 +44,15 @@ struct Event {
     /// How long it held the processor.
     #[serde(default)]
     tdur: u64,
+    #[serde(default)]
+    args: Value,
 }
 
-/// Begins to record.
-pub async fn start(cdp: &mut Cdp) -> Result<()> {
-    let configuration = json!({ "includedCategories": CATEGORIES, "excludedCategories": ["*"] });
+/// Begins to record these categories.
+pub async fn start(cdp: &mut Cdp, categories: &[&str]) -> Result<()> {
+    let configuration = json!({ "includedCategories": categories, "excludedCategories": ["*"] });
     let parameters = json!({ "transferMode": "ReportEvents", "traceConfig": configuration });
-    cdp.ask::<serde_json::Value>(None, "Tracing.start", parameters).await.map(drop)
+    cdp.ask::<Value>(None, "Tracing.start", parameters).await.map(drop)
 }
 
 /// Ends it.
@@ -60,19 +64,37 @@ pub async fn stop(cdp: &mut Cdp) -> Result<Trace> {
 impl Trace {
     /// What the thread that set both marks did between them.
     pub fn busy(&self, from: &str, to: &str) -> Result<Busy> {
+        let tasks = self.between(from, to)?.filter(|event| event.name == "ThreadControllerImpl::RunTask");
+        Ok(tasks
+            .map(|task| Duration::from_micros(task.tdur))
+            .fold(Busy::default(), |busy, task| Busy { total: busy.total + task, longest: busy.longest.max(task) }))
+    }
+
+    /// The longest call of a function of this origin's scripts between both marks, without the styling and the layout in it: they are
+    /// due to what the page itself changed. Nothing where [`SCRIPTS`] were not recorded.
+    pub fn longest_call(&self, from: &str, to: &str, origin: &str) -> Result<Duration> {
+        let is_layout = |event: &&Event| matches!(event.name.as_str(), "Layout" | "UpdateLayoutTree");
+        let layouts: Vec<_> = self.between(from, to)?.filter(is_layout).collect();
+        let is_call = |event: &&Event| {
+            let url = event.args.pointer("/data/url").and_then(Value::as_str);
+            event.name == "FunctionCall" && url.is_some_and(|url| url.starts_with(origin))
+        };
+        let own = |call: &Event| {
+            let within = layouts.iter().filter(|layout| call.ts <= layout.ts && layout.ts < call.ts + call.dur);
+            Duration::from_micros(call.tdur.saturating_sub(within.map(|layout| layout.tdur).sum()))
+        };
+        Ok(self.between(from, to)?.filter(is_call).map(own).max().unwrap_or_default())
+    }
+
+    /// What happened between both marks on the thread that set them.
+    fn between(&self, from: &str, to: &str) -> Result<impl Iterator<Item = &Event>> {
         let mark = |name: &str| {
             let mut marks = self.events.iter().filter(|event| event.name == name);
             marks.next().with_context(|| format!("the timeline has no mark {name}"))
         };
         let (from, to) = (mark(from)?, mark(to)?);
-        let tasks = self.events.iter().filter(|event| {
-            event.name == "ThreadControllerImpl::RunTask"
-                && (event.pid, event.tid) == (from.pid, from.tid)
-                && event.ts < to.ts
-                && event.ts + event.dur > from.ts
-        });
-        Ok(tasks
-            .map(|task| Duration::from_micros(task.tdur))
-            .fold(Busy::default(), |busy, task| Busy { total: busy.total + task, longest: busy.longest.max(task) }))
+        Ok(self.events.iter().filter(|event| {
+            (event.pid, event.tid) == (from.pid, from.tid) && event.ts < to.ts && event.ts + event.dur > from.ts
+        }))
     }
 }
