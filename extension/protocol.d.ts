@@ -13,6 +13,7 @@ export type Request =
   | { kind: "hangUp"; call: string }
   | { kind: "correct"; text: string; label?: string; phone: boolean }
   | { kind: "getStatus" }
+  | { kind: "seeMissed" }
   | { kind: "select"; text: string }
   | { kind: "setSite"; origin: string; on: boolean }
   | { kind: "reconnect" }
@@ -129,7 +130,9 @@ export interface CallView {
   direction: Direction;
   phase: CallPhase;
   answered: boolean;
+  missed: boolean;
   client: ClientView;
+  callBack?: string;
   line?: string;
   startedAt: number;
   answeredAt?: number;
@@ -174,11 +177,19 @@ export interface StatusView {
   away?: boolean;
   current: CallView[];
   recent: CallView[];
+  undelivered: UndeliveredView[];
+  missed: string[];
   dials: DialView[];
   selected?: SelectedView;
   sites: string[];
   waiting: number;
   failed: number;
+}
+
+export interface UndeliveredView {
+  call: string;
+  delivery: DeliveryView;
+  recording: DeliveryView;
 }
 
 export interface SelectedView {

@@ -68,6 +68,8 @@ pub enum Request {
     },
     /// Everything the popup shows. Answered by [`Message::Status`].
     GetStatus,
+    /// The user looks at the list of calls: none of them is missed unseen any more. Answered by [`Message::Status`].
+    SeeMissed,
     /// Shows the user the phone numbers of a selection before anything is dialled; an empty one takes them away.
     /// Answered by [`Message::Status`].
     Select {
@@ -157,6 +159,7 @@ impl Request {
                 (Self::Correct { text: fields.private("text")?, label, phone: fields.flag("phone")? }, count)
             }
             "getStatus" => (Self::GetStatus, 0),
+            "seeMissed" => (Self::SeeMissed, 0),
             "select" => (Self::Select { text: fields.private("text")? }, 1),
             "setSite" => (Self::SetSite { origin: fields.text("origin")?, on: fields.flag("on")? }, 2),
             "reconnect" => (Self::Reconnect, 0),
@@ -243,7 +246,7 @@ pub enum Message {
         problem: Option<Problem>,
     },
     /// What the popup shows.
-    Status(StatusView),
+    Status(Box<StatusView>),
     /// The settings in force.
     Settings {
         /// The document without its secrets, as JSON text.
@@ -434,8 +437,13 @@ pub struct CallView {
     pub phase: CallPhase,
     /// Whether anybody talked, once it has ended.
     pub answered: bool,
+    /// Whether a client called in vain, once it has ended. One that rang here in vain and may have been answered elsewhere is not.
+    pub missed: bool,
     /// The other party; empty for a withheld number.
     pub client: ClientView,
+    /// The client's number in E.164, with `+`, to call back; absent for a colleague and where it is withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_back: Option<Private<String>>,
     /// The company's own line that the client called or was called from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<Private<String>>,
@@ -581,8 +589,12 @@ pub struct StatusView {
     pub away: Option<bool>,
     /// Live calls, oldest first.
     pub current: Vec<CallView>,
-    /// The last calls that ended, newest first.
+    /// The last calls that ended, newest first; the database lists the older ones.
     pub recent: Vec<CallView>,
+    /// The ended calls of which the CRM has not everything, newest first.
+    pub undelivered: Vec<UndeliveredView>,
+    /// The ids of the missed calls that the user has not looked at, the oldest first.
+    pub missed: Vec<String>,
     /// The dials of the last minutes, oldest first.
     pub dials: Vec<DialView>,
     /// The selection that the user wants to call, until it is dialled or put away.
@@ -594,6 +606,17 @@ pub struct StatusView {
     pub waiting: u32,
     /// Calls of which the CRM refused something, or whose recording cannot be had.
     pub failed: u32,
+}
+
+/// An ended call of which the CRM has not everything.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UndeliveredView {
+    /// The call's `externalId`.
+    pub call: String,
+    /// Whether the CRM has it.
+    pub delivery: DeliveryView,
+    /// Whether the CRM has its recording.
+    pub recording: DeliveryView,
 }
 
 /// The phone numbers of a selection.

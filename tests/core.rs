@@ -15,9 +15,10 @@ use model::{ANNA, BORIS, CRM_SITE, START, World, event, page};
 use serde_json::{Value, json};
 use trubka::{
     Millis,
-    core::io::Input,
+    core::io::{Input, ToolbarState},
     problem::Code,
     protocol::{CallPhase, DeliveryState, DialPhase, LinkState, Message, Request, Sender, StatusView, TextItem},
+    settings::Settings,
 };
 
 const T: i64 = START.0 + 10_000;
@@ -569,7 +570,7 @@ fn a_page_may_ask_only_what_is_a_pages() {
 fn status(world: &mut World, request: Request) -> StatusView {
     let ask = world.ask(Sender::Extension, request);
     match world.replies.remove(&ask) {
-        Some(Message::Status(status)) => status,
+        Some(Message::Status(status)) => *status,
         other => panic!("{other:?}"),
     }
 }
@@ -896,4 +897,144 @@ fn an_email_address_as_subscriber_is_resolved_by_the_exchange() {
     world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
     world.run_for(Millis::secs(3));
     assert_eq!(world.crm.calls["u1"].events[0]["to"]["userId"], ANNA);
+}
+
+/// A call from a client that ends unanswered.
+fn miss(world: &mut World, uuid: &str) {
+    world.frame(&event("call.dial", uuid, 4, at(0), &json!({})));
+    world.frame(&event("call.hangup", uuid, 4, at(0), &json!({ "serverTime": at(9).0 })));
+    world.run_for(Millis::secs(3));
+}
+
+fn missed(world: &World) -> (Vec<String>, u32) {
+    (world.status.as_ref().unwrap().missed.clone(), world.toolbar.unwrap().missed)
+}
+
+#[test]
+fn missed_calls_are_counted_until_they_are_looked_at() {
+    let mut world = World::live(60);
+    miss(&mut world, "u1");
+    miss(&mut world, "u2");
+    world.frame(&event("call.dial", "u3", 2, at(0), &json!({})));
+    world.frame(&event("call.hangup", "u3", 2, at(0), &json!({ "serverTime": at(9).0 })));
+    world.run_for(Millis::secs(3));
+    assert_eq!(missed(&world), (vec!["u1".into(), "u2".into()], 2), "a call that nobody answered us is none");
+    world.crash();
+    world.run_for(Millis::secs(5));
+    assert_eq!(missed(&world).1, 2, "they survive the worker");
+    assert!(status(&mut world, Request::SeeMissed).missed.is_empty());
+    miss(&mut world, "u1");
+    assert_eq!(missed(&world).1, 0, "a repeated event is no news");
+    world.crash();
+    world.run_for(Millis::secs(5));
+    assert_eq!(missed(&world).1, 0);
+    clean(&world);
+}
+
+#[test]
+fn a_group_call_is_missed_only_where_its_own_end_says_so() {
+    let mut world = World::live(61);
+    world.frame(&event("call.dial", "l1", 4, at(1), &json!({ "parentUuid": "g" })));
+    world.frame(&event("call.hangup", "l1", 4, at(1), &json!({ "parentUuid": "g", "serverTime": at(20).0 })));
+    assert_eq!(missed(&world).1, 0, "another may have answered");
+    world.frame(&group("call.hangup", at(0), &json!({ "serverTime": at(21).0 })));
+    assert_eq!(missed(&world), (vec!["g".into()], 1));
+    let mut world = World::live(62);
+    world.frame(&group("call.dial", at(0), &json!({})));
+    world.frame(&group("call.hangup", at(0), &json!({ "bridgeAt": at(5).0, "serverTime": at(9).0 })));
+    assert_eq!(missed(&world).1, 0, "somebody answered");
+}
+
+/// The calls in the database, the oldest first.
+fn listed(world: &World) -> Vec<Value> {
+    world.store.calls.values().map(|json| serde_json::from_str(json.reveal()).unwrap()).collect()
+}
+
+#[test]
+fn every_call_that_ended_is_in_the_list_as_the_crm_has_it_in_the_end() {
+    let mut world = World::live(63);
+    for n in 0..60 {
+        let uuid = format!("u{n}");
+        world.frame(&event("call.dial", &uuid, 4, at(n * 10), &json!({})));
+        let answered = if n % 2 == 0 { json!({ "bridgeAt": at(n * 10 + 3).0 }) } else { json!({}) };
+        let mut end = json!({ "serverTime": at(n * 10 + 8).0 });
+        end.as_object_mut().unwrap().extend(answered.as_object().unwrap().clone());
+        world.frame(&event("call.hangup", &uuid, 4, at(n * 10), &end));
+        world.run_for(Millis::secs(10));
+        if n % 20 == 7 {
+            world.crash();
+        }
+    }
+    world.run_for(Millis::secs(30));
+    let calls = listed(&world);
+    let ids: Vec<_> = calls.iter().map(|call| call["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, (0..60).map(|n| format!("u{n}")).collect::<Vec<_>>(), "more than memory holds, in order");
+    for (call, n) in calls.iter().zip(0..) {
+        assert_eq!(call["missed"], n % 2 == 1, "{call}");
+        assert_eq!(call["callBack"], "+79161234567");
+        assert_eq!(call["delivery"]["state"], "delivered");
+        assert_eq!(call["links"][0]["url"], "https://crm.kontur.ru/app/ws/contacts/c1", "{call}");
+    }
+    clean(&world);
+}
+
+#[test]
+fn the_list_holds_so_many_calls_and_no_more() {
+    let mut world = World::live(64);
+    for n in 0..5_000 {
+        world.store.calls.insert(format!("{n:015}.old"), "{}".into());
+    }
+    miss(&mut world, "u1");
+    assert_eq!(world.store.calls.len(), 5_000);
+    assert_eq!(world.store.calls.first_key_value().unwrap().0, "000000000000001.old");
+    assert!(world.store.calls.last_key_value().unwrap().0.ends_with(".u1"));
+}
+
+#[test]
+fn what_is_not_with_the_crm_is_told_of_however_old_it_is() {
+    let mut world = World::live(65);
+    world.crm.fails_for = Some("u1".into());
+    miss(&mut world, "u1");
+    for n in 2..70 {
+        miss(&mut world, &format!("u{n}"));
+    }
+    let status = world.status.clone().unwrap();
+    assert!(status.recent.iter().all(|call| call.id != "u1"));
+    assert_eq!(status.undelivered.iter().map(|view| view.call.as_str()).collect::<Vec<_>>(), ["u1"]);
+    assert_eq!(status.undelivered[0].delivery.state, DeliveryState::Waiting);
+    world.crm.fails_for = None;
+    world.run_for(Millis::mins(6));
+    assert!(world.status.as_ref().unwrap().undelivered.is_empty());
+    clean(&world);
+}
+
+#[test]
+fn a_registration_that_was_given_up_is_not_said_to_be_in_the_crm() {
+    let mut world = World::live(66);
+    world.crm.faults = vec![200, 200, 200, 200, 400];
+    miss(&mut world, "u1");
+    world.run_for(Millis::secs(9));
+    assert_eq!(status(&mut world, Request::GetStatus).undelivered[0].delivery.state, DeliveryState::Failed);
+    let after = status(&mut world, Request::DiscardDelivery { call: "u1".into() });
+    assert_eq!(after.recent[0].delivery.state, DeliveryState::None);
+    world.run_for(Millis::secs(1));
+    assert_eq!(listed(&world)[0]["delivery"]["state"], "none");
+    world.crash();
+    world.run_for(Millis::secs(5));
+    assert_eq!(world.status.as_ref().unwrap().recent[0].delivery.state, DeliveryState::None);
+}
+
+#[test]
+fn the_toolbar_shows_how_things_stand() {
+    let mut world = World::live(67);
+    let state = |world: &World| world.toolbar.unwrap().state;
+    assert_eq!(state(&world), ToolbarState::Live);
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    assert_eq!(state(&world), ToolbarState::Call);
+    world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "serverTime": at(9).0 })));
+    assert_eq!(state(&world), ToolbarState::Live);
+    world.input(Input::Online(false));
+    assert_eq!(state(&world), ToolbarState::Waiting);
+    let world = World::new(68, Settings::default());
+    assert_eq!(state(&world), ToolbarState::Off);
 }

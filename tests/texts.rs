@@ -19,7 +19,7 @@ use trubka::problem::Code;
 
 const LANGUAGES: [&str; 3] = ["ru", "uk", "en"];
 /// Keys that end with a value of the protocol, so that no source names them whole.
-const PREFIXES: [&str; 17] = [
+const PREFIXES: [&str; 21] = [
     "problem_",
     "check_",
     "link_",
@@ -34,6 +34,10 @@ const PREFIXES: [&str; 17] = [
     "main_",
     "result_",
     "button_",
+    "toolbar_",
+    "missed_",
+    "waiting_",
+    "failed_",
     "card_direction_",
     "card_link_",
     "card_delivery_",

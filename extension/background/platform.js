@@ -3,6 +3,7 @@
  * No method throws; those that answer nothing drop their failures, each of which is normal where it says so.
  */
 import { api } from "../common/api.js";
+import { plural, t } from "../common/i18n.js";
 import { patternOf } from "../common/origins.js";
 import { offer } from "./menus.js";
 import { enter, register, release } from "./sites.js";
@@ -18,6 +19,12 @@ const KEEP_ALIVE_MINUTES = 0.5;
 
 /** Well over the 30 s after which an idle worker is stopped: an alarm every 30 s keeps one alive. */
 const REST_MINUTES = 1;
+
+/** The sizes of the icon in the toolbar. */
+const TOOLBAR_SIZES = [16, 32];
+
+/** The badge has room for no more. */
+const MOST_COUNTED = 99;
 
 const nothing = () => {};
 
@@ -96,6 +103,20 @@ export const platform = {
   /** No page of ours is open, most of the time. @param {Message} message */
   sendToExtension(message) {
     api.runtime.sendMessage(message).catch(nothing);
+  },
+
+  /**
+   * @param {"live" | "call" | "waiting" | "off"} state
+   * @param {number} missed
+   */
+  showInToolbar(state, missed) {
+    const drawing = state === "live" ? "icon" : `icon-${state}`;
+    const path = Object.fromEntries(TOOLBAR_SIZES.map((size) => [size, `/icons/${drawing}-${size}.png`]));
+    const title = [t(`toolbar_${state}`), missed > 0 ? plural("missed", missed) : ""].filter(Boolean).join("\n");
+    const text = missed > MOST_COUNTED ? `${MOST_COUNTED}+` : missed > 0 ? String(missed) : "";
+    for (const shown of [api.action.setIcon({ path }), api.action.setTitle({ title }), api.action.setBadgeText({ text })]) {
+      void shown.catch(nothing);
+    }
   },
 
   /**

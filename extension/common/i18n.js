@@ -5,7 +5,8 @@
  * ones. Only these prefixes are completed by a value of the protocol: `problem_` + code, `check_` + step, `link_` + link
  * state, `direction_` + direction, `phase_` + call phase, `dial_` + phase of a dial without a call, `delivery_` and
  * `recording_` + delivery state, `open_` + card, `can_` + ability of an exchange, `status_` + status of the integration,
- * `main_` + main telephony.
+ * `main_` + main telephony, `toolbar_` + how things stand in the toolbar. And these by the plural of a count: `missed_`, `waiting_`,
+ * `failed_`.
  */
 
 /** @import { Message, Problem } from "../protocol.js" */
@@ -23,6 +24,17 @@ export function t(key, ...args) {
 
 /** The language the texts are in; the browser's own may be one that Trubka does not speak. */
 const language = t("language");
+
+const plurals = new Intl.PluralRules(language);
+
+/**
+ * A text for so many of something: each language has its own for one, a few and many of them.
+ * @param {string} family the text's key without the plural's name
+ * @param {number} count
+ */
+export function plural(family, count) {
+  return t(`${family}_${plurals.select(count)}`, count.toLocaleString(locale));
+}
 
 /** The browser's regional variant of that language, for dates: `en-GB` rather than `en`. */
 export const locale = api.i18n.getUILanguage().startsWith(language) ? api.i18n.getUILanguage() : language;

@@ -1,9 +1,14 @@
-/** @import { CallView, DeliveryView, DiallingView, DialView, FoundNumber, LinkView, Message, Problem, Request, StatusView } from "../protocol.js" */
+/** @import { CallView, DiallingView, DialView, FoundNumber, LinkView, Message, Request, StatusView } from "../protocol.js" */
+/** @import { Actions, HangUp } from "./call.js" */
 
 import { api, ask } from "../common/api.js";
 import { byId, download, element, icon, say } from "../common/dom.js";
 import { EXCHANGES } from "../common/exchanges.js";
-import { duration, localize, moment, refusal, sentence, t } from "../common/i18n.js";
+import { duration, localize, moment, plural, refusal, sentence, t } from "../common/i18n.js";
+import { confirmDiscard, currentItem } from "./call.js";
+import { dial, startDial } from "./dial.js";
+import { showHistory, showUndelivered, startHistory, unfold } from "./history.js";
+import { list } from "./list.js";
 import { showSite } from "./site.js";
 
 const SECOND = 1000;
@@ -14,30 +19,38 @@ const HANG_UP_PATIENCE = 5 * SECOND;
 /** A next attempt nearer than this is counted down; a later one is named by its time. */
 const COUNTDOWN = 90 * SECOND;
 
-/**
- * How far hanging up a call is: its answer or the call's end is awaited, or the reason why it did not work.
- * @typedef {{ asked: boolean, reason: string }} HangUp
- */
-
 /** @type {StatusView | undefined} */
 let status;
 
 /** What was hung up here, by the call's id. @type {Map<string, HangUp>} */
 const hangUps = new Map();
 
-/** What each list shows, as JSON. */
-const shown = new Map();
+/** @type {Actions} */
+const actions = {
+  hangUp: (call) => void hangUp(call),
+  callBack: (number) => void dialOrSay(number),
+  retry: (call) => void request({ kind: "retryDelivery", call }),
+  discard: (call) => void discard(call),
+  showLinks: unfold,
+};
 
 localize();
+startDial();
+// The list is in the database: it is shown while the background may still be starting.
+void startHistory(actions);
 api.runtime.onMessage.addListener((/** @type {Message} */ message) => {
   if (message.kind === "status") render(message);
 });
 byId("settings").addEventListener("click", openOptions);
 byId("set-up").addEventListener("click", openOptions);
 byId("reconnect").addEventListener("click", () => request({ kind: "reconnect" }));
+byId("show-undelivered").addEventListener("click", showUndelivered);
 byId("retry-all").addEventListener("click", () => request({ kind: "retryAll" }));
 byId("export-log").addEventListener("click", exportLog);
+byId("export-log").title = [t("popup_log"), t("popup_logHint")].join("\n");
+byId("settings").title = t("popup_settings");
 byId("put-away").addEventListener("click", () => request({ kind: "select", text: "" }));
+document.addEventListener("visibilitychange", seeMissed);
 setInterval(tick, SECOND);
 await request({ kind: "getStatus" });
 
@@ -59,6 +72,11 @@ function sayRefused(reason) {
   const refused = byId("refused");
   say(refused, reason);
   if (reason) refused.scrollIntoView({ block: "nearest" });
+}
+
+/** Whoever looks at the popup has seen which calls were missed. */
+function seeMissed() {
+  if (!document.hidden && status && status.missed.length > 0) void ask({ kind: "seeMissed" });
 }
 
 async function openOptions() {
@@ -84,7 +102,8 @@ function render(view) {
   showSite(status.sites);
   const { exchanges } = status;
   const usual = status.dialling.exchange;
-  list("exchange-list", exchanges.map((view) => ({ view, dials: view.exchange === usual })), exchangeItem);
+  const shown = exchanges.map((view) => ({ view, dials: view.exchange === usual }));
+  list(byId("exchange-list"), shown, ({ view }) => view.exchange, exchangeItem);
   // Of Phonet alone its connection says it all.
   byId("exchanges").hidden = exchanges.every(({ exchange }) => exchange === "phonet");
   byId("link").hidden = exchanges.length > 0 && !exchanges.some(({ exchange }) => exchange === "phonet");
@@ -94,26 +113,26 @@ function render(view) {
   say(byId("exchange"), sentence(status.exchange));
   const away = byId("away");
   say(away, status.away === undefined ? "" : status.away ? t("popup_away") : t("popup_back"));
-  away.classList.toggle("notice", status.away === true);
-  away.classList.toggle("muted", status.away !== true);
+  away.dataset.away = String(status.away ?? false);
   const counts = [
-    status.waiting > 0 ? t("popup_waiting", String(status.waiting)) : "",
-    status.failed > 0 ? t("popup_failed", String(status.failed)) : "",
+    status.waiting > 0 ? plural("waiting", status.waiting) : "",
+    status.failed > 0 ? plural("failed", status.failed) : "",
   ];
   say(byId("undelivered-count"), counts.filter(Boolean).join("\n"));
   byId("undelivered").hidden = status.waiting + status.failed === 0;
+  byId("dial").hidden = exchanges.length === 0;
 
   // A dial that rings or talks has its call below.
   const dials = status.dials.filter(({ phase }) => ["dialling", "placed", "failed", "unknown"].includes(phase));
-  list("dials", dials, dialItem);
+  list(byId("dials"), dials, ({ key }) => key, dialItem);
   for (const id of hangUps.keys()) if (!status.current.some((call) => call.id === id)) hangUps.delete(id);
   const { crm } = status;
   const exchangeOf = (/** @type {CallView} */ { exchange }) => (exchanges.length > 1 ? EXCHANGES[exchange] : "");
-  list("current", status.current.map((call) => ({ call, exchange: exchangeOf(call), crm, hangUp: hangUps.get(call.id) })), currentItem);
-  list("recent", status.recent.map((call) => ({ call, exchange: exchangeOf(call), crm })), recentItem);
+  const current = status.current.map((call) => ({ call, exchange: exchangeOf(call), crm, hangUp: hangUps.get(call.id) }));
+  list(byId("current"), current, ({ call }) => call.id, (item) => currentItem(item, actions));
   byId("no-current").hidden = dials.length + status.current.length > 0;
-  byId("no-recent").hidden = status.recent.length > 0;
-  byId("calls").hidden = false;
+  showHistory(status);
+  seeMissed();
   tick();
 }
 
@@ -128,7 +147,8 @@ function renderSelected({ selected, recent, current }) {
   const numbers = selected?.numbers ?? [];
   byId("nothing-selected").hidden = numbers.length > 0;
   const calls = [...current, ...recent];
-  list("selected-numbers", numbers.map((number) => ({ number, name: nameOf(number, calls) })), selectedItem);
+  const named = numbers.map((number) => ({ number, name: nameOf(number, calls) }));
+  list(byId("selected-numbers"), named, ({ number }) => `${number.start}`, selectedItem);
   if (!appears) return;
   // By its end the background knows that the popup was closed: a message would come too late.
   api.runtime.connect();
@@ -151,20 +171,15 @@ function selectedItem({ number: { e164, display, ext }, name }) {
   const shown = ext ? t("popup_extension", display, ext) : display;
   const call = element("button", { type: "button", id: `call-${e164}`, class: "primary", "aria-label": t("button_idle", shown) });
   call.append(t("popup_call"));
-  const key = crypto.randomUUID();
   call.addEventListener("click", ({ isTrusted }) => {
-    if (isTrusted) void dial(key, e164);
+    if (isTrusted) void dialOrSay(e164);
   });
   return element("li", { class: "number" }, element("p", { class: "who" }, shown), name && element("p", { class: "muted" }, name), call);
 }
 
-/**
- * @param {string} key
- * @param {string} number
- */
-async function dial(key, number) {
-  const answer = await ask({ kind: "dial", key, number });
-  sayRefused(answer?.kind === "dial" ? sentence(answer.dial.problem) : refusal(answer));
+/** @param {string} number in E.164 */
+async function dialOrSay(number) {
+  sayRefused(await dial(number));
 }
 
 /** @param {{ view: DiallingView, dials: boolean }} item */
@@ -210,27 +225,6 @@ function nextAttempt(at, now) {
   return at - now < COUNTDOWN ? t("popup_retryIn", String(Math.ceil((at - now) / SECOND))) : t("popup_retryAt", moment(at));
 }
 
-/**
- * Fills a list. One that shows the same already is left alone. The focus stays on the control with the same id; where that is
- * gone, on the item in its place, so that a key pressed once more does nothing to another call.
- * @template T
- * @param {string} id
- * @param {T[]} items
- * @param {(item: T) => HTMLElement} build
- */
-function list(id, items, build) {
-  const json = JSON.stringify(items);
-  if (shown.get(id) === json) return;
-  shown.set(id, json);
-  const container = byId(id);
-  const focused = document.activeElement;
-  const place = [...container.children].findIndex((item) => item.contains(focused));
-  container.replaceChildren(...items.map(build));
-  if (place < 0) return;
-  const kept = document.getElementById(focused?.id ?? "") ?? container.children[place] ?? container.lastElementChild;
-  if (kept instanceof HTMLElement) kept.focus({ preventScroll: true });
-}
-
 /** @param {DialView} dial */
 function dialItem(dial) {
   return element(
@@ -241,55 +235,6 @@ function dialItem(dial) {
     element("p", { class: "what" }, t(`dial_${dial.phase}`)),
     element("p", { class: "details" }, dial.phase === "placed" ? t("dial_placedHint") : sentence(dial.problem)),
   );
-}
-
-/** @param {{ call: CallView, exchange: string, crm: Problem | undefined, hangUp: HangUp | undefined }} item */
-function currentItem({ call, exchange, crm, hangUp }) {
-  const since = call.answeredAt ?? call.startedAt;
-  const rest = [t(`direction_${call.direction}`), call.line && t("popup_line", call.line), exchange];
-  return element(
-    "li",
-    {
-      class: "call",
-      tabindex: "-1",
-      "data-phase": call.phase,
-      "data-direction": call.direction,
-      "data-delivery": call.delivery.state,
-      "data-recording": call.recording.state,
-    },
-    icon(call.direction),
-    element("p", { class: "who" }, who(call)),
-    element(
-      "p",
-      { class: "what when" },
-      `${t(`phase_${call.phase}`)} `,
-      element("span", { role: "timer", "data-since": String(since) }),
-    ),
-    details(call),
-    element("p", { class: "details muted" }, rest.filter(Boolean).join(" · ")),
-    call.responsible && element("p", { class: "details muted" }, t("popup_responsible", call.responsible.join(", "))),
-    links(call),
-    call.canHangUp || hangUp ? hangUpAction(call.id, hangUp) : undefined,
-    hangUp?.reason ? element("p", { class: "details error" }, hangUp.reason) : undefined,
-    ...deliveries(call, crm),
-  );
-}
-
-/**
- * @param {string} call
- * @param {HangUp | undefined} state
- */
-function hangUpAction(call, state) {
-  const asked = state?.asked ?? false;
-  const button = element(
-    "button",
-    { type: "button", id: `hang-up-${call}`, class: "danger", "aria-disabled": String(asked) },
-    t(asked ? "hangUp_asked" : "hangUp"),
-  );
-  button.addEventListener("click", ({ isTrusted }) => {
-    if (isTrusted && !asked) void hangUp(call);
-  });
-  return element("p", { class: "actions" }, button);
 }
 
 /** @param {string} call */
@@ -313,119 +258,11 @@ function showHangUp(call, state) {
   if (status) render(status);
 }
 
-/** @param {{ call: CallView, exchange: string, crm: Problem | undefined }} item */
-function recentItem({ call, exchange, crm }) {
-  const missed = call.direction === "inbound" && !call.answered;
-  const mark = icon(call.direction);
-  mark.classList.toggle("missed", missed);
-  const rest = [`${t(`direction_${call.direction}`)}: ${result(call)}`, exchange];
-  return element(
-    "li",
-    {
-      class: "call",
-      tabindex: "-1",
-      "data-delivery": call.delivery.state,
-      "data-recording": call.recording.state,
-      "data-direction": call.direction,
-      "data-answered": String(call.answered),
-    },
-    mark,
-    element("p", { class: "who" }, who(call)),
-    element("time", { class: "when muted", datetime: new Date(call.startedAt).toISOString() }, moment(call.startedAt)),
-    element("p", { class: missed ? "details missed" : "details muted" }, rest.filter(Boolean).join(" · ")),
-    details(call),
-    links(call),
-    ...deliveries(call, crm),
-  );
-}
-
-/**
- * The best name there is for the other party.
- * @param {CallView} call
- */
-function who({ client }) {
-  return client.name ?? client.company ?? client.number ?? t("popup_withheld");
-}
-
-/**
- * What else is known: the company and the number, unless they stand for the name already.
- * @param {CallView} call
- */
-function details({ client: { name, company, number } }) {
-  const rest = [name && company, (name ?? company) && number].filter((part) => part !== undefined);
-  if (rest.length === 0) return undefined;
-  return element("p", { class: "details parts muted" }, ...rest.map((part) => element("span", {}, part)));
-}
-
-/** @param {CallView} call */
-function result(call) {
-  if (call.answered && call.answeredAt !== undefined && call.endedAt !== undefined) {
-    return t("result_talk", duration(call.endedAt - call.answeredAt));
-  }
-  if (call.answered) return t("result_answered");
-  return call.direction === "inbound" ? t("result_missed") : t("result_noAnswer");
-}
-
-/** @param {CallView} call */
-function links(call) {
-  if (call.links.length === 0) return undefined;
-  const anchors = call.links.map(({ card, url }, index) =>
-    element("a", { id: `open-${call.id}-${index}`, href: url, target: "_blank", rel: "noopener" }, t(`open_${card}`)),
-  );
-  return element("p", { class: "links" }, ...anchors);
-}
-
-/**
- * Whether the CRM has a call and its recording, and what can be done where it has not.
- * @param {CallView} call
- * @param {Problem | undefined} crm
- */
-function deliveries(call, crm) {
-  const standings = [standing("delivery", call.delivery, crm), standing("recording", call.recording, crm)];
-  const failed = [call.delivery, call.recording].some(({ state }) => state === "failed");
-  return [
-    standings.some(Boolean) ? element("p", { class: "details parts muted" }, ...standings) : undefined,
-    failed ? deliveryActions(call) : undefined,
-  ];
-}
-
-/**
- * What became of a call or of its recording. What is said of the whole CRM already is not said again of each call.
- * @param {"delivery" | "recording"} what
- * @param {DeliveryView} view
- * @param {Problem | undefined} crm
- */
-function standing(what, { state, problem }, crm) {
-  if (state === "none") return undefined;
-  const reason = JSON.stringify(problem) === JSON.stringify(crm) ? "" : sentence(problem);
-  return element("span", { class: what }, [t(`${what}_${state}`), reason].filter(Boolean).join(". "));
-}
-
-/** @param {CallView} call */
-function deliveryActions(call) {
-  const retry = element("button", { type: "button", id: `retry-${call.id}` }, t("popup_retry"));
-  retry.addEventListener("click", () => request({ kind: "retryDelivery", call: call.id }));
-  const discard = element("button", { type: "button", id: `discard-${call.id}` }, t("popup_discard"));
-  discard.addEventListener("click", async () => {
-    const question = call.delivery.state === "failed" ? "popup_discardQuestion" : "popup_discardRecording";
-    const sure = await confirmDiscard(t(question));
-    // The list may have been made anew meanwhile.
-    document.getElementById(discard.id)?.focus();
-    if (sure) await request({ kind: "discardDelivery", call: call.id });
-  });
-  return element("p", { class: "actions" }, retry, discard);
-}
-
-/**
- * Asks whether a call or its recording may stay out of the CRM; Escape means no.
- * @param {string} question
- */
-function confirmDiscard(question) {
-  const dialog = byId("discard", HTMLDialogElement);
-  byId("discard-question").textContent = question;
-  dialog.returnValue = "keep";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "discard"), { once: true });
-  });
+/** @param {string} call */
+async function discard(call) {
+  const isRefused = status?.undelivered.some((view) => view.call === call && view.delivery.state === "failed");
+  const sure = await confirmDiscard(t(isRefused ? "popup_discardQuestion" : "popup_discardRecording"));
+  // The list may have been made anew meanwhile.
+  document.getElementById(`discard-${call}`)?.focus();
+  if (sure) await request({ kind: "discardDelivery", call });
 }

@@ -133,7 +133,9 @@ pub enum Output {
     /// What the pages show has changed.
     View(PageView),
     /// What the popup shows has changed.
-    Status(StatusView),
+    Status(Box<StatusView>),
+    /// What the browser's toolbar shows has changed.
+    Toolbar(Toolbar),
     /// Whether the worker is to be kept alive, and brought back when it dies: while a connection is wanted.
     KeepAlive(bool),
     /// The origins we need to reach (`https://host`); their permission is to be checked, then `Permissions`.
@@ -149,6 +151,40 @@ pub enum Output {
     WakeAt(Option<Millis>),
     /// Start the newer version of the extension: nothing is going on that it would break off.
     Reload,
+}
+
+/// What the extension's button in the browser's toolbar shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Toolbar {
+    /// How things stand.
+    pub state: ToolbarState,
+    /// How many missed calls the user has not looked at.
+    pub missed: u32,
+}
+
+/// How things stand, as the button in the toolbar tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolbarState {
+    /// Calls can be made and are heard of.
+    Live,
+    /// A call goes on.
+    Call,
+    /// The connection is being opened or restored.
+    Waiting,
+    /// There is none, and none comes by itself.
+    Off,
+}
+
+impl ToolbarState {
+    /// Its name for the platform.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Call => "call",
+            Self::Waiting => "waiting",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// One write of a batch.
@@ -186,6 +222,18 @@ pub enum Write {
     DeleteLine {
         /// Its key.
         id: u32,
+    },
+    /// Insert or replace a call in the list of those that ended.
+    PutCall {
+        /// Its key: in their order the oldest comes first.
+        key: String,
+        /// Its [`CallView`](crate::protocol::CallView) as JSON.
+        json: Private<String>,
+    },
+    /// Delete the oldest calls of the list, but for so many.
+    TrimCalls {
+        /// How many stay.
+        keep: u32,
     },
 }
 

@@ -350,6 +350,12 @@ impl Outbox {
         self.rows.extract_if(.., |row| row.call == call && row.set_aside.is_some()).map(|row| row.id).collect()
     }
 
+    /// Whether the CRM refused to register this call, so that it does not have it.
+    pub fn has_refused_registration(&self, call: &str) -> bool {
+        let mut rows = self.rows.iter().filter(|row| row.call == call && row.set_aside.is_some());
+        rows.any(|row| row.method == Method::RegisterCall)
+    }
+
     /// Whether any row waits to be sent.
     pub fn waits(&self) -> bool {
         self.rows.iter().any(|row| row.set_aside.is_none())

@@ -11,11 +11,12 @@ use crate::{
         recordings::{Pending, Recordings},
     },
     exchange::{Abilities, ExchangeName},
+    phone,
     private::Private,
     problem::{Code, Problem},
     protocol::{
         CallPhase, CallView, CardKind, CardLink, ClientView, DeliveryState, DeliveryView, DialPhase, DialView,
-        DiallingView, Direction, LinkView, PageView,
+        DiallingView, Direction, LinkView, PageView, UndeliveredView,
     },
     settings::Settings,
     url,
@@ -23,10 +24,8 @@ use crate::{
 
 /// How long an ended call stays on the card.
 const LINGER: Millis = Millis::mins(1);
-/// How many ended calls the popup lists.
+/// How many of the newest ended calls the popup is told of; older ones it finds in the database.
 const RECENT: usize = 20;
-/// How many of the older ones it lists because something of them is not delivered.
-const UNDELIVERED: usize = 100;
 
 /// All that the views are made of.
 pub struct Seen<'a> {
@@ -72,15 +71,35 @@ impl Seen<'_> {
         })
     }
 
-    /// The ended calls for the popup, newest first: the last ones, and older ones with something that is not delivered.
+    /// The last calls that ended, newest first.
     pub fn recent(&self) -> Vec<CallView> {
-        let is_open = |call: &Call| {
-            self.undelivered.contains_key(call.id.as_str())
-                || matches!(self.recordings.of_call(&call.id), Some(Pending::Refused(_)))
+        self.calls.ended().take(RECENT).map(|call| self.call(call)).collect()
+    }
+
+    /// The ended calls of which the CRM has not everything, newest first: none of them is ever forgotten.
+    pub fn undelivered(&self) -> Vec<UndeliveredView> {
+        let is_open = |view: &DeliveryView| matches!(view.state, DeliveryState::Waiting | DeliveryState::Failed);
+        let views = self.calls.ended().map(|call| UndeliveredView {
+            call: call.id.clone(),
+            delivery: self.delivery(call),
+            recording: self.recording(call),
+        });
+        views.filter(|view| is_open(&view.delivery) || is_open(&view.recording)).collect()
+    }
+
+    /// An ended call as it stays in the list once nothing of it is on its way any more.
+    pub fn listed(&self, call: &Call) -> CallView {
+        let delivered = |has: bool| DeliveryView {
+            state: if has { DeliveryState::Delivered } else { DeliveryState::None },
+            problem: None,
         };
-        let recent = self.calls.ended().take(RECENT);
-        let older = self.calls.ended().skip(RECENT).filter(|call| is_open(call)).take(UNDELIVERED);
-        recent.chain(older).map(|call| self.call(call)).collect()
+        CallView {
+            responsible: Vec::new(),
+            can_hang_up: false,
+            delivery: delivered(call.is_told() && !call.given_up),
+            recording: delivered(call.is_recorded()),
+            ..self.call(call)
+        }
     }
 
     /// How many calls wait to be told to the CRM, and how many of them, or their recordings, it refused.
@@ -139,7 +158,9 @@ impl Seen<'_> {
             direction: call.direction,
             phase: phase_of(call),
             answered: call.answered_at().is_some(),
+            missed: call.is_missed(),
             client: self.client(call),
+            call_back: self.call_back(call),
             line: call.line_shown.clone(),
             started_at: call.started_at,
             answered_at: call.answered_at(),
@@ -163,6 +184,11 @@ impl Seen<'_> {
             company: call.client.company.clone(),
             number: call.number_shown.clone(),
         }
+    }
+
+    fn call_back(&self, call: &Call) -> Option<Private<String>> {
+        let number = call.client.number.as_ref().filter(|_| call.direction != Direction::Internal)?;
+        phone::normalize(number.reveal(), self.settings.region.0).map(|number| number.as_private().clone())
     }
 
     fn links(&self, call: &Call) -> Vec<CardLink> {
@@ -196,7 +222,9 @@ impl Seen<'_> {
             Some(Undelivered::Waiting(problem)) if !is_live || problem.is_some() => {
                 DeliveryView { state: DeliveryState::Waiting, problem: (*problem).cloned() }
             }
-            None if call.is_told() && !is_live => DeliveryView { state: DeliveryState::Delivered, problem: None },
+            None if call.is_told() && !call.given_up && !is_live => {
+                DeliveryView { state: DeliveryState::Delivered, problem: None }
+            }
             _ => DeliveryView::default(),
         }
     }

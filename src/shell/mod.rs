@@ -22,7 +22,7 @@ use wasm_bindgen_futures::spawn_local;
 use crate::{
     core::{
         Bridge,
-        io::{Input, Output, Session, Snapshot},
+        io::{Input, Output, Session, Snapshot, Toolbar},
     },
     http::LARGEST_FILE,
     problem::{Code, Problem},
@@ -235,6 +235,7 @@ impl Inner {
             }
             Output::View(view) => self.platform.send_to_pages(&to_js(&Message::View(view))),
             Output::Status(status) => self.platform.send_to_extension(&to_js(&Message::Status(status))),
+            Output::Toolbar(Toolbar { state, missed }) => self.platform.show_in_toolbar(state.name(), missed),
             Output::KeepAlive(on) => self.timers.keep_alive(on),
             Output::Origins(origins) => {
                 self.origins.replace(origins);

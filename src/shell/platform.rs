@@ -41,6 +41,10 @@ extern "C" {
     #[wasm_bindgen(method, js_name = sendToExtension)]
     pub fn send_to_extension(this: &Platform, message: &JsValue);
 
+    /// Shows in the browser's toolbar how things stand (`"live"`, `"call"`, `"waiting"`, `"off"`), and how many calls were missed.
+    #[wasm_bindgen(method, js_name = showInToolbar)]
+    pub fn show_in_toolbar(this: &Platform, state: &str, missed: u32);
+
     /// Sees to it that the pages of these origins have our content scripts, those that are open too, and no others.
     #[wasm_bindgen(method, js_name = runOn)]
     pub fn run_on(this: &Platform, origins: Vec<String>);

@@ -1,4 +1,4 @@
-//! The database: three object stores of JSON texts, written in strictly durable transactions, one after another.
+//! The database: four object stores of JSON texts, written in strictly durable transactions, one after another.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,22 +9,24 @@ use std::{
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{IdbDatabase, IdbFactory, IdbTransaction};
+use web_sys::{IdbDatabase, IdbFactory, IdbObjectStore, IdbRequest, IdbTransaction};
 
 use crate::{
     core::io::{DocumentName, Write},
     private::Private,
 };
 
-/// 2 came with the log. An upgrade adds what is missing and leaves the rest as it is.
-const VERSION: u32 = 2;
+/// 2 came with the log, 3 with the list of calls. An upgrade adds what is missing and leaves the rest as it is.
+const VERSION: u32 = 3;
 /// [`DocumentName::key`] → JSON.
 const DOCUMENTS: &str = "documents";
 /// The row's id → JSON.
 const OUTBOX: &str = "outbox";
 /// The line's id → JSON.
 const LOG: &str = "log";
-const STORES: [&str; 3] = [DOCUMENTS, OUTBOX, LOG];
+/// The call's key → JSON. The popup reads it by itself.
+const CALLS: &str = "calls";
+const STORES: [&str; 4] = [DOCUMENTS, OUTBOX, LOG, CALLS];
 
 /// What the database held when it was opened.
 #[derive(Debug, Default)]
@@ -163,7 +165,7 @@ fn text(value: &JsValue) -> Option<Private<String>> {
 /// Writes a batch, all of it or nothing.
 async fn write(database: &IdbDatabase, writes: &[Write]) -> Result<(), JsValue> {
     let transaction = begin(database, "readwrite")?;
-    if let Err(error) = issue(&transaction, writes) {
+    if let Err(error) = issue(&transaction, writes).await {
         // What was issued before would be committed.
         transaction.abort()?;
         return Err(error);
@@ -171,10 +173,11 @@ async fn write(database: &IdbDatabase, writes: &[Write]) -> Result<(), JsValue> 
     ended(&transaction).await
 }
 
-fn issue(transaction: &IdbTransaction, writes: &[Write]) -> Result<(), JsValue> {
+async fn issue(transaction: &IdbTransaction, writes: &[Write]) -> Result<(), JsValue> {
     let documents = transaction.object_store(DOCUMENTS)?;
     let outbox = transaction.object_store(OUTBOX)?;
     let log = transaction.object_store(LOG)?;
+    let calls = transaction.object_store(CALLS)?;
     for write in writes {
         match write {
             Write::Document { name, json } => documents.put_with_key(&json.reveal().into(), &name.key().into())?,
@@ -183,9 +186,37 @@ fn issue(transaction: &IdbTransaction, writes: &[Write]) -> Result<(), JsValue> 
             Write::DeleteRow { id } => outbox.delete(&(*id).into())?,
             Write::PutLine { id, json } => log.put_with_key(&json.into(), &(*id).into())?,
             Write::DeleteLine { id } => log.delete(&(*id).into())?,
+            Write::PutCall { key, json } => calls.put_with_key(&json.reveal().into(), &key.into())?,
+            Write::TrimCalls { keep } => {
+                trim(&calls, *keep).await?;
+                continue;
+            }
         };
     }
     Ok(())
+}
+
+/// Deletes what comes first, but for so many. The transaction goes on: each answer is followed by the next request at once.
+async fn trim(store: &IdbObjectStore, keep: u32) -> Result<(), JsValue> {
+    let count = answered(&store.count()?).await?.as_f64().unwrap_or_default();
+    let surplus = count - f64::from(keep);
+    if surplus >= 1.0 {
+        let keys = store.get_all_keys_with_key_and_limit(&JsValue::UNDEFINED, surplus as u32)?;
+        for key in Array::from(&answered(&keys).await?) {
+            store.delete(&key)?;
+        }
+    }
+    Ok(())
+}
+
+/// The result of a request.
+async fn answered(request: &IdbRequest) -> Result<JsValue, JsValue> {
+    settled(|resolve, reject| {
+        request.set_onsuccess(Some(resolve));
+        request.set_onerror(Some(reject));
+    })
+    .await?;
+    request.result()
 }
 
 /// Waits until the transaction is committed.

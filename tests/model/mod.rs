@@ -16,7 +16,7 @@ use trubka::{
     Millis,
     core::{
         Bridge,
-        io::{DocumentName, Input, Output, Session, Snapshot, Write},
+        io::{DocumentName, Input, Output, Session, Snapshot, Toolbar, Write},
     },
     http::{Body, FileInfo, HttpAnswer, HttpFailure, HttpRequest},
     private::Private,
@@ -85,6 +85,7 @@ pub struct World {
     pub replies: BTreeMap<u32, Message>,
     pub view: PageView,
     pub status: Option<StatusView>,
+    pub toolbar: Option<Toolbar>,
     /// The sites whose pages have content scripts, and those of which the core said that it leaves them.
     pub sites: Vec<String>,
     pub left: Vec<String>,
@@ -214,6 +215,7 @@ pub struct Store {
     pub state: Option<Private<String>>,
     pub rows: BTreeMap<u32, Private<String>>,
     pub lines: BTreeMap<u32, String>,
+    pub calls: BTreeMap<String, Private<String>>,
     pub session: Session,
     pub fails: bool,
     /// Whether the worker that lives could not open it.
@@ -261,6 +263,7 @@ impl World {
             replies: BTreeMap::new(),
             view: PageView::default(),
             status: None,
+            toolbar: None,
             sites: Vec::new(),
             left: Vec::new(),
             settings,
@@ -656,8 +659,9 @@ impl World {
             Output::Reply { ask, message } => {
                 assert!(self.replies.insert(ask, message).is_none(), "two replies to one request");
             }
+            Output::Toolbar(toolbar) => self.toolbar = Some(toolbar),
             Output::View(view) => self.view = view,
-            Output::Status(status) => self.status = Some(status),
+            Output::Status(status) => self.status = Some(*status),
             Output::WakeAt(at) => self.wake_at = at.map(|at| self.now + (at - self.now - self.ahead).max(Millis(0))),
             Output::KeepAlive(on) => {
                 self.keeps_alive = on;
@@ -876,6 +880,14 @@ impl Store {
             }
             Write::DeleteLine { id } => {
                 self.lines.remove(&id);
+            }
+            Write::PutCall { key, json } => {
+                self.calls.insert(key, json);
+            }
+            Write::TrimCalls { keep } => {
+                while self.calls.len() > keep as usize {
+                    self.calls.pop_first();
+                }
             }
         }
     }

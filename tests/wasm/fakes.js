@@ -45,6 +45,9 @@ export class FakePlatform {
     return new Promise((resolve) => (this.onPage = resolve));
   }
   sendToExtension() {}
+  showInToolbar(state, missed) {
+    this.log.push(`showInToolbar ${state} ${missed}`);
+  }
   runOn(origins) {
     this.log.push(`runOn ${origins}`);
   }
@@ -120,6 +123,14 @@ export async function createFirst(name) {
     outbox.put("one", 1);
   };
   (await settled(request)).close();
+}
+
+/** The keys of the list of calls. */
+export async function callKeys(name) {
+  const database = await settled(indexedDB.open(name));
+  const keys = await settled(database.transaction("calls").objectStore("calls").getAllKeys());
+  database.close();
+  return keys;
 }
 
 /** Closes every connection to the database, as the browser does when the user clears the data. */

@@ -38,6 +38,8 @@ extern "C" {
     pub async fn create_newer(name: &str);
     #[wasm_bindgen(js_name = createFirst)]
     pub async fn create_first(name: &str);
+    #[wasm_bindgen(js_name = callKeys)]
+    async fn call_keys_of(name: &str) -> JsValue;
     #[wasm_bindgen(js_name = deleteDatabase)]
     pub async fn delete_database(name: &str);
 
@@ -73,6 +75,11 @@ extern "C" {
     pub fn fails(call: &JsValue) -> bool;
     pub fn cyclic() -> JsValue;
     fn restore();
+}
+
+/// The keys of the list of calls.
+pub async fn call_keys(name: &str) -> Vec<String> {
+    Array::from(&call_keys_of(name).await).iter().filter_map(|key| key.as_string()).collect()
 }
 
 impl FakePlatform {

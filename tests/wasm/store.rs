@@ -7,7 +7,9 @@ use trubka::{
 };
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::fakes::{Inputs, Patched, abort_once, create_first, create_newer, delete_database, poison, spy_durability};
+use super::fakes::{
+    Inputs, Patched, abort_once, call_keys, create_first, create_newer, delete_database, poison, spy_durability,
+};
 
 fn put(id: u32, json: &str) -> Write {
     Write::PutRow { id, json: Private::from(json) }
@@ -15,6 +17,10 @@ fn put(id: u32, json: &str) -> Write {
 
 fn line(id: u32, json: &str) -> Write {
     Write::PutLine { id, json: json.to_owned() }
+}
+
+fn call(key: &str) -> Write {
+    Write::PutCall { key: key.to_owned(), json: Private::from("{}") }
 }
 
 fn document(name: DocumentName, json: &str) -> Write {
@@ -141,4 +147,17 @@ async fn what_could_not_be_read_is_never_written_over() {
     assert!(stored.is_err());
     delete_database(name).await;
     assert_eq!(persist(&store, [vec![put(1, "one")]]).await, [(0, false)]);
+}
+
+#[wasm_bindgen_test]
+async fn keeps_the_newest_calls_of_the_list() {
+    let name = "calls";
+    let store = fresh(name).await;
+    let trim = Write::TrimCalls { keep: 2 };
+    let batches = [vec![call("1"), trim.clone()], vec![call("3"), call("2"), call("4"), trim.clone(), put(1, "row")]];
+    assert_eq!(persist(&store, batches).await, [(0, true), (1, true)]);
+    assert_eq!(call_keys(name).await, ["3", "4"]);
+    assert_eq!(persist(&store, [vec![call("3"), trim]]).await, [(0, true)]);
+    assert_eq!(call_keys(name).await, ["3", "4"]);
+    assert_eq!(rows(&reopened(name).await), ["row"], "what comes after it in the batch is stored, too");
 }

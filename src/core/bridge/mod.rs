@@ -3,6 +3,7 @@
 mod crm;
 mod dialling;
 mod integration;
+mod listing;
 mod phonet;
 mod requests;
 mod storing;
@@ -21,7 +22,7 @@ use crate::{
         check::Check,
         dials::{Dial, DialState, Dials},
         integration::Integration,
-        io::{Input, Output, Session, Snapshot},
+        io::{Input, Output, Session, Snapshot, Toolbar},
         link::{Link, Step},
         log::Log,
         outbox::{Outbox, Row},
@@ -66,6 +67,8 @@ pub struct Bridge {
     recordings: Recordings,
     recovery: Recovery,
     calls: Calls,
+    /// The missed calls that the user has not looked at, the oldest first.
+    missed: Vec<String>,
     dials: Dials,
     crm: Crm,
     integration: Integration,
@@ -141,6 +144,7 @@ struct Shown {
     session: Session,
     link: Option<LinkState>,
     sites: Option<Vec<String>>,
+    toolbar: Option<Toolbar>,
 }
 
 /// Whether a view differs from the one put out last, which is kept as its JSON.
@@ -159,7 +163,8 @@ impl Bridge {
         let state = state.as_ref().and_then(Fields::of);
         let version = state.and_then(|state| state.number("version")).unwrap_or(VERSION);
         let rows = snapshot.rows.iter().filter_map(|row| Row::read(row.reveal()));
-        Self {
+        let is_listed = state.and_then(|state| state.flag("listed")).unwrap_or_default();
+        let mut bridge = Self {
             settings,
             link: Link::new(true),
             rest: Rest::default(),
@@ -169,6 +174,7 @@ impl Bridge {
             files: Rest::default(),
             recordings: state.map(|state| Recordings::read(state.objects("recordings"))).unwrap_or_default(),
             recovery: state.and_then(|state| state.object("recovery")).map(Recovery::read).unwrap_or_default(),
+            missed: state.map(|state| state.texts("missed")).unwrap_or_default(),
             calls: state
                 .and_then(|state| state.object("calls"))
                 .map(|calls| Calls::read(calls, version))
@@ -203,7 +209,9 @@ impl Bridge {
             http: 0,
             last_input: None,
             out: VecDeque::new(),
-        }
+        };
+        bridge.list_is_known(is_listed);
+        bridge
     }
 
     /// Takes what happened at this moment. Then [`Bridge::poll`] is to be drained.
@@ -409,10 +417,10 @@ impl Bridge {
 
     // ── Showing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    fn status(&self, now: Millis) -> StatusView {
+    fn status(&self, now: Millis) -> Box<StatusView> {
         let seen = self.seen(now);
         let (waiting, failed) = seen.counts();
-        StatusView {
+        Box::new(StatusView {
             link: self.link.view(),
             dialling: seen.dialling(self.settings.dials_with(None)),
             exchanges: seen.exchanges.clone(),
@@ -426,12 +434,14 @@ impl Bridge {
             away: self.away,
             current: self.calls.live().map(|call| seen.call(call)).collect(),
             recent: seen.recent(),
+            undelivered: seen.undelivered(),
+            missed: self.missed.clone(),
             dials: seen.dials(),
             selected: self.selected.clone(),
             sites: self.sites(),
             waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
             failed: u32::try_from(failed).unwrap_or(u32::MAX),
-        }
+        })
     }
 
     /// Puts out what has changed for anybody outside, and the moment of the next wake.
@@ -455,6 +465,10 @@ impl Bridge {
         let status = self.status(now);
         if has_changed(&mut self.shown.status, &status) {
             self.out.push_back(Output::Status(status));
+        }
+        let toolbar = self.toolbar(now);
+        if self.shown.toolbar.replace(toolbar) != Some(toolbar) {
+            self.out.push_back(Output::Toolbar(toolbar));
         }
         let session = Session {
             access: self.crm.access.kept().cloned(),

@@ -76,7 +76,9 @@ impl Bridge {
     fn events(&mut self, events: &[&CallEvent], source: Source, now: Millis) {
         let is_new = |event: &&&CallEvent| !self.calls.knows(&event.uuid);
         let new: Vec<_> = events.iter().filter(is_new).copied().collect();
+        let missed_before = self.missed_among(events.iter().map(|event| self.calls.id_of(event)));
         let told = self.calls.apply(events, source, &self.settings, now);
+        self.count_missed(told.iter().map(|told| &told.call), &missed_before);
         for event in new {
             self.bind_dial(event);
         }

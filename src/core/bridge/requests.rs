@@ -56,6 +56,10 @@ impl Bridge {
             Request::HangUp { call } => return self.hang_up(ask, call, now),
             Request::Correct { text, label, phone } => self.correct(&text, label.as_deref(), phone, now),
             Request::GetStatus => Message::Status(self.status(now)),
+            Request::SeeMissed => {
+                self.see_missed();
+                Message::Status(self.status(now))
+            }
             Request::Select { text } => {
                 self.selected = (!text.reveal().is_empty()).then(|| self.select(&text));
                 Message::Status(self.status(now))
@@ -68,6 +72,11 @@ impl Bridge {
             Request::RetryDelivery { call } => self.retry(Some(&call), now),
             Request::RetryAll => self.retry(None, now),
             Request::DiscardDelivery { call } => {
+                let given_up = self.crm.outbox.has_refused_registration(&call);
+                if let Some(call) = self.calls.get_mut(&call).filter(|_| given_up) {
+                    call.given_up = true;
+                    self.storage.dirty = true;
+                }
                 let discarded = self.crm.outbox.discard(&call);
                 self.delete_rows(discarded);
                 self.storage.dirty |= self.recordings.discard(&call);

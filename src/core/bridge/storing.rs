@@ -52,6 +52,9 @@ struct State<'a> {
     recordings: &'a Recordings,
     recovery: &'a Recovery,
     away: Option<bool>,
+    missed: &'a [String],
+    /// Whether the ended calls have their entries in the list.
+    listed: bool,
 }
 
 impl Bridge {
@@ -105,10 +108,13 @@ impl Bridge {
             recordings: &self.recordings,
             recovery: &self.recovery,
             away: self.away,
+            missed: &self.missed,
+            listed: true,
         };
         if let Ok(json) = serde_json::to_string(&state) {
             self.storage.writes.push(Write::Document { name: DocumentName::State, json: Private::new(json) });
         }
+        self.write_calls(now);
     }
 
     /// What waited for this batch may go out now. Where the database fails, the user is told and memory carries on.
@@ -119,6 +125,7 @@ impl Bridge {
                 self.log.add(now, "storage", "failed");
             }
             self.storage.failed = true;
+            self.list_is_known(false);
             self.storage.resaving = None;
             self.storage.resave_at = (!self.storage.unopened).then(|| now + RESAVE);
         } else if self.storage.resaving == Some(batch) {

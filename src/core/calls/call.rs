@@ -64,6 +64,20 @@ pub struct Call {
     pub links: Links,
     /// The users of the CRM who are responsible for the client.
     pub responsible: Vec<String>,
+    /// Whether a person gave up its registration, which the CRM had refused.
+    pub given_up: bool,
+    /// How the list of ended calls in the database has it; nothing where that is not known.
+    #[serde(skip)]
+    pub listed: Option<Listed>,
+}
+
+/// What a list of ended calls shows of one may have changed where this has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Listed {
+    ended_at: Option<Millis>,
+    links: usize,
+    recordings: usize,
+    given_up: bool,
 }
 
 /// The recording of a leg.
@@ -134,6 +148,8 @@ impl Call {
             communication: fields.text("communication"),
             links: fields.object("links").map(Links::read).unwrap_or_default(),
             responsible: fields.texts("responsible"),
+            given_up: fields.flag("givenUp").unwrap_or_default(),
+            listed: None,
         })
     }
 
@@ -170,6 +186,8 @@ impl Call {
             communication: None,
             links: Links::default(),
             responsible: Vec::new(),
+            given_up: false,
+            listed: None,
         };
         call.learn(event, settings);
         if event.direction == LegDirection::Internal {
@@ -265,6 +283,7 @@ impl Call {
         let is_worth_it = is_first_end || self.legs.iter().any(is_new);
         if let Some(items) = items.filter(|_| self.is_told() && is_worth_it) {
             self.registered = items.iter().map(|item| item.id.clone()).collect();
+            self.given_up = false;
             if is_first_end && self.telling == Telling::Live {
                 let at = self.not_before_last(ended_at);
                 tell.push(Callback::CallFinished(self.boundary(at)));
@@ -277,6 +296,25 @@ impl Call {
     /// Whether it is this browser that tells the CRM.
     pub fn is_told(&self) -> bool {
         self.telling != Telling::Nothing
+    }
+
+    /// Whether a client called in vain, as far as this browser knows: where the call was handed out to several and its own end is not
+    /// heard of, another may have answered.
+    pub fn is_missed(&self) -> bool {
+        let is_one_of_many = self.entity.is_none() && self.legs.iter().all(|leg| leg.distributed);
+        let is_unanswered = self.ended_at.is_some() && self.answered_at().is_none();
+        self.direction == Direction::Inbound && is_unanswered && !is_one_of_many
+    }
+
+    /// What a list of ended calls shows of it goes by this.
+    pub fn to_list(&self) -> Listed {
+        let Links { contact_ids, company_ids, deal_ids } = &self.links;
+        Listed {
+            ended_at: self.ended_at,
+            links: contact_ids.len() + company_ids.len() + deal_ids.len(),
+            recordings: self.recorded.len(),
+            given_up: self.given_up,
+        }
     }
 
     /// The leg that hanging up means: the agent's own that goes on.

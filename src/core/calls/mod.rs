@@ -185,6 +185,11 @@ impl Calls {
         self.ended.iter()
     }
 
+    /// Ended calls, newest first.
+    pub fn ended_mut(&mut self) -> impl Iterator<Item = &mut Call> {
+        self.ended.iter_mut()
+    }
+
     /// The call with this `externalId`.
     pub fn get(&self, id: &str) -> Option<&Call> {
         self.live.iter().chain(&self.ended).find(|call| call.id == id)

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-use thirtyfour::{Key, WebElement};
+use thirtyfour::{By, Key, TypingData, WebElement};
 
 use crate::{
     PATIENCE, Stage, Tab,
@@ -247,6 +247,21 @@ impl<'a> Popup<'a> {
             Ok(Some(element.click().await?))
         })
         .await
+    }
+
+    /// Waits until so many elements match.
+    pub async fn count(&self, css: &str, wanted: usize) -> Result<()> {
+        until(&format!("{wanted} of {css} in the popup"), async || {
+            let count = self.stage.browser.web().find_all(By::Css(css)).await?.len();
+            ensure!(count == wanted, "there are {count}");
+            Ok(Some(()))
+        })
+        .await
+    }
+
+    /// Presses keys, for whatever has the focus.
+    pub async fn press(&self, keys: impl Into<TypingData>) -> Result<()> {
+        Ok(self.stage.browser.web().active_element().await?.send_keys(keys).await?)
     }
 
     /// Waits until an element's text holds the message `key`.

@@ -17,7 +17,7 @@ pub async fn of_popup_and_options(stage: &Stage) -> Result<()> {
     let popup = stage.popup().await?;
     popup.element("#current .call[data-phase=ringing]").await?;
     popup.element("#recent .call[data-delivery=delivered]").await?;
-    all(stage, "popup", &[380]).await?;
+    all(stage, "popup", &[392, 320]).await?;
     Options::open(stage).await?;
     all(stage, "options", &[1000, 480]).await
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use thirtyfour::{By, Key};
 use tokio::time::sleep;
-use trubka_e2e::{Entry, SETTINGS, Stage, until};
+use trubka_e2e::{Entry, Options, SETTINGS, Stage, until};
 
 use super::CLIENT;
 
@@ -111,6 +112,142 @@ pub async fn the_exported_log_names_nobody(stage: &Stage) -> Result<()> {
         ensure!(!log.contains(word), "it says {word}:\n{log}");
     }
     Ok(())
+}
+
+/// By the keyboard alone: a name that the calls know, a number as somebody wrote it, and words that are neither.
+pub async fn a_name_and_a_pasted_number_are_dialled(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let call = missed(stage).await?;
+    let popup = stage.popup().await?;
+    popup.element("#recent .call[data-missed=true]").await?;
+    popup.element("#number:focus").await?;
+    popup.press("иван ПЕТР").await?;
+    popup.element("#suggestions:not([hidden]) [role=option]").await?;
+    popup.press(Key::Down).await?;
+    popup.element("#number[aria-activedescendant=suggestion-0]").await?;
+    popup.press(Key::Enter).await?;
+    popup.element("#suggestions[hidden]").await?;
+    ensure!(stage.control.dials(CLIENT).await? == 0, "what is only chosen is not dialled");
+    popup.press(Key::Enter).await?;
+    let dialled = stage.control.dialled(CLIENT).await?;
+    popup.element("#current .call[data-direction=outbound]").await?;
+    stage.control.hang_up(&dialled).await?;
+    popup.element("#current:empty").await?;
+    popup.press("Звоните: 8 (812) 385-41-36").await?;
+    popup.press(Key::Enter).await?;
+    let dialled = stage.control.dialled("78123854136").await?;
+    stage.control.hang_up(&dialled).await?;
+    popup.element("#current:empty").await?;
+    popup.press("позвони завтра" + Key::Enter).await?;
+    popup.says("#dial-reason", "problem_dialNotANumber").await?;
+    stage.control.registered(&call).await.map(drop)
+}
+
+/// The badge counts through the background's death, and the list that clears it leads back to the client.
+pub async fn a_missed_call_is_counted_found_and_called_back(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let answered = talking(stage).await?;
+    stage.control.hang_up(&answered).await?;
+    stage.control.registered(&answered).await?;
+    missed(stage).await?;
+    badge(stage, "1").await?;
+    stage.browser.stop_background().await?;
+    Options::open(stage).await?;
+    missed(stage).await?;
+    badge(stage, "2").await?;
+    let popup = stage.popup().await?;
+    popup.count("#recent .call", 3).await?;
+    popup.count("#recent [data-new]", 2).await?;
+    badge(stage, "").await?;
+    popup.click("#filters label:has([value=missed])").await?;
+    popup.count("#recent .call", 2).await?;
+    // Arrows lead from one filter to the next.
+    popup.press(Key::Right).await?;
+    popup.element("#filters [value=inbound]:checked").await?;
+    popup.count("#recent .call", 3).await?;
+    popup.press(Key::Right).await?;
+    popup.says("#no-recent", "popup_noneFound").await?;
+    popup.click("#filters label:has([value=all])").await?;
+    popup.click("#search").await?;
+    popup.press("8 945 123").await?;
+    popup.count("#recent .call", 3).await?;
+    popup.press("77").await?;
+    popup.count("#recent .call", 0).await?;
+    popup.press(Key::Backspace + Key::Backspace).await?;
+    popup.count("#recent .call", 3).await?;
+    let focus = "document.querySelector('#recent .caller').focus()";
+    stage.browser.script::<Value>(focus, Vec::new()).await?;
+    popup.press(Key::Down).await?;
+    popup.element("#recent .call:nth-child(2) .caller:focus").await?;
+    popup.press(Key::Enter).await?;
+    let call = stage.control.dialled(CLIENT).await?;
+    popup.element("#current .call[data-direction=outbound]").await?;
+    stage.control.hang_up(&call).await?;
+    stage.control.registered(&call).await?;
+    popup.count("#recent .call", 4).await
+}
+
+/// The list is read a page at a time, whatever people are called in it.
+pub async fn five_thousand_calls_are_paged_and_searched(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    stage.browser.open(&stage.browser.page("popup/popup.html")).await?;
+    let script = "const done = arguments[0];
+        const request = indexedDB.open('trubka');
+        request.onsuccess = () => {
+            const transaction = request.result.transaction('calls', 'readwrite');
+            const names = ['<img src=x onerror=document.title=1>', '😀👩‍👩‍👧‍👦', '\\u202Eслева направо', 'Длинное'.repeat(43)];
+            for (let n = 0; n < 5000; n += 1) {
+                const startedAt = 1700000000000 + n * 60000;
+                const call = {
+                    id: `seeded-${n}`, exchange: 'phonet', direction: 'inbound', phase: 'ended', answered: n % 2 === 0, missed: n % 2 === 1,
+                    client: { name: `${names[n % 4]} № ${n}`, number: '+7 916 123-45-67' }, callBack: '+79161234567', startedAt,
+                    endedAt: startedAt + 5000, links: [], canHangUp: false, delivery: { state: 'delivered' }, recording: { state: 'none' },
+                };
+                transaction.objectStore('calls').put(JSON.stringify(call), `${String(startedAt).padStart(15, '0')}.seeded-${n}`);
+            }
+            transaction.oncomplete = () => { request.result.close(); done(true); };
+        };";
+    stage.browser.web().execute_async(script, Vec::new()).await?;
+    let popup = stage.popup().await?;
+    popup.element("#recent .call:nth-child(40)").await?;
+    let first = popup.element("#recent .call:first-child .who").await?.text().await?;
+    ensure!(first.ends_with("№ 4999"), "the newest is {first}");
+    let shown = stage.browser.web().find_all(By::Css("#recent .call")).await?.len();
+    ensure!(shown <= 200, "{shown} are shown at once");
+    let scroll = "window.scrollTo(0, document.documentElement.scrollHeight)";
+    until("more of them where the list ends", async || {
+        stage.browser.script::<Value>(scroll, Vec::new()).await?;
+        stage.browser.find("#recent .call:nth-child(400)").await
+    })
+    .await?;
+    let overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    ensure!(stage.browser.script::<i32>(overflow, Vec::new()).await? <= 0, "a name makes it too wide");
+    popup.click("#search").await?;
+    popup.press("СЛЕВА 499").await?;
+    popup.count("#recent .call", 3).await?;
+    popup.press("8").await?;
+    popup.count("#recent .call", 1).await?;
+    ensure!(stage.browser.find("#recent img").await?.is_none(), "a name is read as markup");
+    Ok(())
+}
+
+/// Waits until the button in the toolbar has this badge. Any page of the extension sees it.
+async fn badge(stage: &Stage, wanted: &str) -> Result<()> {
+    let script = "(globalThis.browser ?? chrome).action.getBadgeText({}).then(arguments[0])";
+    until(&format!("the badge {wanted:?}"), async || {
+        let text: String = stage.browser.web().execute_async(script, Vec::new()).await?.convert()?;
+        ensure!(text == wanted, "it is {text:?}");
+        Ok(Some(()))
+    })
+    .await
+}
+
+/// A call that nobody answered.
+async fn missed(stage: &Stage) -> Result<String> {
+    let call = stage.control.incoming(Some(CLIENT), "001").await?.uuid;
+    stage.control.hang_up(&call).await?;
+    stage.control.registered(&call).await?;
+    Ok(call)
 }
 
 /// A client talks with 001.
