@@ -14,7 +14,7 @@ use trubka::{
     Millis,
     core::{
         Bridge,
-        io::{Input, Output, Snapshot},
+        io::{Input, Output, Snapshot, SocketName},
     },
     http::{HttpAnswer, HttpRequest},
     private::Private,
@@ -101,7 +101,7 @@ impl Stand {
 
     /// How long the core takes from a frame to the CRM request that it causes; then everything else is let happen.
     fn event(&mut self, frame: String) -> Result<Duration> {
-        let input = Input::SocketFrame { epoch: self.socket, text: Private::new(frame) };
+        let input = Input::SocketFrame { socket: SocketName::Exchange, epoch: self.socket, text: Private::new(frame) };
         let start = Instant::now();
         self.step(input);
         let took = start.elapsed();
@@ -124,9 +124,9 @@ impl Stand {
             self.bridge.handle(self.now, input);
             while let Some(output) = self.bridge.poll() {
                 match output {
-                    Output::OpenSocket { epoch, .. } => {
+                    Output::OpenSocket { socket, epoch, .. } => {
                         self.socket = epoch;
-                        inputs.push_back(Input::SocketOpened { epoch });
+                        inputs.push_back(Input::SocketOpened { socket, epoch });
                     }
                     Output::Persist { batch, .. } => inputs.push_back(Input::Persisted { batch, stored: true }),
                     Output::Http { id, request } => self.asked.push_back((id, request)),

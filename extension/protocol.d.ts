@@ -171,6 +171,7 @@ export interface StatusView {
   link: LinkView;
   dialling: DiallingView;
   exchanges: DiallingView[];
+  relay?: LinkView;
   crm?: Problem;
   storage?: Problem;
   exchange?: Problem;
@@ -201,7 +202,7 @@ export interface CheckItem {
   problem?: Problem;
 }
 
-export type CheckStep = "phonetKey" | "phonetSubscriber" | "phonetLink" | "uisKey" | "konturKey";
+export type CheckStep = "phonetKey" | "phonetSubscriber" | "phonetLink" | "uisKey" | "relayLink" | "konturKey";
 
 export interface IntegrationView {
   id: string;
@@ -273,6 +274,14 @@ export type ProblemCode =
   | "dialRefused"
   | "dialUnknown"
   | "hangUpOver"
+  | "hangUpUnknown"
+  | "relayUnreachable"
+  | "relayConnectionLost"
+  | "relayTokenRefused"
+  | "relayFull"
+  | "relayUnexpectedAnswer"
+  | "relayKeyMissing"
+  | "commandExpired"
   | "uisUnreachable"
   | "uisStatus"
   | "uisUnexpectedAnswer"

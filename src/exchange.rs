@@ -84,7 +84,7 @@ pub trait Exchange {
     fn follow(&mut self, call: &str, number: &Private<String>, answered: bool, heard_at: Millis, now: Millis);
 
     /// Hangs a call up; the answer is [`News::HungUp`].
-    fn hang_up(&mut self, ask: u32, call: &str);
+    fn hang_up(&mut self, call: &str);
 
     /// Asks whether the key is good; the answer is [`News::Checked`].
     fn check(&mut self);
@@ -145,8 +145,6 @@ pub enum News {
     },
     /// A call is hung up, or is not.
     HungUp {
-        /// Who asked.
-        ask: u32,
         /// The call's `externalId`.
         call: String,
         /// Why not.

@@ -113,6 +113,24 @@ codes! {
 
     /// The call to be hung up is over already.
     HangUpOver = "hangUpOver",
+    /// The exchange was asked to hang up, and nobody knows whether it did.
+    HangUpUnknown = "hangUpUnknown",
+
+    // The relay.
+    /// The relay does not answer: `$1` its host.
+    RelayUnreachable = "relayUnreachable",
+    /// The connection to the relay was lost.
+    RelayConnectionLost = "relayConnectionLost",
+    /// The relay does not know the token, or it was revoked: `$1` its host.
+    RelayTokenRefused = "relayTokenRefused",
+    /// The relay takes no more browsers, of this agent or of all: `$1` its host.
+    RelayFull = "relayFull",
+    /// What answers at `$1` is no relay, or one of another version.
+    RelayUnexpectedAnswer = "relayUnexpectedAnswer",
+    /// The settings hold no key to the CRM, and the relay has handed none out yet.
+    RelayKeyMissing = "relayKeyMissing",
+    /// What the CRM asked for came too late to be carried out.
+    CommandExpired = "commandExpired",
 
     // UIS.
     /// UIS does not answer: `$1` its host.

@@ -340,7 +340,7 @@ impl Default for DiallingView {
     }
 }
 
-/// The connection to Phonet, as it truly is.
+/// A connection, to Phonet or to the relay, as it truly is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkView {
@@ -372,9 +372,9 @@ pub enum LinkState {
     Reconnecting,
     /// The browser says that there is no network.
     Offline,
-    /// The exchange refuses the key or the subscriber; tried again rarely.
+    /// The other side refuses the key, the subscriber or the token; tried again rarely.
     Refused,
-    /// The browser does not grant access to the exchange.
+    /// The browser does not grant access to it.
     PermissionMissing,
 }
 
@@ -384,7 +384,7 @@ pub enum LinkState {
 pub struct DialView {
     /// The click's idempotency key.
     pub key: String,
-    /// The number in E.164, with `+`.
+    /// The number in E.164, with `+`; a colleague's internal number, where the CRM asked for that.
     pub number: Private<String>,
     /// How far it is.
     pub phase: DialPhase,
@@ -575,6 +575,9 @@ pub struct StatusView {
     pub dialling: DiallingView,
     /// Every exchange that is set up.
     pub exchanges: Vec<DiallingView>,
+    /// The connection to the relay, where one is set up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay: Option<Box<LinkView>>,
     /// What keeps the CRM from being told, if anything does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crm: Option<Problem>,
@@ -648,6 +651,8 @@ pub enum CheckStep {
     PhonetLink,
     /// The key to UIS.
     UisKey,
+    /// The connection to the relay, and its token.
+    RelayLink,
     /// The CRM's key and workspace.
     KonturKey,
 }

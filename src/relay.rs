@@ -200,7 +200,8 @@ impl FromAgent {
 }
 
 impl Outcome {
-    fn read(fields: Fields<'_>) -> Option<Self> {
+    /// Reads it where it stands among other fields.
+    pub fn read(fields: Fields<'_>) -> Option<Self> {
         let problem = || Problem::read(fields.object("problem")?);
         Some(match fields.text("outcome")?.as_str() {
             "accepted" => Self::Accepted,
@@ -248,7 +249,8 @@ impl RefusedReason {
 }
 
 impl Handed {
-    fn read(fields: Fields<'_>) -> Self {
+    /// Reads it where it stands among other fields.
+    pub fn read(fields: Fields<'_>) -> Self {
         let listed = |line: Fields<'_>| {
             Some(Listed { ext: line.text("ext")?, user_id: line.text("userId"), name: line.private("name") })
         };

@@ -15,7 +15,7 @@ use model::{ANNA, BORIS, CRM_SITE, START, World, event, page};
 use serde_json::{Value, json};
 use trubka::{
     Millis,
-    core::io::{Input, ToolbarState},
+    core::io::{Input, SocketName, ToolbarState},
     problem::Code,
     protocol::{CallPhase, DeliveryState, DialPhase, LinkState, Message, Request, Sender, StatusView, TextItem},
     settings::Settings,
@@ -533,8 +533,9 @@ fn unreadable_messages_are_told_of_and_the_core_goes_on() {
 fn what_an_old_epoch_says_is_dropped() {
     let mut world = World::live(32);
     let epoch = world.exchange.socket.unwrap();
-    world.input(Input::SocketClosed { epoch });
+    world.input(Input::SocketClosed { socket: SocketName::Exchange, epoch, clean: false });
     world.input(Input::SocketFrame {
+        socket: SocketName::Exchange,
         epoch,
         text: event("call.dial", "u1", 4, at(0), &json!({})).to_string().as_str().into(),
     });
@@ -777,7 +778,7 @@ fn what_an_older_socket_was_asked_does_not_touch_the_new_one() {
     world.input(Input::Online(true));
     let epoch = world.exchange.socket.unwrap();
     world.exchange.unreachable = false;
-    world.input(Input::SocketClosed { epoch });
+    world.input(Input::SocketClosed { socket: SocketName::Exchange, epoch, clean: false });
     world.run_for(Millis::mins(1));
     assert_eq!((world.exchange.opened, world.view.link.state), (2, LinkState::Live));
 }

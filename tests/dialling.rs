@@ -26,11 +26,15 @@ use trubka::{
 };
 
 const NUMBER: &str = "+79161234567";
+const DIGITS: &str = "79161234567";
 const UIS: &str = "https://callapi.uiscom.ru";
 
 /// The settings of Anna with UIS beside Phonet.
 fn settings(uis: &Value, dialling: &Value) -> Settings {
-    let mut document = document();
+    with_uis(document(), uis, dialling)
+}
+
+fn with_uis(mut document: Value, uis: &Value, dialling: &Value) -> Settings {
     document["uis"] =
         json!({ "login": "anna", "password": "u-password", "virtualNumber": "74993720692", "operator": "79164572521" });
     document["uis"].as_object_mut().unwrap().extend(uis.as_object().unwrap().clone());
@@ -41,6 +45,13 @@ fn settings(uis: &Value, dialling: &Value) -> Settings {
 /// Anna's world, where UIS dials.
 fn world(seed: u64, uis: &Value) -> World {
     let mut world = World::new(seed, settings(uis, &json!({ "exchange": "uis" })));
+    world.run_for(Millis::secs(5));
+    world
+}
+
+/// As [`world`], with a relay.
+fn relayed(seed: u64) -> World {
+    let mut world = World::new(seed, with_uis(model::with_relay(), &json!({}), &json!({ "exchange": "uis" })));
     world.run_for(Millis::secs(5));
     world
 }
@@ -143,14 +154,13 @@ fn a_worker_that_dies_goes_on_with_the_call() {
 
 #[test]
 fn a_refusal_names_the_mending_and_tells_the_crm_where_it_had_asked() {
-    let mut world = world(4, &json!({}));
+    let mut world = relayed(4);
     world.uis.dials = vec![Dial::Forbidden, Dial::Forbidden];
     world.dial("k1", NUMBER);
     world.run_for(Millis::secs(3));
     let dial = &world.view.dials[0];
     assert_eq!((dial.phase, dial.problem.as_ref().unwrap().code), (DialPhase::Failed, Code::UisNamedAddressRefused));
-    world.crm.system_calls.insert("c1".into(), false);
-    world.input(Input::SystemCall { communication: "c1".into(), number: NUMBER.into() });
+    world.system_call("c1", DIGITS);
     world.run_for(Millis::secs(5));
     assert!(world.crm.system_calls["c1"], "call-failed");
     assert_eq!(world.uis.dialled(), 2);
@@ -159,9 +169,8 @@ fn a_refusal_names_the_mending_and_tells_the_crm_where_it_had_asked() {
 
 #[test]
 fn a_system_calls_communication_goes_with_the_call() {
-    let mut world = world(5, &json!({}));
-    world.crm.system_calls.insert("c1".into(), false);
-    world.input(Input::SystemCall { communication: "c1".into(), number: NUMBER.into() });
+    let mut world = relayed(5);
+    world.system_call("c1", DIGITS);
     world.run_for(Millis::secs(5));
     assert_eq!(world.crm.calls["uis-100"].started.as_ref().unwrap()["communicationId"], "c1");
 }

@@ -27,7 +27,7 @@ use trubka::{
     Millis,
     core::{
         Bridge,
-        io::{Input, Output, Session, Snapshot, Write},
+        io::{Input, Output, Session, Snapshot, SocketName, Write},
     },
     http::{FileInfo, HttpAnswer, HttpFailure},
     private::Private,
@@ -44,6 +44,7 @@ const LARGEST_STATE: usize = 1024 * 1024;
 fn both() -> Settings {
     let mut document = document();
     document["uis"] = json!({ "token": "u-token", "virtualNumber": "74993720692", "employeeId": 25 });
+    document["relay"] = json!({ "address": "https://relay.example.com", "token": "r-token" });
     document["dialling"] = json!({ "exchange": "phonet", "sites": { "https://crm.kontur.ru": "uis" } });
     Settings::default().replaced_by(&document.to_string()).expect("the test's own settings are right")
 }
@@ -159,6 +160,32 @@ fn frames() -> Vec<Value> {
     ]
 }
 
+/// Frames of the relay.
+fn relays() -> Vec<Value> {
+    let handed = json!({ "directory": [{ "ext": "003", "userId": "3f6a0c1e-0000-4000-8000-000000000003", "name": "Вера" }],
+        "access": { "key": "access", "workspace": "ws", "integration": "i", "endsAt": START.0 + 1_200_000 } });
+    let with = |mut frame: Value| {
+        frame["directory"] = handed["directory"].clone();
+        frame["access"] = handed["access"].clone();
+        frame
+    };
+    let command = |mut frame: Value| {
+        frame["kind"] = json!("command");
+        frame["id"] = json!("id");
+        frame["expiresAt"] = json!(START.0 + 9_000);
+        frame
+    };
+    vec![
+        with(json!({ "kind": "welcome", "now": START.0 })),
+        with(json!({ "kind": "handed" })),
+        json!({ "kind": "refused", "reason": "token" }),
+        json!({ "kind": "ping", "now": START.0 }),
+        command(json!({ "command": "call", "communication": "c", "number": "79161234567", "internal": false })),
+        command(json!({ "command": "call", "communication": "c2", "number": "002", "internal": true })),
+        command(json!({ "command": "hangUp", "leg": "c0" })),
+    ]
+}
+
 /// Answers of both services.
 fn answers() -> Vec<Value> {
     let row = json!({ "uuid": "c0", "parentUuid": null, "endAt": START.0, "lgDirection": 4, "leg": { "type": 1, "ext": "001" },
@@ -241,8 +268,8 @@ fn requests() -> Vec<Value> {
 enum Hostility {
     Frame(String),
     Request(Sender, String),
-    SystemCall(String, String),
-    Closed,
+    Relay(String),
+    Closed(SocketName, bool),
     Online(bool),
     Update,
     Pass(i64),
@@ -253,8 +280,9 @@ fn hostility() -> impl Strategy<Value = Hostility> {
     prop_oneof![
         8 => text(frames()).prop_map(Hostility::Frame),
         4 => (sender, text(requests())).prop_map(|(sender, request)| Hostility::Request(sender, request)),
-        1 => (".{0,80}", ".{0,20}").prop_map(|(communication, number)| Hostility::SystemCall(communication, number)),
-        1 => Just(Hostility::Closed),
+        4 => text(relays()).prop_map(Hostility::Relay),
+        1 => (prop::sample::select(vec![SocketName::Exchange, SocketName::Relay]), any::<bool>())
+            .prop_map(|(socket, clean)| Hostility::Closed(socket, clean)),
         1 => any::<bool>().prop_map(Hostility::Online),
         1 => Just(Hostility::Update),
         3 => prop_oneof![0..60_000i64, -600_000..86_400_000i64, any::<i64>()].prop_map(Hostility::Pass),
@@ -267,7 +295,9 @@ fn hostility() -> impl Strategy<Value = Hostility> {
 struct Core {
     bridge: Bridge,
     now: Millis,
+    /// The epochs of the exchange's socket and of the relay's.
     epoch: u32,
+    relay: u32,
     answers: Vec<Result<HttpAnswer, HttpFailure>>,
     next: usize,
     state: Option<Private<String>>,
@@ -276,7 +306,7 @@ struct Core {
 impl Core {
     fn new(settings: Settings, snapshot: Snapshot, answers: Vec<Result<HttpAnswer, HttpFailure>>) -> Self {
         let bridge = Bridge::new(settings, snapshot, 1);
-        let mut core = Self { bridge, now: START, epoch: 0, answers, next: 0, state: None };
+        let mut core = Self { bridge, now: START, epoch: 0, relay: 0, answers, next: 0, state: None };
         core.input(Input::Started { online: true, forbidden: Vec::new() });
         core
     }
@@ -297,9 +327,17 @@ impl Core {
 
     fn perform(&mut self, output: Output) -> Option<Input> {
         match output {
-            Output::OpenSocket { epoch, .. } => {
-                self.epoch = epoch;
-                Some(Input::SocketOpened { epoch })
+            Output::OpenSocket { socket, epoch, .. } => {
+                *self.epoch_of(socket) = epoch;
+                Some(Input::SocketOpened { socket, epoch })
+            }
+            // Every other time it is let in at once.
+            Output::SendFrame { socket: SocketName::Relay, epoch, text } => {
+                assert!(text.reveal().len() <= trubka::relay::LARGEST_FROM_AGENT);
+                let is_hello = text.reveal().contains("\"hello\"") && epoch % 2 == 1;
+                let welcome = json!({ "kind": "welcome", "now": self.now.0 }).to_string();
+                let (socket, text) = (SocketName::Relay, Private::new(welcome));
+                is_hello.then_some(Input::SocketFrame { socket, epoch, text })
             }
             Output::Http { id, request } => {
                 let mut result = self.answers.get(self.next % self.answers.len().max(1))?.clone();
@@ -321,19 +359,31 @@ impl Core {
         }
     }
 
+    fn epoch_of(&mut self, socket: SocketName) -> &mut u32 {
+        match socket {
+            SocketName::Exchange => &mut self.epoch,
+            SocketName::Relay => &mut self.relay,
+        }
+    }
+
+    fn hear(&mut self, socket: SocketName, text: String) {
+        let epoch = *self.epoch_of(socket);
+        self.input(Input::SocketFrame { socket, epoch, text: Private::new(text) });
+    }
+
     fn suffer(&mut self, hostility: Hostility) {
-        let epoch = self.epoch;
         match hostility {
-            Hostility::Frame(text) => self.input(Input::SocketFrame { epoch, text: Private::new(text) }),
+            Hostility::Frame(text) => self.hear(SocketName::Exchange, text),
+            Hostility::Relay(text) => self.hear(SocketName::Relay, text),
             Hostility::Request(sender, text) => {
                 if let Some(request) = Request::parse(&text) {
                     self.input(Input::Asked { ask: 1, sender, request });
                 }
             }
-            Hostility::SystemCall(communication, number) => {
-                self.input(Input::SystemCall { communication, number: Private::new(number) });
+            Hostility::Closed(socket, clean) => {
+                let epoch = *self.epoch_of(socket);
+                self.input(Input::SocketClosed { socket, epoch, clean });
             }
-            Hostility::Closed => self.input(Input::SocketClosed { epoch }),
             Hostility::Online(online) => self.input(Input::Online(online)),
             Hostility::Update => self.input(Input::UpdateAvailable),
             Hostility::Pass(span) => {
@@ -346,7 +396,9 @@ impl Core {
 
 /// What a browser has stored that was in the middle of much.
 fn stored() -> Snapshot {
-    let mut world = World::live(1);
+    let mut world = World::new(1, model::read(&model::with_relay()));
+    world.relay.handed = json!({ "directory": [{ "ext": "003", "name": "Вера" }] });
+    world.run_for(Millis::secs(5));
     world.crm.fails_for = Some("c1".to_owned());
     for (uuid, answered) in [("c1", true), ("c2", true), ("c3", false)] {
         let mut leg =
@@ -358,9 +410,12 @@ fn stored() -> Snapshot {
         world.plan(leg);
     }
     world.dial("key", "+79167654321");
+    world.system_call("communication", "79167654322");
+    world.system_hang_up("hang-up", "c3");
     world.run_for(Millis::mins(2));
     Snapshot {
         state: world.store.state.clone(),
+        handed: world.store.handed.clone(),
         rows: world.store.rows.values().cloned().collect(),
         lines: world.store.lines.values().cloned().collect(),
         session: world.store.session.clone(),
@@ -391,19 +446,23 @@ fn whatever_was_stored_the_core_starts_and_goes_on() {
     let lines = parsed(&good.lines);
     assert!(!rows.is_empty() && !lines.is_empty());
     let session = serde_json::to_value(&good.session).unwrap();
+    let handed = parsed(good.handed.iter().map(|handed| handed.reveal()));
+    assert!(!handed.is_empty());
     let strategy = (
         prop::option::of(text(states)),
         prop::collection::vec(text(rows), 0..4),
         prop::collection::vec(text(lines), 0..4),
         text(vec![session]),
-        text(vec![document()]),
+        prop::option::of(text(handed)),
+        text(vec![model::with_relay()]),
         prop::collection::vec(hostility(), 0..6),
     );
     let fine =
         vec![Ok(HttpAnswer { status: 200, retry_after: None, date: Some(START), body: "[]".into(), file: None })];
-    check("stored", strategy, |(state, rows, lines, session, document, hostilities)| {
+    check("stored", strategy, |(state, rows, lines, session, handed, document, hostilities)| {
         let snapshot = Snapshot {
             state: state.map(Private::new),
+            handed: handed.map(Private::new),
             rows: rows.into_iter().map(Private::new).collect(),
             lines,
             session: Session::read(&session),
@@ -421,7 +480,7 @@ fn whatever_was_stored_the_core_starts_and_goes_on() {
 
 #[test]
 fn whatever_stands_in_a_file_of_settings_is_read_or_refused() {
-    check("settings", text(vec![document()]), |text| match settings().replaced_by(&text) {
+    check("settings", text(vec![model::with_relay()]), |text| match settings().replaced_by(&text) {
         Ok(settings) => {
             let again = Settings::load(Some(settings.to_json().reveal()));
             assert_eq!(again.to_json(), settings.to_json(), "what is taken is stored as it is");

@@ -92,11 +92,7 @@ fn play(world: &mut World, happenings: &[Happening]) {
             }
             Happening::Fault(status) => world.crm.faults.push(*status),
             Happening::Crash => world.crash(),
-            Happening::Drop => {
-                if let Some(epoch) = world.exchange.socket.take() {
-                    world.input(trubka::core::io::Input::SocketClosed { epoch });
-                }
-            }
+            Happening::Drop => world.drop_socket(),
             Happening::Pass(millis) => world.run_for(Millis(i64::from(*millis))),
         }
     }

@@ -181,10 +181,10 @@ fn hanging_up_says_what_came_of_it() {
 
 #[test]
 fn a_call_that_the_crm_asked_for_and_that_fails_is_told_so() {
-    let mut world = World::live(7);
+    let mut world = World::new(7, model::read(&model::with_relay()));
+    world.run_for(Millis::secs(5));
     let call = |world: &mut World, communication: &str, number: &str| {
-        world.crm.system_calls.insert(communication.to_owned(), false);
-        world.input(Input::SystemCall { communication: communication.into(), number: number.into() });
+        world.system_call(communication, number);
         world.run_for(Millis::secs(2));
     };
     call(&mut world, "c1", "no number");
@@ -193,13 +193,13 @@ fn a_call_that_the_crm_asked_for_and_that_fails_is_told_so() {
     assert_eq!(world.crm.requests[0].1, json!({ "communicationId": "c1" }));
 
     world.exchange.silent = true;
-    call(&mut world, "c2", "+79161234567");
+    call(&mut world, "c2", "79161234567");
     world.raw_frame(r#"{"event":"error","message":"занято"}"#);
     world.run_for(Millis::secs(2));
     assert_eq!(world.crm.requests.last().unwrap().1, json!({ "communicationId": "c2" }));
 
-    call(&mut world, "c3", "+79161234567");
-    call(&mut world, "c3", "+79161234567");
+    call(&mut world, "c3", "79161234567");
+    call(&mut world, "c3", "79161234567");
     assert_eq!(world.dialled.len(), 2, "one CALL never rings twice");
     world.frame(&event("call.dial", "u1", 2, world.now, &json!({})));
     world.run_for(Millis::secs(2));

@@ -31,6 +31,7 @@ fn complete() -> Value {
             "userId": "3f6a0c1e-0000-4000-8000-000000000001",
             "cards": { "contact": "https://crm.kontur.ru/app/{ws}/contacts/{id}" }
         },
+        "relay": { "address": "https://relay.example.com:8443", "token": "secret-5" },
         "directory": [{ "ext": "001", "userId": "3f6a0c1e-0000-4000-8000-000000000001", "name": "Анна" }],
         "region": "UA",
         "sites": ["https://crm.kontur.ru", "http://intranet.example:8080"],
@@ -123,6 +124,15 @@ fn what_is_wrong_is_named_and_the_schema_agrees() {
             Code::SettingsWrongValue,
             "kontur.cards.contact",
         ),
+        ("/kontur/apiKey", Some(json!("line\nbreak")), Code::SettingsWrongValue, "kontur.apiKey"),
+        ("/relay", Some(json!("https://relay.example.com")), Code::SettingsWrongType, "relay"),
+        ("/relay/address", None, Code::SettingsMissing, "relay.address"),
+        ("/relay/address", Some(json!("relay.example.com")), Code::SettingsWrongValue, "relay.address"),
+        ("/relay/address", Some(json!("https://relay.example.com/path")), Code::SettingsWrongValue, "relay.address"),
+        ("/relay/address", Some(json!("http://relay.example.com")), Code::SettingsInsecureAddress, "relay.address"),
+        ("/relay/token", Some(json!("")), Code::SettingsWrongValue, "relay.token"),
+        ("/relay/token", Some(json!("x".repeat(513))), Code::SettingsWrongValue, "relay.token"),
+        ("/relay/port", Some(json!(1)), Code::SettingsUnknownKey, "relay.port"),
         ("/directory", Some(json!({})), Code::SettingsWrongType, "directory"),
         ("/directory/0", Some(json!({ "name": "Анна" })), Code::SettingsMissing, "directory.0.ext"),
         ("/directory/0/ext", Some(json!("0a1")), Code::SettingsWrongValue, "directory.0.ext"),
@@ -184,22 +194,23 @@ fn secrets_are_kept_and_never_shown() {
     let settings = Settings::default().replaced_by(&complete().to_string()).unwrap();
     let shown = settings.without_secrets();
     assert!(!shown.contains("secret-"), "{shown}");
-    assert_eq!(settings.secrets(), ["phonet.apiKey", "kontur.apiKey", "kontur.secret", "uis.password"]);
+    assert_eq!(settings.secrets(), ["phonet.apiKey", "kontur.apiKey", "kontur.secret", "uis.password", "relay.token"]);
     assert!(!format!("{settings:?}").contains("secret-"));
     let again = settings.replaced_by(&shown).unwrap();
     assert_eq!(again.phonet.as_ref().unwrap().api_key.reveal(), "secret-1");
     assert_eq!(again.uis, settings.uis);
     assert_eq!(again.kontur.as_ref().unwrap().secret.as_ref().unwrap().reveal(), "name=secret-3");
     let moved = shown.replace("http://127.0.0.1:8480", "https://evil.example").replace("proxy.example", "evil.example");
-    let moved = moved.replace("callapi.comagic.ru", "evil.example");
+    let moved = moved.replace("callapi.comagic.ru", "evil.example").replace("relay.example.com", "evil.example");
     let problems = settings.replaced_by(&moved).unwrap_err();
     let paths: Vec<_> = problems.iter().map(|problem| (problem.code, problem.args[0].as_str())).collect();
-    let moved = ["phonet.apiKey", "kontur.apiKey", "uis.password"];
+    let moved = ["phonet.apiKey", "kontur.apiKey", "uis.password", "relay.token"];
     assert_eq!(paths, moved.map(|path| (Code::SettingsMissing, path)));
     let without = settings.replaced_by(&shown.replace("\"workspace\"", "\"secret\":\"\",\"workspace\"")).unwrap();
-    assert_eq!(without.secrets(), ["phonet.apiKey", "kontur.apiKey", "uis.password"]);
+    assert_eq!(without.secrets(), ["phonet.apiKey", "kontur.apiKey", "uis.password", "relay.token"]);
     let stored = Settings::load(Some(again.to_json().reveal()));
     assert_eq!((&stored.kontur, &stored.uis, &stored.dialling), (&again.kontur, &again.uis, &again.dialling));
+    assert_eq!(stored.relay, again.relay);
     assert_eq!((&stored.sites, &stored.corrections), (&settings.sites, &settings.corrections));
     assert_eq!(stored.corrections.len(), 2);
     assert_eq!(stored.phonet.unwrap().address, "http://127.0.0.1:8480");
@@ -215,6 +226,27 @@ fn a_site_that_is_no_address_is_refused() {
     }
     let document = with("/sites/0", Some(json!("http://192.168.1.30:8080")));
     assert!(Settings::default().replaced_by(&document.to_string()).is_ok());
+}
+
+/// With a relay, and only with one, the key to the CRM may be missing, and one that is set may be removed.
+#[test]
+fn where_a_relay_hands_out_keys_none_is_needed() {
+    let (schema, settings) = (schema(), Settings::default().replaced_by(&complete().to_string()).unwrap());
+    let key = |settings: &Settings| settings.kontur.as_ref().unwrap().api_key.is_some();
+    assert!(settings.origins().contains(&"https://relay.example.com:8443".to_owned()));
+    let without = with("/kontur/apiKey", None);
+    assert!(schema.is_valid(&without) && !key(&Settings::default().replaced_by(&without.to_string()).unwrap()));
+    assert!(key(&settings.replaced_by(&without.to_string()).unwrap()), "left out, it stays");
+    let mut removed = with("/kontur/apiKey", Some(json!("")));
+    let keyless = settings.replaced_by(&removed.to_string()).unwrap();
+    assert!(schema.is_valid(&removed) && !key(&keyless));
+    assert_eq!(keyless.secrets(), ["phonet.apiKey", "kontur.secret", "uis.password", "relay.token"]);
+    assert!(!key(&Settings::load(Some(keyless.to_json().reveal()))));
+    removed.as_object_mut().unwrap().remove("relay");
+    assert!(!schema.is_valid(&removed));
+    assert_eq!(settings.replaced_by(&removed.to_string()).unwrap_err()[0].code, Code::SettingsWrongValue);
+    removed["kontur"].as_object_mut().unwrap().remove("apiKey");
+    assert_eq!(keyless.replaced_by(&removed.to_string()).unwrap_err()[0].code, Code::SettingsMissing);
 }
 
 /// UIS takes a password or a permanent key: what is kept of the one must not get into the way of the other.

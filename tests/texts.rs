@@ -19,10 +19,11 @@ use trubka::problem::Code;
 
 const LANGUAGES: [&str; 3] = ["ru", "uk", "en"];
 /// Keys that end with a value of the protocol, so that no source names them whole.
-const PREFIXES: [&str; 21] = [
+const PREFIXES: [&str; 22] = [
     "problem_",
     "check_",
     "link_",
+    "relay_",
     "direction_",
     "phase_",
     "dial_",

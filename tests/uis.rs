@@ -875,9 +875,9 @@ fn version_1_dials_and_can_do_no_more() {
     assert_eq!(world.only_news(), News::Refused { key: "k2".into(), problem: Problem::new(Code::UisDialFailed) });
     world.uis.look_for("k3", &NUMBER.into(), START);
     assert_eq!(world.only_news(), News::Unknown { key: "k3".into(), problem: Problem::new(Code::UisDialUnanswered) });
-    world.uis.hang_up(7, "uis-42");
+    world.uis.hang_up("uis-42");
     assert_eq!((world.next(), world.uis.next_wake()), (None, None));
-    assert!(matches!(world.only_news(), News::HungUp { ask: 7, problem: Some(_), .. }));
+    assert!(matches!(world.only_news(), News::HungUp { problem: Some(_), .. }));
 }
 
 #[test]
@@ -1296,14 +1296,14 @@ fn a_dial_is_looked_for_a_minute_and_then_no_more() {
 #[test]
 fn a_call_is_hung_up() {
     let mut world = World::dialling();
-    world.uis.hang_up(7, "uis-42");
+    world.uis.hang_up("uis-42");
     let params = world.serve("release.call", json!({ "data": { "success": "true" } }));
     assert_eq!(params, json!({ "access_token": "kept", "call_session_id": 42 }));
-    assert_eq!(world.only_news(), News::HungUp { ask: 7, call: "uis-42".into(), problem: None });
+    assert_eq!(world.only_news(), News::HungUp { call: "uis-42".into(), problem: None });
     world.serve("list.calls", listed("Разъединено", "Разъединено"));
     assert_eq!(world.events(), [EventKind::Hangup], "its end is looked for at once");
     let mut world = World::dialling();
-    world.uis.hang_up(7, "uis-42");
+    world.uis.hang_up("uis-42");
     world.serve("release.call", json!({ "data": { "success": true } }));
     world.news();
     world.serve("list.calls", json!({ "data": [] }));
@@ -1314,11 +1314,11 @@ fn a_call_is_hung_up() {
 fn a_call_that_cannot_be_hung_up_says_why() {
     let problem = |answer: &dyn Fn(&mut World)| {
         let mut world = World::dialling();
-        world.uis.hang_up(7, "uis-42");
+        world.uis.hang_up("uis-42");
         world.expect("release.call");
         answer(&mut world);
         match world.only_news() {
-            News::HungUp { ask: 7, problem, .. } => problem.unwrap(),
+            News::HungUp { problem, .. } => problem.unwrap(),
             other => panic!("{other:?}"),
         }
     };
@@ -1330,9 +1330,9 @@ fn a_call_that_cannot_be_hung_up_says_why() {
     assert_eq!(problem(&|world| world.fail(HttpFailure::Network)), Problem::about(Code::UisUnreachable, &[host]));
     assert_eq!(problem(&|world| world.answer(503, "")), Problem::about(Code::UisStatus, &["503"]));
     let mut world = World::logged_in(V4);
-    world.uis.hang_up(8, "23-1453990999.41");
+    world.uis.hang_up("23-1453990999.41");
     assert_eq!(world.next(), None);
-    assert!(matches!(world.only_news(), News::HungUp { ask: 8, problem: Some(_), .. }), "not ours");
+    assert!(matches!(world.only_news(), News::HungUp { problem: Some(_), .. }), "not ours");
 }
 
 #[test]
@@ -1450,7 +1450,7 @@ fn play(version: UisVersion, deeds: &[Deed]) {
                 world.uis.dial(&key, &format!("+7926000{key}").as_str().into(), world.now);
                 dials.insert(key, (0, 0, Vec::new()));
             }
-            Deed::HangUp => world.uis.hang_up(1, "uis-42"),
+            Deed::HangUp => world.uis.hang_up("uis-42"),
             Deed::Check => world.uis.check(),
             Deed::Wait(seconds) => world.wait(Millis::secs(*seconds)),
             Deed::Restart => {

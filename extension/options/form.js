@@ -10,7 +10,13 @@ const version = byId("uis-version", HTMLSelectElement);
 const access = byId("uis-access", HTMLSelectElement);
 const login = byId("uis-login", HTMLInputElement);
 const exchange = byId("dialling-exchange", HTMLSelectElement);
-const secretRemove = byId("kontur-secret-remove", HTMLInputElement);
+/** What takes a saved secret away, by the secret's path. */
+const removals = /** @type {const} */ (["kontur.apiKey", "kontur.secret"]).map((path) => {
+  const id = path.replaceAll(".", "-");
+  return { path, key: path.replace(/^.*\./, ""), choice: byId(`${id}-removal`), box: byId(`${id}-remove`, HTMLInputElement) };
+});
+/** The paths of the secrets that are saved. @type {string[]} */
+let saved = [];
 const rows = byId("directory-rows");
 const rowTemplate = byId("directory-row", HTMLTemplateElement);
 
@@ -50,7 +56,9 @@ export function collect() {
     keys.reduce((place, key) => (place[key] ??= {}), settings)[last] = value;
   }
   // Left out it would stay; an empty one removes it.
-  if (secretRemove.checked && settings.kontur) settings.kontur.secret ??= "";
+  for (const { key, choice, box } of removals) {
+    if (box.checked && !choice.hidden && settings.kontur) settings.kontur[key] ??= "";
+  }
   // Which of the two ways in it is depends on this key alone.
   if (settings.uis && !login.disabled) settings.uis.login ??= "";
   if (settings.uis && groups) settings.uis.groups = groups;
@@ -71,8 +79,8 @@ export function collect() {
  * @param {string[]} secrets the paths of the secrets that are set, though the document leaves them out
  */
 export function fill(settings, secrets) {
-  secretRemove.checked = false;
-  byId("kontur-secret-removal").hidden = !secrets.includes("kontur.secret");
+  saved = secrets;
+  for (const { box } of removals) box.checked = false;
   for (const field of namedFields()) {
     if (field instanceof HTMLInputElement && field.type === "password") {
       field.value = "";
@@ -108,7 +116,9 @@ export function showWhatApplies() {
   for (const { selectedOptions: [option], options } of form.querySelectorAll("select")) {
     if (option?.disabled && options[0]) options[0].selected = true;
   }
-  const { phonet, uis } = collect();
+  const { phonet, uis, relay } = collect();
+  // Without a relay nobody else has the key.
+  for (const { path, choice } of removals) choice.hidden = !saved.includes(path) || (path === "kontur.apiKey" && !relay);
   byId("dialling").hidden = !(phonet && uis);
   for (const select of siteExchanges()) select.hidden = !(phonet && uis);
 }

@@ -32,6 +32,7 @@ export function extraOrigins(settings) {
     "phonet.domain": domain && `https://${domain}`,
     "advanced.phonetAddress": valueAt(settings, "advanced.phonetAddress"),
     "advanced.konturAddress": valueAt(settings, "advanced.konturAddress"),
+    "relay.address": valueAt(settings, "relay.address"),
     "advanced.uisAddress": settings.uis && (valueAt(settings, "advanced.uisAddress") ?? UIS),
   };
   return Object.entries(addresses).flatMap(([path, address]) => {

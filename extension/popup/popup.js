@@ -108,6 +108,7 @@ function render(view) {
   byId("exchanges").hidden = exchanges.every(({ exchange }) => exchange === "phonet");
   byId("link").hidden = exchanges.length > 0 && !exchanges.some(({ exchange }) => exchange === "phonet");
   renderLink(status.link);
+  renderRelay(status.relay);
   say(byId("storage"), sentence(status.storage));
   say(byId("crm"), sentence(status.crm));
   say(byId("exchange"), sentence(status.exchange));
@@ -203,6 +204,15 @@ function renderLink({ state, since, problem }) {
   say(byId("link-problem"), sentence(problem));
   byId("reconnect").hidden = !["reconnecting", "offline", "refused"].includes(state);
   byId("set-up").hidden = !["off", "refused", "permissionMissing"].includes(state);
+}
+
+/** @param {LinkView | undefined} relay nothing where none is set up */
+function renderRelay(relay) {
+  const line = byId("relay");
+  say(line, relay ? [t(`relay_${relay.state}`), sentence(relay.problem)].filter(Boolean).join(". ") : "");
+  const troubled = relay !== undefined && !["live", "connecting"].includes(relay.state);
+  line.classList.toggle("notice", troubled);
+  line.classList.toggle("muted", !troubled);
 }
 
 /** What passes with time alone: the timers of the calls and the wait for the next attempt. */

@@ -1,5 +1,5 @@
-//! The CRM's AccessKey: exchanged when needed, renewed before it ends, never by two requests at a time. With it comes the id of the
-//! integration in the CRM.
+//! The CRM's AccessKey: exchanged when needed, renewed before it ends, never by two requests at a time; or handed out by the relay.
+//! With it comes the id of the integration in the CRM.
 
 use crate::{
     Millis,
@@ -11,6 +11,7 @@ use crate::{
     },
     private::Private,
     problem::{Code, Problem},
+    relay::HandedKey,
     settings::Kontur,
 };
 
@@ -39,6 +40,11 @@ pub struct Access {
     /// The id of the integration that the key belongs to, where the CRM told it.
     integration: Option<String>,
     exchange: Option<u32>,
+    /// The key that the relay handed out last.
+    handed: Option<Private<String>>,
+    /// Whether the CRM has refused that one, and whether the relay is still to be told.
+    handed_is_refused: bool,
+    refusal_is_untold: bool,
 }
 
 /// Why there is no key, and whether it is worth to try soon.
@@ -53,7 +59,7 @@ pub enum AccessError {
 impl Access {
     /// Goes on with what memory-only storage kept, if the worker died in between.
     pub fn restored(key: Option<AccessKey>, integration: Option<String>) -> Self {
-        Self { key, integration, exchange: None }
+        Self { key, integration, ..Self::default() }
     }
 
     /// The key, as long as it is good for these settings.
@@ -78,11 +84,46 @@ impl Access {
     /// The CRM said 401 to this key. Another one that came meanwhile stays.
     pub fn forget(&mut self, refused: &Private<String>) {
         self.key.take_if(|key| key.key == *refused);
+        if self.handed.as_ref() == Some(refused) && !self.handed_is_refused {
+            self.handed_is_refused = true;
+            self.refusal_is_untold = true;
+        }
     }
 
     /// The CRM said 401 to whichever key it was.
     pub fn forget_any(&mut self) {
-        self.key = None;
+        if let Some(key) = self.key.take() {
+            self.forget(&key.key);
+        }
+    }
+
+    /// The relay hands out a key that ends at this moment of this computer's clock: true where it is taken. It is used to its end, for
+    /// the relay hands out the next one in time.
+    ///
+    /// # Errors
+    /// It is good for another workspace.
+    pub fn hand(&mut self, handed: &HandedKey, ends_at: Millis, kontur: &Kontur, now: Millis) -> Result<bool, Problem> {
+        if !handed.workspace.eq_ignore_ascii_case(&kontur.workspace) {
+            return Err(Problem::about(Code::KonturWrongWorkspace, &[&handed.workspace, &kontur.workspace]));
+        }
+        if self.handed.as_ref() != Some(&handed.key) {
+            self.handed = Some(handed.key.clone());
+            self.handed_is_refused = false;
+        } else if self.handed_is_refused {
+            self.refusal_is_untold = true;
+        }
+        if self.handed_is_refused || ends_at <= now {
+            return Ok(false);
+        }
+        let obtained_at = (ends_at - (LIFETIME - MARGIN)).min(now);
+        self.integration.clone_from(&handed.integration);
+        self.key = Some(AccessKey { key: handed.key.clone(), obtained_at, fingerprint: kontur.fingerprint() });
+        Ok(true)
+    }
+
+    /// Whether the relay is to be told that the CRM refuses the key that it handed out; once.
+    pub fn take_refusal(&mut self) -> bool {
+        std::mem::take(&mut self.refusal_is_untold)
     }
 
     /// Whether an exchange is going on.
@@ -95,13 +136,13 @@ impl Access {
         self.exchange = None;
     }
 
-    /// Starts the exchange under this HTTP id.
-    pub fn exchange(&mut self, id: u32, kontur: &Kontur) -> HttpRequest {
+    /// Starts the exchange under this HTTP id; nothing where the settings hold no key to exchange.
+    pub fn exchange(&mut self, id: u32, kontur: &Kontur) -> Option<HttpRequest> {
+        let mut headers = vec![(API_KEY, kontur.api_key.clone()?)];
         self.exchange = Some(id);
-        let mut headers = vec![(API_KEY, kontur.api_key.clone())];
         headers.extend(kontur.secret.clone().map(|secret| (SECRET, secret)));
         let path = if kontur.secret.is_some() { AUTHORIZE_PUBLIC } else { AUTHORIZE_PRIVATE };
-        HttpRequest {
+        Some(HttpRequest {
             method: Method::Post,
             url: format!("{}{path}", kontur.address),
             headers,
@@ -109,7 +150,7 @@ impl Access {
             keep: false,
             cookies: false,
             timeout: TIMEOUT,
-        }
+        })
     }
 
     /// The exchange is over. `None` when it is not the one that is awaited.
@@ -171,7 +212,7 @@ mod tests {
     fn kontur(secret: Option<&str>) -> Kontur {
         Kontur {
             workspace: "ws".into(),
-            api_key: "key".into(),
+            api_key: Some("key".into()),
             secret: secret.map(Private::from),
             user_id: None,
             recordings: true,
@@ -187,10 +228,10 @@ mod tests {
 
     #[test]
     fn a_private_and_a_public_integration_authorize_each_in_its_way() {
-        let request = Access::default().exchange(1, &kontur(None));
+        let request = Access::default().exchange(1, &kontur(None)).unwrap();
         assert_eq!(request.url, "https://crm.kontur.ru/api/v1/authorization/authorize-private-integration");
         assert_eq!(request.headers, [("X-XCOM-Integration-ApiKey", "key".into())]);
-        let request = Access::default().exchange(1, &kontur(Some("name=value")));
+        let request = Access::default().exchange(1, &kontur(Some("name=value"))).unwrap();
         assert_eq!(request.url, "https://crm.kontur.ru/api/v1/authorization/authorize-integration");
         assert_eq!(request.headers.last(), Some(&("X-XCOM-Integration-Secret", "name=value".into())));
     }
@@ -208,6 +249,36 @@ mod tests {
         assert!(access.key(&settings, Millis::mins(18)).is_none());
         assert!(access.key(&settings, Millis(-1)).is_none(), "a clock that was set back proves nothing");
         assert!(access.key(&kontur(Some("name=value")), Millis::mins(1)).is_none());
+    }
+
+    #[test]
+    fn a_key_that_the_relay_hands_out_is_used_to_its_end_and_refused_once() {
+        let keyless = Kontur { api_key: None, ..kontur(None) };
+        let handed = |key: &str, workspace: &str| HandedKey {
+            key: key.into(),
+            workspace: workspace.to_owned(),
+            integration: Some("103".to_owned()),
+            ends_at: Millis(0),
+        };
+        let mut access = Access::default();
+        assert!(access.exchange(1, &keyless).is_none() && !access.is_exchanging());
+        let hand = |access: &mut Access, key, at| access.hand(&handed(key, "WS"), Millis::mins(10), &keyless, at);
+        assert_eq!(hand(&mut access, "one", Millis(0)), Ok(true));
+        assert_eq!(access.integration(), Some("103"));
+        let last = Millis::mins(10) - Millis(1);
+        assert!(access.key(&keyless, last).is_some() && access.key(&keyless, Millis::mins(10)).is_none());
+        access.forget(&"another".into());
+        assert!(!access.take_refusal());
+        access.forget_any();
+        access.forget(&"one".into());
+        assert!(access.take_refusal() && !access.take_refusal(), "told once");
+        assert_eq!(hand(&mut access, "one", Millis(1)), Ok(false), "what was refused is not taken again");
+        assert!(access.take_refusal() && access.key(&keyless, Millis(1)).is_none());
+        assert_eq!(hand(&mut access, "two", Millis(2)), Ok(true));
+        assert!(!access.take_refusal());
+        assert_eq!(hand(&mut access, "three", Millis::mins(10)), Ok(false), "it is over");
+        let other = access.hand(&handed("four", "other"), Millis::mins(10), &keyless, Millis(0)).unwrap_err();
+        assert_eq!((other.code, other.args[0].as_str()), (Code::KonturWrongWorkspace, "other"));
     }
 
     #[test]

@@ -58,21 +58,30 @@ impl Check {
         self.kontur.get_or_insert(CheckItem { step: CheckStep::KonturKey, problem });
     }
 
-    /// All lines, once there are all. The link is awaited while it is being opened.
-    pub fn finished(&self, link: &LinkView) -> Option<Vec<CheckItem>> {
+    /// All lines, once there are all. The connections are awaited while they are being opened.
+    pub fn finished(&self, link: &LinkView, relay: Option<&LinkView>) -> Option<Vec<CheckItem>> {
         let (phonet, uis, kontur) = (self.phonet.as_ref()?, self.uis.as_ref()?, self.kontur.as_ref()?);
         let mut items = phonet.clone();
         if !items.is_empty() && items.iter().all(|item| item.problem.is_none()) {
-            let problem = match link.state {
-                LinkState::Live => None,
-                LinkState::Connecting => return None,
-                _ => link.problem.clone().or_else(|| Some(Problem::new(Code::PhonetConnectionLost))),
-            };
+            let problem = missing(link, Code::PhonetConnectionLost)?;
             items.push(CheckItem { step: CheckStep::PhonetLink, problem });
         }
         items.extend(uis.iter().cloned());
+        if let Some(relay) = relay {
+            let problem = missing(relay, Code::RelayConnectionLost)?;
+            items.push(CheckItem { step: CheckStep::RelayLink, problem });
+        }
         items.push(kontur.clone());
         Some(items)
+    }
+}
+
+/// What is wrong with a connection; `None` while that is not known.
+fn missing(link: &LinkView, usual: Code) -> Option<Option<Problem>> {
+    match link.state {
+        LinkState::Live => Some(None),
+        LinkState::Connecting => None,
+        _ => Some(link.problem.clone().or_else(|| Some(Problem::new(usual)))),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     json::Fields,
     private::Private,
     problem::{Code, Problem},
+    relay::Outcome,
 };
 
 /// How long an accepted dial may stay without its call before nobody can say what became of it.
@@ -32,12 +33,18 @@ pub struct Dials {
 pub struct Dial {
     /// The click's idempotency key.
     pub key: String,
-    /// The number in E.164.
+    /// The number in E.164, or a colleague's internal number.
     pub number: Private<String>,
+    /// Whether it is a colleague's.
+    #[serde(skip_serializing_if = "is_false")]
+    pub internal: bool,
     /// The exchange that dials.
     pub exchange: ExchangeName,
     /// When it was asked for.
     pub asked_at: Millis,
+    /// Until when it may be sent: then nobody waits for it any more.
+    #[serde(skip)]
+    pub send_by: Millis,
     /// The CRM's communication, where the CRM asked for the dial.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub communication: Option<String>,
@@ -75,6 +82,11 @@ pub enum DialState {
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 impl Dial {
     fn read(fields: Fields<'_>) -> Option<Self> {
         let state = match fields.text("state")?.as_str() {
@@ -90,13 +102,25 @@ impl Dial {
         let exchange = fields.text("exchange").as_deref().and_then(ExchangeName::read);
         let exchange = exchange.unwrap_or(ExchangeName::Phonet);
         let (key, number) = (fields.text("key")?, fields.private("number")?);
-        let communication = fields.text("communication");
-        Some(Self { key, number, exchange, asked_at: fields.millis("askedAt")?, communication, state })
+        let (communication, internal) = (fields.text("communication"), fields.flag("internal").unwrap_or_default());
+        let asked_at = fields.millis("askedAt")?;
+        // It is never sent again.
+        Some(Self { key, number, internal, exchange, asked_at, send_by: asked_at, communication, state })
     }
 
     /// Whether its fate is open and no call is bound to it.
     pub fn is_pending(&self) -> bool {
         matches!(self.state, DialState::Saving | DialState::Sent | DialState::Accepted)
+    }
+
+    /// What became of it, once the exchange has said so or nobody will.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match &self.state {
+            DialState::Saving | DialState::Sent => None,
+            DialState::Accepted | DialState::Placed | DialState::Bound { .. } => Some(Outcome::Accepted),
+            DialState::Failed { problem } => Some(Outcome::Refused { problem: problem.clone() }),
+            DialState::Unknown { problem } => Some(Outcome::Unknown { problem: problem.clone() }),
+        }
     }
 
     /// Whether its call may yet be found at an exchange that lists calls.
@@ -140,15 +164,8 @@ impl Dials {
     }
 
     /// A new dial, to be stored.
-    pub fn add(
-        &mut self,
-        key: String,
-        number: Private<String>,
-        exchange: ExchangeName,
-        communication: Option<String>,
-        now: Millis,
-    ) {
-        self.dials.push_back(Dial { key, number, exchange, asked_at: now, communication, state: DialState::Saving });
+    pub fn add(&mut self, dial: Dial) {
+        self.dials.push_back(dial);
         while self.dials.len() > KEPT {
             self.dials.pop_front();
         }
@@ -177,10 +194,10 @@ impl Dials {
         self.dials.iter_mut().find(|dial| dial.is_phonets() && dial.state == DialState::Sent)
     }
 
-    /// A call to a client appeared at Phonet: the dial that waited for it, if one did, is bound to it.
-    pub fn bind(&mut self, call: &str, same: impl Fn(&str) -> bool) -> Option<&Dial> {
-        let dial =
-            self.dials.iter_mut().find(|dial| dial.is_phonets() && dial.is_pending() && same(dial.number.reveal()))?;
+    /// A call to a client or to a colleague appeared at Phonet: the dial that waited for it, if one did, is bound to it.
+    pub fn bind(&mut self, call: &str, internal: bool, same: impl Fn(&str) -> bool) -> Option<&Dial> {
+        let is_it = |dial: &&mut Dial| dial.is_phonets() && dial.is_pending() && dial.internal == internal;
+        let dial = self.dials.iter_mut().filter(is_it).find(|dial| same(dial.number.reveal()))?;
         dial.state = DialState::Bound { call: call.to_owned() };
         Some(dial)
     }

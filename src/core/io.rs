@@ -10,6 +10,15 @@ use crate::{
     protocol::{Message, PageView, Request, Sender, StatusView},
 };
 
+/// The sockets there are: one of each at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SocketName {
+    /// To Phonet.
+    Exchange,
+    /// To the relay.
+    Relay,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -22,11 +31,15 @@ pub enum Input {
     },
     /// The socket is open.
     SocketOpened {
+        /// Which.
+        socket: SocketName,
         /// The epoch of its `Output::OpenSocket`.
         epoch: u32,
     },
     /// A text frame arrived.
     SocketFrame {
+        /// Which socket it came by.
+        socket: SocketName,
         /// The epoch of its socket.
         epoch: u32,
         /// The frame.
@@ -34,8 +47,12 @@ pub enum Input {
     },
     /// The socket is closed, or could not be opened: a browser does not say why.
     SocketClosed {
+        /// Which.
+        socket: SocketName,
         /// The epoch of its socket.
         epoch: u32,
+        /// Whether the other side said that it closes it.
+        clean: bool,
     },
     /// An HTTP exchange is over.
     HttpDone {
@@ -71,32 +88,31 @@ pub enum Input {
     },
     /// A newer version of the extension waits to be started.
     UpdateAvailable,
-    /// Kontur's system call CALL: a user of the CRM asks to dial, and the CRM has its communication already.
-    SystemCall {
-        /// `communicationId`; the same one never dials twice.
-        communication: String,
-        /// `clientPhone`.
-        number: Private<String>,
-    },
 }
 
 /// Something to do. The shell does it in order, and reports back by an [`Input`] where one is named.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// Open a socket; then `SocketOpened` or `SocketClosed`. Any older one is to be closed first.
+    /// Open a socket; then `SocketOpened` or `SocketClosed`. Any older one of this name is to be closed first.
     OpenSocket {
+        /// Which.
+        socket: SocketName,
         /// Names this socket from now on.
         epoch: u32,
-        /// The address. Holds the key: it must reach no log and no error text.
+        /// The address. May hold a key: it must reach no log and no error text.
         url: Private<String>,
     },
     /// Close the socket, if it is still of this epoch. No report is needed.
     CloseSocket {
+        /// Which.
+        socket: SocketName,
         /// The epoch of the socket.
         epoch: u32,
     },
     /// Send a text frame, if the socket is still of this epoch.
     SendFrame {
+        /// By which socket.
+        socket: SocketName,
         /// The epoch of the socket.
         epoch: u32,
         /// The frame.
@@ -244,6 +260,8 @@ pub enum DocumentName {
     Settings,
     /// The calls and the dials.
     State,
+    /// What the relay handed out last, but for keys. It may be long, and changes rarely.
+    Handed,
 }
 
 impl DocumentName {
@@ -252,6 +270,7 @@ impl DocumentName {
         match self {
             Self::Settings => "settings",
             Self::State => "state",
+            Self::Handed => "handed",
         }
     }
 }
@@ -261,6 +280,8 @@ impl DocumentName {
 pub struct Snapshot {
     /// The state document.
     pub state: Option<Private<String>>,
+    /// What the relay handed out.
+    pub handed: Option<Private<String>>,
     /// The rows of the outbox in the order of their keys.
     pub rows: Vec<Private<String>>,
     /// The lines of the log in the order of their keys.

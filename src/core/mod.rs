@@ -5,6 +5,7 @@ mod backoff;
 mod bridge;
 mod calls;
 mod check;
+mod commands;
 mod dials;
 mod integration;
 pub mod io;
@@ -14,6 +15,7 @@ mod outbox;
 mod recordings;
 mod recovery;
 mod redirect;
+mod relay;
 mod rest;
 mod views;
 

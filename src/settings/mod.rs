@@ -8,9 +8,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use self::section::{Section, is_card_template, is_ext, is_guid, is_host, is_secret, is_subscriber, join};
+use self::section::{Section, is_card_template, is_guid, is_host, is_secret, is_subscriber, join};
 pub use self::{
-    section::is_site,
+    section::{is_ext, is_site},
     uis::{Credentials, FirstCall, Group, GroupPhone, Queue, SpokenKind, SpokenMessage, Uis, UisVersion},
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     phonet::rest::User,
     private::Private,
     problem::{Code, Problem},
+    relay::Listed,
 };
 
 /// The document's version that this code writes and reads.
@@ -27,6 +28,8 @@ const VERSION: u64 = 1;
 
 /// The CRM's own address.
 const CRM: &str = "https://crm.kontur.ru";
+/// The most characters of a relay's token: the first frame has to hold it.
+const LONGEST_TOKEN: usize = 512;
 /// The most corrections that are kept.
 const MOST_CORRECTIONS: usize = 200;
 
@@ -41,6 +44,8 @@ pub struct Settings {
     pub dialling: Dialling,
     /// The CRM, if it is set up.
     pub kontur: Option<Kontur>,
+    /// The company's relay, if there is one.
+    pub relay: Option<Relay>,
     /// Who is who.
     pub directory: Vec<Person>,
     /// The country of numbers that name none.
@@ -52,6 +57,8 @@ pub struct Settings {
     advanced: Advanced,
     /// The subscriber's internal number as the exchange told it, where the settings name an e-mail address. Not stored.
     told_ext: Option<String>,
+    /// Who is who, as the relay tells it. Not stored here.
+    handed: Vec<Person>,
 }
 
 impl Default for Settings {
@@ -61,12 +68,14 @@ impl Default for Settings {
             uis: None,
             dialling: Dialling::default(),
             kontur: None,
+            relay: None,
             directory: Vec::new(),
             region: DefaultRegion::default(),
             sites: vec![CRM.to_owned()],
             corrections: Vec::new(),
             advanced: Advanced::default(),
             told_ext: None,
+            handed: Vec::new(),
         }
     }
 }
@@ -114,9 +123,9 @@ pub struct Dialling {
 pub struct Kontur {
     /// The workspace's name or id.
     pub workspace: String,
-    /// The integration's key.
-    #[serde(skip_serializing_if = "is_hidden")]
-    pub api_key: Private<String>,
+    /// The integration's key; none where the relay hands out AccessKeys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<Private<String>>,
     /// A public integration's secret, `name=value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<Private<String>>,
@@ -134,6 +143,16 @@ pub struct Kontur {
     /// The origin of its addresses, `https://crm.kontur.ru` unless set otherwise.
     #[serde(skip)]
     pub address: String,
+}
+
+/// The company's relay: what the CRM asks for comes from there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Relay {
+    /// Its origin.
+    pub address: String,
+    /// The agent's token.
+    #[serde(skip_serializing_if = "is_hidden")]
+    pub token: Private<String>,
 }
 
 /// The addresses of the client's cards.
@@ -187,6 +206,8 @@ struct Document<'a> {
     dialling: &'a Dialling,
     #[serde(skip_serializing_if = "Option::is_none")]
     kontur: Option<&'a Kontur>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay: Option<&'a Relay>,
     directory: &'a [Person],
     region: &'a str,
     sites: &'a [String],
@@ -239,10 +260,12 @@ impl Settings {
             };
             let kontur = |settings: &Self| settings.kontur.as_ref().map(|kontur| kontur.address.clone());
             let uis = |settings: &Self| settings.uis.as_ref().map(|uis| uis.address.clone());
+            let relay = |settings: &Self| settings.relay.as_ref().map(|relay| relay.address.clone());
             for (section, old, new) in [
                 ("phonet", phonet(self), phonet(settings)),
                 ("kontur", kontur(self), kontur(settings)),
                 ("uis", uis(self), uis(settings)),
+                ("relay", relay(self), relay(settings)),
             ] {
                 let secret = inherited.iter().find(|(of, _)| *of == section);
                 if let Some((_, key)) = secret.filter(|_| moved(old.as_ref(), new.as_ref())) {
@@ -264,6 +287,7 @@ impl Settings {
             uis: self.uis.as_ref(),
             dialling: &self.dialling,
             kontur: self.kontur.as_ref(),
+            relay: self.relay.as_ref(),
             directory: &self.directory,
             region: &self.region.0.as_region_str(),
             sites: &self.sites,
@@ -283,9 +307,10 @@ impl Settings {
             }
         });
         shown.kontur.iter_mut().for_each(|kontur| {
-            kontur.api_key = Private::default();
+            kontur.api_key = None;
             kontur.secret = None;
         });
+        shown.relay.iter_mut().for_each(|relay| relay.token = Private::default());
         shown.to_json().into_inner()
     }
 
@@ -297,13 +322,14 @@ impl Settings {
     /// Section, key and value of each secret.
     fn kept_secrets(&self) -> impl Iterator<Item = (&'static str, &'static str, &Private<String>)> {
         let phonet = self.phonet.iter().map(|phonet| ("phonet", "apiKey", &phonet.api_key));
-        let kontur = self.kontur.iter().map(|kontur| ("kontur", "apiKey", &kontur.api_key));
+        let kontur = self.kontur.iter().flat_map(|kontur| &kontur.api_key).map(|key| ("kontur", "apiKey", key));
         let secret = self.kontur.iter().flat_map(|kontur| &kontur.secret).map(|secret| ("kontur", "secret", secret));
         let uis = self.uis.iter().map(|uis| match &uis.credentials {
             Credentials::Login { password, .. } => ("uis", "password", password),
             Credentials::Token { token } => ("uis", "token", token),
         });
-        phonet.chain(kontur).chain(secret).chain(uis)
+        let relay = self.relay.iter().map(|relay| ("relay", "token", &relay.token));
+        phonet.chain(kontur).chain(secret).chain(uis).chain(relay)
     }
 
     /// Takes the internal number behind the subscriber's e-mail address from the exchange's list of users.
@@ -311,6 +337,16 @@ impl Settings {
         let Some(phonet) = &self.phonet else { return };
         let own = users.iter().find(|user| user.is(&phonet.subscriber));
         self.told_ext = own.and_then(|user| user.ext.clone());
+    }
+
+    /// Takes what the relay tells of who is who, in place of what it told before. What it says of somebody counts more than what
+    /// stands in the settings: it is the administrator's word.
+    pub fn learn_people(&mut self, listed: &[Listed]) {
+        self.handed = listed.iter().filter_map(Person::listed).collect();
+    }
+
+    fn people(&self) -> impl Iterator<Item = &Person> {
+        self.handed.iter().chain(&self.directory)
     }
 
     /// The agent's own internal number, where it is known: the subscriber, what the exchange told of an e-mail address, or the
@@ -324,13 +360,12 @@ impl Settings {
             return Some(ext);
         }
         let own = self.kontur.as_ref()?.user_id.as_deref()?;
-        self.directory.iter().find(|person| person.user_id.as_deref() == Some(own)).map(|person| person.ext.as_str())
+        self.people().find(|person| person.user_id.as_deref() == Some(own)).map(|person| person.ext.as_str())
     }
 
     /// The CRM's user behind an internal number; never guessed.
     pub fn user_id(&self, ext: &str) -> Option<&str> {
-        let listed =
-            self.directory.iter().find(|person| person.ext == ext).and_then(|person| person.user_id.as_deref());
+        let listed = self.people().filter(|person| person.ext == ext).find_map(|person| person.user_id.as_deref());
         let own = || {
             let own = self.kontur.as_ref()?.user_id.as_deref();
             own.filter(|_| self.own_ext() == Some(ext))
@@ -340,21 +375,22 @@ impl Settings {
 
     /// The name behind an internal number.
     pub fn name_of(&self, ext: &str) -> Option<&Private<String>> {
-        self.directory.iter().find(|person| person.ext == ext).and_then(|person| person.name.as_ref())
+        self.people().filter(|person| person.ext == ext).find_map(|person| person.name.as_ref())
     }
 
     /// The name of a user of the CRM.
     pub fn name_of_user(&self, user_id: &str) -> Option<&Private<String>> {
         let is_theirs =
             |person: &&Person| person.user_id.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(user_id));
-        self.directory.iter().find(is_theirs).and_then(|person| person.name.as_ref())
+        self.people().filter(is_theirs).find_map(|person| person.name.as_ref())
     }
 
     /// The origins of the services.
     pub fn services(&self) -> impl Iterator<Item = &String> {
         let phonet = self.phonet.iter().map(|phonet| &phonet.address);
         let uis = self.uis.iter().map(|uis| &uis.address);
-        phonet.chain(uis).chain(self.kontur.iter().map(|kontur| &kontur.address))
+        let relay = self.relay.iter().map(|relay| &relay.address);
+        phonet.chain(uis).chain(self.kontur.iter().map(|kontur| &kontur.address)).chain(relay)
     }
 
     /// The origins that the browser must let us reach: the services and the sites.
@@ -422,9 +458,21 @@ impl Settings {
             Some(Dialling { exchange: exchange.as_deref().and_then(ExchangeName::read), sites })
         });
         let dialling = dialling.unwrap_or_default();
+        let relay = root.section("relay", |section| {
+            let address = section.required_address("address");
+            let token = section.required("token", |text| is_secret(text) && text.len() <= LONGEST_TOKEN);
+            Some(Relay { address: address?, token: Private::new(token?) })
+        });
+        let has_relay = root.fields.contains_key("relay");
         let kontur = root.section("kontur", |section| {
             let workspace = section.required("workspace", |text| !text.trim().is_empty());
-            let api_key = section.required("apiKey", is_secret);
+            // A relay may hand out keys; then an empty one removes the one that is set.
+            let api_key = if has_relay {
+                section.optional("apiKey", |text| text.is_empty() || is_secret(text)).or(Some(String::new()))
+            } else {
+                section.required("apiKey", is_secret)
+            };
+            let api_key = api_key.map(|key| (!key.is_empty()).then(|| Private::new(key)));
             // An empty one removes the one that is set.
             let secret = section.optional("secret", |text| text.is_empty() || (is_secret(text) && text.contains('=')));
             let secret = secret.filter(|secret| !secret.is_empty());
@@ -437,7 +485,7 @@ impl Settings {
             });
             Some(Kontur {
                 workspace: workspace?.trim().to_owned(),
-                api_key: Private::new(api_key?),
+                api_key: api_key?,
                 secret: secret.map(Private::new),
                 user_id: user_id.map(|id| id.to_ascii_lowercase()),
                 recordings: recordings.unwrap_or(true),
@@ -473,7 +521,21 @@ impl Settings {
             root.problem(Code::SettingsWrongValue, "corrections");
         }
         root.close();
-        Some(Self { phonet, uis, dialling, kontur, directory, region, sites, corrections, advanced, told_ext: None })
+        let (told_ext, handed) = (None, Vec::new());
+        Some(Self {
+            phonet,
+            uis,
+            dialling,
+            kontur,
+            relay,
+            directory,
+            region,
+            sites,
+            corrections,
+            advanced,
+            told_ext,
+            handed,
+        })
     }
 
     /// The exchange that dials from this page; from our own pages where `origin` is none.
@@ -497,8 +559,23 @@ impl Phonet {
 impl Kontur {
     /// Names these credentials, so that an AccessKey obtained with others is not used. Not secret, not reversible in practice.
     pub fn fingerprint(&self) -> u32 {
-        let secret = self.secret.as_ref().map_or("", |secret| secret.reveal());
-        fingerprint(&[&self.address, &self.workspace, self.api_key.reveal(), secret])
+        let text = |secret: &Option<Private<String>>| secret.as_ref().map(Private::reveal).cloned().unwrap_or_default();
+        fingerprint(&[&self.address, &self.workspace, &text(&self.api_key), &text(&self.secret)])
+    }
+}
+
+impl Relay {
+    /// Names this agent of this relay, so that what another one handed out is not kept.
+    pub fn fingerprint(&self) -> u32 {
+        fingerprint(self)
+    }
+}
+
+impl Person {
+    /// A line as the relay tells it; `None` where it names nobody.
+    fn listed(listed: &Listed) -> Option<Self> {
+        let user_id = listed.user_id.as_ref().filter(|id| is_guid(id)).map(|id| id.to_ascii_lowercase());
+        is_ext(&listed.ext).then(|| Self { ext: listed.ext.clone(), user_id, name: listed.name.clone() })
     }
 }
 

@@ -129,6 +129,10 @@ impl<'d, 'p> Section<'d, 'p> {
         self.optional(key, is_right)
     }
 
+    pub(super) fn required_address(&mut self, key: &'static str) -> Option<String> {
+        if !self.fields.contains_key(key) { self.required(key, |_| true) } else { self.address(key) }
+    }
+
     pub(super) fn address(&mut self, key: &'static str) -> Option<String> {
         let address = self.optional(key, |text| origin_scheme(text).is_some())?;
         if origin_scheme(&address) == Some(Scheme::PlainRemote) {
@@ -184,7 +188,8 @@ pub(super) fn is_secret(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-pub(super) fn is_ext(text: &str) -> bool {
+/// Whether this is an internal number.
+pub fn is_ext(text: &str) -> bool {
     (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 

@@ -62,7 +62,8 @@ struct Inner {
     http: Rc<Http>,
     store: Rc<Store>,
     timers: Rc<Timers>,
-    socket: RefCell<Option<Socket>>,
+    /// One of each name at most.
+    sockets: RefCell<Vec<Socket>>,
     /// The `resolve` of each request that waits for its answer.
     asks: RefCell<Vec<(u32, Function)>>,
     last_ask: Cell<u32>,
@@ -75,10 +76,10 @@ impl Shell {
         let session = recall(&platform).await;
         let (store, stored) = Store::open(database).await;
         let storage_failed = stored.is_err();
-        let Stored { settings, state, rows, lines } = stored.unwrap_or_default();
+        let Stored { settings, state, handed, rows, lines } = stored.unwrap_or_default();
         let settings = Settings::load(settings.as_ref().map(|json| json.reveal().as_str()));
         let origins = settings.origins();
-        let snapshot = Snapshot { state, rows, lines, session, storage_failed };
+        let snapshot = Snapshot { state, handed, rows, lines, session, storage_failed };
 
         let inner = Rc::new_cyclic(|me: &Weak<Inner>| {
             let me = me.clone();
@@ -100,7 +101,7 @@ impl Shell {
                 platform,
                 http: Rc::new(Http::new(LARGEST_FILE)),
                 store,
-                socket: RefCell::default(),
+                sockets: RefCell::default(),
                 asks: RefCell::default(),
                 last_ask: Cell::default(),
                 origins: RefCell::new(origins),
@@ -178,7 +179,7 @@ impl Inner {
     /// The core broke down. Whoever waits is answered with nothing; idle from now on, the worker is stopped by the browser, and
     /// then the alarm starts a sound one from what is stored.
     fn rest(&self) {
-        self.socket.take();
+        self.sockets.take();
         for (_, resolve) in self.asks.take() {
             let _ = resolve.call0(&JsValue::UNDEFINED);
         }
@@ -198,18 +199,18 @@ impl Inner {
 
     fn perform(self: &Rc<Self>, output: Output) {
         match output {
-            Output::OpenSocket { epoch, url } => {
-                self.socket.take();
-                match Socket::open(epoch, &url, Rc::clone(&self.report)) {
-                    Ok(socket) => *self.socket.borrow_mut() = Some(socket),
-                    Err(_) => self.handle(Input::SocketClosed { epoch }),
+            Output::OpenSocket { socket: name, epoch, url } => {
+                self.sockets.borrow_mut().retain(|socket| socket.name() != name);
+                match Socket::open(name, epoch, &url, Rc::clone(&self.report)) {
+                    Ok(socket) => self.sockets.borrow_mut().push(socket),
+                    Err(_) => self.handle(Input::SocketClosed { socket: name, epoch, clean: false }),
                 }
             }
-            Output::CloseSocket { epoch } => {
-                self.socket.borrow_mut().take_if(|socket| socket.epoch() == epoch);
+            Output::CloseSocket { socket: name, epoch } => {
+                self.sockets.borrow_mut().retain(|socket| !socket.is(name, epoch));
             }
-            Output::SendFrame { epoch, text } => {
-                if let Some(socket) = self.socket.borrow().as_ref().filter(|socket| socket.epoch() == epoch) {
+            Output::SendFrame { socket: name, epoch, text } => {
+                if let Some(socket) = self.sockets.borrow().iter().find(|socket| socket.is(name, epoch)) {
                     socket.send(&text);
                 }
             }

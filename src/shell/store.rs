@@ -35,6 +35,8 @@ pub struct Stored {
     pub settings: Option<Private<String>>,
     /// The state document.
     pub state: Option<Private<String>>,
+    /// What the relay handed out.
+    pub handed: Option<Private<String>>,
     /// The rows of the outbox in the order of their keys.
     pub rows: Vec<Private<String>>,
     /// The lines of the log in the order of their keys.
@@ -147,12 +149,14 @@ async fn load(database: &IdbDatabase) -> Result<Stored, JsValue> {
     let documents = transaction.object_store(DOCUMENTS)?;
     let settings = documents.get(&DocumentName::Settings.key().into())?;
     let state = documents.get(&DocumentName::State.key().into())?;
+    let handed = documents.get(&DocumentName::Handed.key().into())?;
     let rows = transaction.object_store(OUTBOX)?.get_all()?;
     let lines = transaction.object_store(LOG)?.get_all()?;
     ended(&transaction).await?;
     Ok(Stored {
         settings: text(&settings.result()?),
         state: text(&state.result()?),
+        handed: text(&handed.result()?),
         rows: Array::from(&rows.result()?).iter().filter_map(|row| text(&row)).collect(),
         lines: Array::from(&lines.result()?).iter().filter_map(|line| line.as_string()).collect(),
     })

@@ -81,7 +81,7 @@ impl Task {
 
 enum Errand {
     Dial { key: String, number: Private<String>, asked_at: Millis },
-    HangUp { ask: u32, call: String },
+    HangUp { call: String },
     Check,
     Look,
 }
@@ -171,7 +171,7 @@ impl Uis {
                 let number = Private::new(number.reveal().trim_start_matches('+').to_owned());
                 self.dial_request(id, key, number, shown)?
             }
-            Errand::HangUp { call, .. } => {
+            Errand::HangUp { call } => {
                 let call_session_id = session_of(call).filter(|_| !self.is_v1()).ok_or("call_session_id")?;
                 rpc::request(id, v4::RELEASE_CALL, &ReleaseCall { access_token: shown, call_session_id })
             }
@@ -266,13 +266,13 @@ impl Uis {
                     self.begin(key, number, started.call_session_id, at, now);
                 }
             }
-            Errand::HangUp { ask, call } => {
+            Errand::HangUp { call } => {
                 let released = Released::read(data()?).ok_or(Failure::Unreadable)?;
                 let problem = (!released.success).then(|| Problem::new(Code::UisWrongState));
                 // From now on it is over as soon as it is not listed, though it may never have been.
                 let session = session_of(call).filter(|_| released.success);
                 self.calls.iter_mut().filter(|call| Some(call.session) == session).for_each(|call| call.listed = true);
-                self.news.push_back(News::HungUp { ask: *ask, call: call.clone(), problem });
+                self.news.push_back(News::HungUp { call: call.clone(), problem });
                 self.look_at = now;
             }
             Errand::Check => {
@@ -321,8 +321,8 @@ impl Uis {
                     self.lose(key, number, now, true);
                 }
             }
-            Errand::HangUp { ask, call } => {
-                self.news.push_back(News::HungUp { ask, call, problem: Some(problem) });
+            Errand::HangUp { call } => {
+                self.news.push_back(News::HungUp { call, problem: Some(problem) });
                 self.look_at = now;
             }
             Errand::Check => self.news.push_back(News::Checked { problem: Some(problem) }),
@@ -352,8 +352,8 @@ impl Uis {
         let problem = Problem::about(Code::UisWrongParameter, &[parameter]);
         match errand {
             Errand::Dial { key, .. } => self.news.push_back(News::Refused { key, problem }),
-            Errand::HangUp { ask, call } => {
-                self.news.push_back(News::HungUp { ask, call, problem: Some(problem) });
+            Errand::HangUp { call } => {
+                self.news.push_back(News::HungUp { call, problem: Some(problem) });
             }
             Errand::Check => self.news.push_back(News::Checked { problem: Some(problem) }),
             Errand::Look => self.look_at = now + LONGEST_WAIT,
@@ -549,8 +549,8 @@ impl Exchange for Uis {
         }
     }
 
-    fn hang_up(&mut self, ask: u32, call: &str) {
-        self.ask(Errand::HangUp { ask, call: call.to_owned() });
+    fn hang_up(&mut self, call: &str) {
+        self.ask(Errand::HangUp { call: call.to_owned() });
     }
 
     fn check(&mut self) {

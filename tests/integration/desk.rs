@@ -7,7 +7,7 @@ use trubka::{
     Millis,
     core::{
         Bridge,
-        io::{Input, Output, Session, Snapshot},
+        io::{Input, Output, Session, Snapshot, SocketName},
     },
     http::{Body, FileInfo, HttpAnswer, HttpFailure, HttpRequest, Method},
     protocol::{Message, PageView, Request, Sender},
@@ -73,9 +73,9 @@ impl Desk {
                     }
                     Output::Http { id, request } if request.keep => self.recording = Some(id),
                     Output::Persist { batch, .. } => inputs.push_back(Input::Persisted { batch, stored: true }),
-                    Output::OpenSocket { epoch, .. } => {
+                    Output::OpenSocket { socket, epoch, .. } => {
                         self.epoch = epoch;
-                        inputs.push_back(Input::SocketOpened { epoch });
+                        inputs.push_back(Input::SocketOpened { socket, epoch });
                     }
                     Output::Reply { ask, message } => assert!(self.replies.insert(ask, message).is_none()),
                     Output::View(view) => self.view = view,
@@ -110,7 +110,11 @@ impl Desk {
 
     /// What the exchange tells.
     pub fn frame(&mut self, frame: &Value) {
-        let input = Input::SocketFrame { epoch: self.epoch, text: frame.to_string().as_str().into() };
+        let input = Input::SocketFrame {
+            socket: SocketName::Exchange,
+            epoch: self.epoch,
+            text: frame.to_string().as_str().into(),
+        };
         self.input(input);
     }
 

@@ -16,7 +16,7 @@ use super::{
     crm::{Communication, moment},
     document,
     exchange::{self, LINE, Leg, SUBSCRIBER, Side, Step},
-    page, read,
+    page, read, relay, with_relay,
 };
 
 /// This long after the last call of the plan began, all troubles are over.
@@ -83,8 +83,23 @@ enum Happening {
         key: u8,
         number: u8,
     },
-    SystemCall {
+    /// The relay ends the connection, and whether it says goodbye.
+    DropRelay {
+        clean: bool,
+    },
+    /// The relay's socket is dead without the browser's knowing it.
+    RelayHalfOpen,
+    /// The relay lets nobody in.
+    RelayRefuses(Option<&'static str>),
+    /// CALL: the same one as often as its number says, and whether it was too long on its way.
+    Call {
+        id: u8,
         number: u8,
+        stale: bool,
+    },
+    /// HANGUP of whatever goes on.
+    SystemHangUp {
+        id: u8,
     },
     HangUp,
     RetryAll,
@@ -105,7 +120,8 @@ enum Expected {
 /// Runs a day; what was wrong with it.
 pub fn run(day: Day) -> Result<(), String> {
     let mut rng = Rng::with_seed(day.seed);
-    let mut document = document();
+    // Most companies have no relay.
+    let mut document = if rng.u8(0..3) == 0 { with_relay() } else { document() };
     let recordings = rng.u8(0..5) > 0;
     if !recordings {
         document["kontur"]["recordings"] = json!(false);
@@ -117,6 +133,7 @@ pub fn run(day: Day) -> Result<(), String> {
     let mut course =
         Course { world: World::new(rng.u64(..), read(&document)), accepted: BTreeMap::new(), recordings, missed_calls };
     course.world.exchange.takes_clicks = true;
+    course.world.relay.ahead = Millis(one_of(&mut rng, [0, 1, -1]) * rng.i64(0..7_200_000));
     let span = one_of(&mut rng, [Millis::mins(3), Millis::mins(15), Millis::mins(60)]);
     for place in 0..16 {
         let mut own = rng.fork();
@@ -256,7 +273,7 @@ fn trouble(calls: Millis, rng: &mut Rng) -> Vec<(Millis, Happening)> {
     let longest = one_of(rng, [30_000, 300_000, 1_200_000]);
     let span = Millis(rng.i64(1_000..longest));
     let during = |start, end| vec![(at, start), (at + span, end)];
-    match rng.u8(0..33) {
+    match rng.u8(0..36) {
         0..=7 => {
             let of_browser = rng.u8(0..4) == 0;
             let longest = one_of(rng, [2_000, 60_000, if of_browser { 2_400_000 } else { 200_000 }]);
@@ -294,7 +311,7 @@ fn trouble(calls: Millis, rng: &mut Rng) -> Vec<(Millis, Happening)> {
         24 => vec![(at, Happening::Sleep(span))],
         25 => during(Happening::StoreFails(true), Happening::StoreFails(false)),
         26 => {
-            let host = one_of(rng, [exchange::HOST, CRM_HOST]).to_owned();
+            let host = one_of(rng, [exchange::HOST, CRM_HOST, relay::HOST]).to_owned();
             during(Happening::Forbidden(vec![host]), Happening::Forbidden(Vec::new()))
         }
         27 => vec![(at, Happening::Update)],
@@ -304,7 +321,28 @@ fn trouble(calls: Millis, rng: &mut Rng) -> Vec<(Millis, Happening)> {
             })
             .collect(),
         30 => vec![(at, Happening::HangUp)],
-        31 => vec![(at, Happening::SystemCall { number: rng.u8(0..3) })],
+        31 | 32 => {
+            // Whatever came between, the same CALL is handed over again.
+            let (id, number) = (rng.u8(0..8), rng.u8(0..3));
+            let longest = one_of(rng, [300, 20_000, 600_000]);
+            let call = |rng: &mut Rng| Happening::Call { id, number, stale: rng.u8(0..5) == 0 };
+            (0..rng.i64(1..4)).map(|again| (at + Millis(again * rng.i64(0..longest)), call(rng))).collect()
+        }
+        33 => (0..rng.i64(1..3))
+            .map(|again| (at + Millis(again * rng.i64(0..9_000)), Happening::SystemHangUp { id: 0 }))
+            .collect(),
+        34 => match rng.u8(0..3) {
+            0 => vec![(at, Happening::RelayHalfOpen)],
+            1 => vec![(at, Happening::DropRelay { clean: rng.bool() })],
+            _ => {
+                let reason = one_of(rng, ["token", "full", "hello"]);
+                vec![
+                    (at, Happening::RelayRefuses(Some(reason))),
+                    (at, Happening::DropRelay { clean: rng.bool() }),
+                    (at + span, Happening::RelayRefuses(None)),
+                ]
+            }
+        },
         _ => vec![(at, one_of(rng, [Happening::RetryAll, Happening::Export, Happening::Reconnect]))],
     }
 }
@@ -345,6 +383,7 @@ impl Course {
             Happening::Offline { is_told } => {
                 world.network = false;
                 world.exchange.half_open = true;
+                world.relay.half_open = true;
                 if is_told {
                     self.set_online(false);
                 }
@@ -380,19 +419,34 @@ impl Course {
                 if origins.iter().any(|origin| origin == exchange::HOST) {
                     world.exchange.half_open = true;
                 }
+                if origins.iter().any(|origin| origin == relay::HOST) {
+                    world.relay.half_open = true;
+                }
                 world.input(Input::Permissions { forbidden: origins });
             }
             Happening::Update => world.input(Input::UpdateAvailable),
             Happening::Click { key, number } => self.click(key, number),
-            Happening::SystemCall { .. } if !world.is_awake() => {}
-            Happening::SystemCall { number } => {
-                let (id, number) = (format!("system-{}", world.crm.system_calls.len()), clickable(number));
-                world.crm.system_calls.insert(id.clone(), false);
-                world.clicked.insert(number.clone(), world.now);
-                let call =
-                    Input::SystemCall { communication: id.clone(), number: format!("+{number}").as_str().into() };
-                world.input(call);
-                self.accepted.entry(number).or_default().insert(id);
+            Happening::DropRelay { clean } => world.drop_relay(clean),
+            Happening::RelayHalfOpen => world.relay.half_open = true,
+            Happening::RelayRefuses(reason) => world.relay.refuses = reason,
+            Happening::Call { id, number, stale } => {
+                let (id, number) = (format!("system-{id}"), clickable(number));
+                let is_new = !world.relay.handed_over.contains_key(&id);
+                world.crm.system_calls.entry(id.clone()).or_default();
+                let expiry = if stale { Millis::secs(-1) } else { relay::EXPIRY };
+                let call = json!({ "command": "call", "communication": id, "number": number, "internal": false });
+                world.command(&id, expiry, &call);
+                if world.relay.handed_over.contains_key(&id) {
+                    world.clicked.insert(number.clone(), world.now);
+                }
+                if is_new {
+                    self.accepted.entry(number).or_default().insert(id);
+                }
+            }
+            Happening::SystemHangUp { id } => {
+                let live = world.exchange.legs.values().filter(|leg| leg.rang && leg.ended_at.is_none());
+                let leg = live.filter(|leg| leg.is_of(SUBSCRIBER)).map(|leg| leg.uuid.clone()).next();
+                world.system_hang_up(&format!("hang-up-{id}"), leg.as_deref().unwrap_or("none"));
             }
             Happening::HangUp => {
                 let call = world.view.calls.iter().find(|call| call.can_hang_up).map(|call| call.id.clone());
@@ -444,6 +498,7 @@ impl Course {
         let world = &mut self.world;
         world.troubles.clear();
         for peaceful in [
+            Happening::RelayRefuses(None),
             Happening::AcceptsKey,
             Happening::Online,
             Happening::TellsNothing(false),
@@ -471,6 +526,7 @@ impl Course {
         self.pass(Millis::mins(20));
         let mut wrong: Vec<String> = self.world.violations.clone();
         wrong.extend(self.world.crm.violations.iter().cloned());
+        wrong.extend(self.world.relay.violations.iter().cloned());
         let quiet = self.world.requests - before;
         if quiet > QUIET {
             wrong.push(format!("{quiet} requests in twenty quiet minutes"));
@@ -513,6 +569,16 @@ impl Course {
         // A database that loses what it was given may lose a key, too.
         if !self.world.lost.is_empty() {
             return;
+        }
+        for (id, answers) in &self.world.relay.answers {
+            let has = |outcome: &str| answers.iter().any(|answer| answer["outcome"] == outcome);
+            // A fate that nobody knew may come to be known.
+            if has("accepted") && has("refused") {
+                wrong.push(format!("{id}: answered in two ways"));
+            }
+            if has("accepted") && self.world.crm.system_calls.get(id) == Some(&true) {
+                wrong.push(format!("{id}: accepted, and the CRM was told that it failed"));
+            }
         }
         for (number, keys) in &self.accepted {
             let dials = self.world.dialled.iter().filter(|dialled| *dialled == number).count();

@@ -6,6 +6,7 @@
 pub mod crm;
 pub mod day;
 pub mod exchange;
+pub mod relay;
 pub mod uis;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,7 +17,7 @@ use trubka::{
     Millis,
     core::{
         Bridge,
-        io::{DocumentName, Input, Output, Session, Snapshot, Toolbar, Write},
+        io::{DocumentName, Input, Output, Session, Snapshot, SocketName, Toolbar, Write},
     },
     http::{Body, FileInfo, HttpAnswer, HttpFailure, HttpRequest},
     private::Private,
@@ -41,7 +42,8 @@ const HEARTBEAT: Millis = Millis::secs(30);
 /// How long after its click a number may still be dialled.
 const PROMPT: Millis = Millis::secs(60);
 /// Parts of every key, number and name of the model: none of them may stand in a log.
-pub const SECRETS: [&str; 8] = ["u-password", "u-session", "t-key", "r-key", "access-", "791612345", "Пётр", "Анна"];
+pub const SECRETS: [&str; 9] =
+    ["relay-token", "u-password", "u-session", "t-key", "r-key", "access-", "791612345", "Пётр", "Анна"];
 const CRM_HOST: &str = "https://crm.kontur.ru";
 const UIS_HOST: &str = "https://callapi.uiscom.ru";
 
@@ -56,12 +58,19 @@ pub fn document() -> Value {
     })
 }
 
+/// The settings of [`document`] with a relay.
+pub fn with_relay() -> Value {
+    let mut document = document();
+    document["relay"] = json!({ "address": relay::HOST, "token": relay::TOKEN });
+    document
+}
+
 /// The settings of [`document`].
 pub fn settings() -> Settings {
     read(&document())
 }
 
-fn read(document: &Value) -> Settings {
+pub fn read(document: &Value) -> Settings {
     Settings::default().replaced_by(&document.to_string()).expect("the test's own settings are right")
 }
 
@@ -75,6 +84,7 @@ pub struct World {
     pub crm: Crm,
     pub exchange: Exchange,
     pub uis: uis::Uis,
+    pub relay: relay::Relay,
     pub store: Store,
     /// What the exchange was asked to dial.
     pub dialled: Vec<String>,
@@ -206,6 +216,8 @@ enum Due {
     Start,
     /// A leg takes a step.
     Leg(String, Step),
+    /// The relay pings by the socket of this epoch.
+    Ping(u32, u32),
 }
 
 /// The database.
@@ -213,6 +225,7 @@ enum Due {
 pub struct Store {
     pub settings: Option<Private<String>>,
     pub state: Option<Private<String>>,
+    pub handed: Option<Private<String>>,
     pub rows: BTreeMap<u32, Private<String>>,
     pub lines: BTreeMap<u32, String>,
     pub calls: BTreeMap<String, Private<String>>,
@@ -256,6 +269,7 @@ impl World {
             crm: Crm::default(),
             exchange: Exchange::default(),
             uis: uis::Uis::default(),
+            relay: relay::Relay::default(),
             store: Store::default(),
             dialled: Vec::new(),
             clicked: BTreeMap::new(),
@@ -313,6 +327,7 @@ impl World {
         } else {
             Snapshot {
                 state: self.store.state.clone(),
+                handed: self.store.handed.clone(),
                 rows: self.store.rows.values().cloned().collect(),
                 lines: self.store.lines.values().cloned().collect(),
                 session,
@@ -368,6 +383,7 @@ impl World {
         self.files.clear();
         self.callbacks.clear();
         self.exchange.socket = None;
+        self.relay.socket = None;
         let life = self.life;
         let underway: Vec<_> = self.due.extract_if(.., |_, due| due.life() == Some(life)).collect();
         for (_, due) in underway {
@@ -395,15 +411,23 @@ impl World {
     pub fn sleep(&mut self, span: Millis) {
         self.asleep_until = Some(self.now + span);
         self.exchange.half_open = true;
+        self.relay.half_open = self.rng.bool();
         if let Some(epoch) = self.exchange.socket.filter(|_| self.rng.bool()) {
-            self.at(self.now + span + Millis::secs(1), Due::Input(self.life, Input::SocketClosed { epoch }));
+            self.at(self.now + span + Millis::secs(1), Due::Input(self.life, closed(SocketName::Exchange, epoch)));
         }
     }
 
     /// The socket is lost, and the browser knows it.
     pub fn drop_socket(&mut self) {
         if let Some(epoch) = self.exchange.socket.take() {
-            self.input(Input::SocketClosed { epoch });
+            self.input(closed(SocketName::Exchange, epoch));
+        }
+    }
+
+    /// The relay ends the connection, as it does when it is started anew.
+    pub fn drop_relay(&mut self, clean: bool) {
+        if let Some(epoch) = self.relay.socket.take() {
+            self.input(Input::SocketClosed { socket: SocketName::Relay, epoch, clean });
         }
     }
 
@@ -471,8 +495,88 @@ impl World {
 
     pub fn raw_frame(&mut self, text: &str) {
         if let Some(epoch) = self.exchange.socket {
-            self.input(Input::SocketFrame { epoch, text: text.into() });
+            self.input(framed(SocketName::Exchange, epoch, text));
         }
+    }
+
+    // ── The relay ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// A frame of the relay, in order, if somebody listens.
+    pub fn relay_says(&mut self, frame: &Value) {
+        let Some(epoch) = self.relay.socket.filter(|_| !self.relay.half_open) else { return };
+        let is_frame = |due: &Due| matches!(due, Due::Input(_, Input::SocketFrame { socket: SocketName::Relay, .. }));
+        let last = self.due.iter().rev().find(|(_, due)| is_frame(due)).map_or(self.now, |((at, _), _)| *at);
+        let at = (self.now + Millis(self.rng.i64(1..=self.latency))).max(last);
+        self.at(at, Due::Input(self.life, framed(SocketName::Relay, epoch, &frame.to_string())));
+    }
+
+    /// The relay hands a command over, that expires after this time; as often as it is called.
+    pub fn command(&mut self, id: &str, expires_in: Millis, command: &Value) {
+        if self.relay.socket.is_none() || !self.relay.greeted {
+            return;
+        }
+        *self.relay.handed_over.entry(id.to_owned()).or_default() += 1;
+        let expires_at = self.relay.clock(self.now) + expires_in;
+        let mut frame = json!({ "kind": "command", "id": id, "expiresAt": expires_at.0 });
+        for (key, value) in command.as_object().expect("a command") {
+            frame[key] = value.clone();
+        }
+        self.relay_says(&frame);
+    }
+
+    /// CALL: a user of the CRM calls a client, under this communication.
+    pub fn system_call(&mut self, communication: &str, number: &str) {
+        self.crm.system_calls.entry(communication.to_owned()).or_default();
+        let command = json!({ "command": "call", "communication": communication, "number": number, "internal": false });
+        self.command(communication, relay::EXPIRY, &command);
+    }
+
+    /// HANGUP.
+    pub fn system_hang_up(&mut self, id: &str, leg: &str) {
+        self.command(id, relay::EXPIRY, &json!({ "command": "hangUp", "leg": leg }));
+    }
+
+    /// The browser says something to the relay.
+    fn relay_hears(&mut self, epoch: u32, text: &str) {
+        let is_closing = |due: &Due| matches!(due, Due::Input(_, Input::SocketClosed { socket: SocketName::Relay, epoch: closed, .. }) if *closed == epoch);
+        if self.relay.socket.is_none() && self.due.values().any(is_closing) {
+            return;
+        }
+        assert_eq!(self.relay.socket, Some(epoch), "a frame for a socket that is not open");
+        if self.relay.half_open {
+            return;
+        }
+        let frame: Value = serde_json::from_str(text).expect("JSON");
+        let (said, closes) = self.relay.hear(self.now, &frame);
+        if let Some(said) = said {
+            self.relay_says(&said);
+        }
+        if closes {
+            self.relay.socket = None;
+            self.at(
+                self.now + Millis(self.latency),
+                Due::Input(self.life, Input::SocketClosed { socket: SocketName::Relay, epoch, clean: true }),
+            );
+        }
+    }
+
+    /// The relay pings, or takes the browser for dead.
+    fn ping(&mut self, epoch: u32) {
+        if self.relay.socket != Some(epoch) {
+            return;
+        }
+        if self.now - self.relay.heard_at >= relay::SILENCE {
+            self.relay.socket = None;
+            if !self.relay.half_open {
+                self.later(Input::SocketClosed { socket: SocketName::Relay, epoch, clean: true });
+            }
+            return;
+        }
+        if !self.relay.silent && self.relay.greeted {
+            let ping = self.relay.ping(self.now);
+            self.relay_says(&ping);
+        }
+        self.at(self.now + relay::PING, Due::Ping(self.life, epoch));
     }
 
     /// Puts a leg into the exchange, which lives by itself from now on.
@@ -492,7 +596,7 @@ impl World {
             else {
                 return;
             };
-            self.input(Input::SocketFrame { epoch, text: frame.to_string().as_str().into() });
+            self.input(framed(SocketName::Exchange, epoch, &frame.to_string()));
             if life == self.life {
                 self.know(Fact::Heard(uuid, step));
             }
@@ -571,6 +675,7 @@ impl World {
                 self.at(self.now + HEARTBEAT, Due::Beat(life));
                 self.input(Input::Wake);
             }
+            Due::Ping(life, epoch) if life == self.life => self.ping(epoch),
             Due::Start => self.start(),
             Due::Leg(uuid, step) => {
                 let told = self.exchange.step(self.now, &uuid, step);
@@ -588,12 +693,21 @@ impl World {
                     |_| matches!(result, Ok(answer) if answer.status == 200 && !answer.body.reveal().starts_with('<')),
                 )
             }
-            Input::SocketOpened { epoch } => {
+            Input::SocketOpened { socket: SocketName::Relay, epoch } => {
+                self.relay.open(*epoch, self.now);
+                self.at(self.now + relay::PING, Due::Ping(self.life, *epoch));
+                None
+            }
+            Input::SocketClosed { socket: SocketName::Relay, epoch, .. } => {
+                self.relay.socket.take_if(|open| open == epoch);
+                None
+            }
+            Input::SocketOpened { epoch, .. } => {
                 self.exchange.socket = Some(*epoch);
                 self.exchange.half_open = false;
                 None
             }
-            Input::SocketClosed { epoch } => {
+            Input::SocketClosed { epoch, .. } => {
                 self.exchange.socket.take_if(|open| open == epoch);
                 None
             }
@@ -620,7 +734,20 @@ impl World {
 
     fn perform(&mut self, output: Output) {
         match output {
-            Output::OpenSocket { epoch, .. } => {
+            Output::OpenSocket { socket: SocketName::Relay, epoch, url } => {
+                assert_eq!(url.reveal(), "wss://relay.example.com/agents/v1");
+                self.relay.socket = None;
+                if self.is_forbidden(relay::HOST) {
+                    self.violations.push("a socket to where it is forbidden".to_owned());
+                }
+                if self.relay.unreachable || !self.network {
+                    self.later(closed(SocketName::Relay, epoch));
+                } else {
+                    let opened = Input::SocketOpened { socket: SocketName::Relay, epoch };
+                    self.at(self.now, Due::Input(self.life, opened));
+                }
+            }
+            Output::OpenSocket { socket: SocketName::Exchange, epoch, .. } => {
                 self.exchange.socket = None;
                 if self.is_forbidden(exchange::HOST) {
                     self.violations.push("a socket to where it is forbidden".to_owned());
@@ -628,19 +755,25 @@ impl World {
                 if self.exchange.swallows {
                     // Neither opened nor refused.
                 } else if self.exchange.refuses_key || self.exchange.unreachable || !self.network {
-                    self.later(Input::SocketClosed { epoch });
+                    self.later(closed(SocketName::Exchange, epoch));
                 } else {
                     self.exchange.opened += 1;
-                    self.at(self.now, Due::Input(self.life, Input::SocketOpened { epoch }));
+                    let opened = Input::SocketOpened { socket: SocketName::Exchange, epoch };
+                    self.at(self.now, Due::Input(self.life, opened));
                 }
             }
-            Output::CloseSocket { epoch } => {
-                self.exchange.socket.take_if(|open| *open == epoch);
-                self.due.retain(
-                    |_, due| !matches!(due, Due::Input(_, Input::SocketOpened { epoch: opened }) if *opened == epoch),
-                );
+            Output::CloseSocket { socket, epoch } => {
+                let open = match socket {
+                    SocketName::Exchange => &mut self.exchange.socket,
+                    SocketName::Relay => &mut self.relay.socket,
+                };
+                open.take_if(|open| *open == epoch);
+                self.due.retain(|_, due| {
+                    !matches!(due, Due::Input(_, Input::SocketOpened { socket: of, epoch: opened }) if *of == socket && *opened == epoch)
+                });
             }
-            Output::SendFrame { epoch, text } => self.click_to_call(epoch, text.reveal()),
+            Output::SendFrame { socket: SocketName::Relay, epoch, text } => self.relay_hears(epoch, text.reveal()),
+            Output::SendFrame { socket: SocketName::Exchange, epoch, text } => self.click_to_call(epoch, text.reveal()),
             Output::Http { id, request } => self.ask_service(id, request),
             Output::DropFile { id } => {
                 if self.files.remove(&id).is_none() {
@@ -689,8 +822,7 @@ impl World {
     }
 
     fn click_to_call(&mut self, epoch: u32, frame: &str) {
-        let is_closing =
-            |due: &Due| matches!(due, Due::Input(_, Input::SocketClosed { epoch: closed }) if *closed == epoch);
+        let is_closing = |due: &Due| matches!(due, Due::Input(_, Input::SocketClosed { socket: SocketName::Exchange, epoch: closed, .. }) if *closed == epoch);
         if self.exchange.socket.is_none() && self.due.values().any(is_closing) {
             // The socket is gone, and the browser has yet to say so: the frame is lost.
             return;
@@ -720,7 +852,7 @@ impl World {
         }
         let luck = if self.exchange.takes_clicks { self.rng.u8(0..10) } else { 1 };
         let answer = if luck == 0 { r#"{"event":"error","message":"занято"}"# } else { r#"{"event":"success"}"# };
-        self.later(Input::SocketFrame { epoch, text: answer.into() });
+        self.later(framed(SocketName::Exchange, epoch, answer));
         if self.exchange.takes_clicks && luck > 1 {
             let uuid = format!("click-{}", self.dialled.len());
             let dial_at = self.now + Millis(self.rng.i64(500..5_000));
@@ -834,6 +966,15 @@ impl World {
     }
 }
 
+fn framed(socket: SocketName, epoch: u32, text: &str) -> Input {
+    Input::SocketFrame { socket, epoch, text: text.into() }
+}
+
+/// The socket is lost, without a word from the other side.
+fn closed(socket: SocketName, epoch: u32) -> Input {
+    Input::SocketClosed { socket, epoch, clean: false }
+}
+
 fn failed(failure: HttpFailure) -> Reply {
     if failure == HttpFailure::Timeout { Reply::Timeout } else { Reply::Network }
 }
@@ -842,13 +983,17 @@ impl Due {
     /// Whose it is, if it ends with a worker.
     fn life(&self) -> Option<u32> {
         match self {
-            Self::Input(life, _) | Self::Arrival(life, _, _) | Self::Commit(life) | Self::Beat(life) => Some(*life),
+            Self::Input(life, _)
+            | Self::Arrival(life, _, _)
+            | Self::Commit(life)
+            | Self::Beat(life)
+            | Self::Ping(life, _) => Some(*life),
             Self::Start | Self::Leg(..) => None,
         }
     }
 
     fn needs_the_computer(&self) -> bool {
-        !matches!(self, Self::Leg(..) | Self::Arrival(..))
+        !matches!(self, Self::Leg(..) | Self::Arrival(..) | Self::Ping(..))
     }
 }
 
@@ -867,6 +1012,7 @@ impl Store {
         match write {
             Write::Document { name: DocumentName::Settings, json } => self.settings = Some(json),
             Write::Document { name: DocumentName::State, json } => self.state = Some(json),
+            Write::Document { name: DocumentName::Handed, json } => self.handed = Some(json),
             Write::ClearRows => self.rows.clear(),
             Write::PutRow { id, json } => {
                 self.rows.insert(id, json);

@@ -220,8 +220,9 @@ class FakeSocket {
   receive(data) {
     this.onmessage?.(new MessageEvent("message", { data }));
   }
-  end() {
-    this.onclose?.(new CloseEvent("close"));
+  /** @param {boolean} wasClean whether this side says goodbye */
+  end(wasClean) {
+    this.onclose?.(new CloseEvent("close", { wasClean }));
   }
 }
 

@@ -58,7 +58,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn receive(this: &FakeSocket, data: &JsValue);
     #[wasm_bindgen(method)]
-    pub fn end(this: &FakeSocket);
+    pub fn end(this: &FakeSocket, clean: bool);
     #[wasm_bindgen(js_name = fakeSockets)]
     pub fn fake_sockets() -> Array;
 

@@ -148,10 +148,55 @@ async fn what_is_saved_connects_now_and_in_the_next_life() {
     let shown: Value = serde_json::from_str(&String::from(JSON::stringify(&next_platform.pages()).unwrap())).unwrap();
     assert_eq!(shown.as_array().unwrap().last().unwrap()["link"]["state"], "live");
 
-    socket.end();
+    socket.end(false);
     assert_eq!(link(&next_life).await, "reconnecting");
     next_life.online(false);
     assert_eq!(link(&next_life).await, "offline");
+}
+
+#[wasm_bindgen_test]
+async fn the_exchange_and_the_relay_have_a_socket_each() {
+    let _patched = Patched;
+    let sockets = fake_sockets();
+    fake_fetch("nothing");
+    let platform = FakePlatform::new();
+    let shell = start("two sockets", &platform).await;
+    let document = json!({
+        "version": 1,
+        "phonet": { "domain": "demo.phonet.com.ua", "apiKey": "secret-key", "subscriber": "201" },
+        "relay": { "address": "https://relay.example.com", "token": "secret-token" },
+    });
+    let save = js(json!({ "kind": "saveSettings", "document": document.to_string() }));
+    assert_eq!(ask(&shell, &save, "extension").await["kind"], "settings");
+    assert_eq!(sockets.length(), 2);
+    let at = |place| -> FakeSocket { sockets.get(place).unchecked_into() };
+    let (exchange, relay) = (at(0), at(1));
+    assert!(exchange.url().starts_with("wss://demo.phonet.com.ua/"));
+    assert_eq!(relay.url(), "wss://relay.example.com/agents/v1");
+    exchange.open();
+    relay.open();
+    assert_eq!(exchange.sent(), Vec::<String>::new());
+    let hello = json!({ "kind": "hello", "token": "secret-token", "version": env!("CARGO_PKG_VERSION") });
+    assert_eq!(serde_json::from_str::<Value>(&relay.sent()[0]).unwrap(), hello);
+    let now = js_sys::Date::now();
+    relay.receive(&json!({ "kind": "welcome", "now": now as i64 }).to_string().into());
+    let call = json!({ "kind": "command", "id": "c", "expiresAt": now as i64 + 9_000, "command": "call",
+        "communication": "c", "number": "79161234567", "internal": false });
+    relay.receive(&call.to_string().into());
+    // It is stored first.
+    while exchange.sent().is_empty() {
+        ask(&shell, &js(json!({ "kind": "getStatus" })), "extension").await;
+    }
+    assert_eq!(exchange.sent(), [r#"{"action":"call","to":"79161234567"}"#]);
+    exchange.receive(&r#"{"event":"success"}"#.into());
+    assert_eq!(relay.sent().last().unwrap(), r#"{"kind":"answer","id":"c","outcome":"accepted"}"#);
+
+    let status = ask(&shell, &js(json!({ "kind": "getStatus" })), "extension").await;
+    assert_eq!((&status["link"]["state"], &status["relay"]["state"]), (&json!("live"), &json!("live")));
+    relay.end(true);
+    let status = ask(&shell, &js(json!({ "kind": "getStatus" })), "extension").await;
+    assert_eq!((&status["link"]["state"], &status["relay"]["state"]), (&json!("live"), &json!("reconnecting")));
+    assert!(!exchange.closed());
 }
 
 #[wasm_bindgen_test]

@@ -1,11 +1,15 @@
-use trubka::{core::io::Input, private::Private, shell::socket::Socket};
+use trubka::{
+    core::io::{Input, SocketName},
+    private::Private,
+    shell::socket::Socket,
+};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::fakes::{FakeSocket, Inputs, Patched, fake_sockets};
 
 fn open(epoch: u32, url: &str, inputs: &Inputs) -> Result<Socket, JsValue> {
-    Socket::open(epoch, &Private::from(url), inputs.reporter())
+    Socket::open(SocketName::Relay, epoch, &Private::from(url), inputs.reporter())
 }
 
 #[wasm_bindgen_test]
@@ -22,15 +26,15 @@ fn reports_in_order_and_under_its_epoch() {
     other_end.receive(&"one".into());
     other_end.receive(&js_sys::ArrayBuffer::new(3));
     other_end.receive(&"two".into());
-    other_end.end();
+    other_end.end(true);
 
     assert_eq!(other_end.sent(), ["out"]);
     let reports = inputs.take_all();
     let [
-        Input::SocketOpened { epoch: 7 },
-        Input::SocketFrame { epoch: 7, text: one },
-        Input::SocketFrame { epoch: 7, text: two },
-        Input::SocketClosed { epoch: 7 },
+        Input::SocketOpened { socket: SocketName::Relay, epoch: 7 },
+        Input::SocketFrame { socket: SocketName::Relay, epoch: 7, text: one },
+        Input::SocketFrame { socket: SocketName::Relay, epoch: 7, text: two },
+        Input::SocketClosed { socket: SocketName::Relay, epoch: 7, clean: true },
     ] = reports.as_slice()
     else {
         panic!("{reports:?}");
@@ -47,7 +51,7 @@ fn dropped_it_is_closed_and_silent() {
     let other_end: FakeSocket = sockets.get(0).unchecked_into();
     other_end.open();
     other_end.receive(&"late".into());
-    other_end.end();
+    other_end.end(false);
     assert!(other_end.closed());
     assert!(inputs.take_all().is_empty());
 }
@@ -56,7 +60,7 @@ fn dropped_it_is_closed_and_silent() {
 async fn a_refused_connection_is_closed() {
     let inputs = Inputs::default();
     let _socket = open(3, "ws://127.0.0.1:2/", &inputs).unwrap();
-    assert!(matches!(inputs.next().await, Input::SocketClosed { epoch: 3 }));
+    assert!(matches!(inputs.next().await, Input::SocketClosed { epoch: 3, clean: false, .. }));
 }
 
 #[wasm_bindgen_test]

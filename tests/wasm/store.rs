@@ -31,7 +31,7 @@ async fn fresh(name: &str) -> Rc<Store> {
     delete_database(name).await;
     let (store, stored) = Store::open(name).await;
     let stored = stored.unwrap();
-    assert!(stored.settings.is_none() && stored.state.is_none());
+    assert!(stored.settings.is_none() && stored.state.is_none() && stored.handed.is_none());
     assert!(stored.rows.is_empty() && stored.lines.is_empty());
     store
 }
@@ -66,7 +66,7 @@ async fn keeps_what_it_stored_in_the_order_of_the_batches() {
     let batches = [
         vec![put(10, "ten"), put(2, "old"), line(10, "tenth"), line(2, "second"), document(DocumentName::State, "old")],
         vec![put(2, "two"), document(DocumentName::State, "state")],
-        vec![put(3, "three"), document(DocumentName::Settings, "settings")],
+        vec![put(3, "three"), document(DocumentName::Settings, "settings"), document(DocumentName::Handed, "handed")],
         vec![line(1, "first"), Write::DeleteLine { id: 2 }, Write::DeleteLine { id: 99 }],
         vec![Write::DeleteRow { id: 3 }, Write::DeleteRow { id: 99 }],
         vec![],
@@ -78,6 +78,7 @@ async fn keeps_what_it_stored_in_the_order_of_the_batches() {
     assert_eq!(stored.lines, ["first", "tenth"]);
     assert_eq!(stored.state, Some(Private::from("state")));
     assert_eq!(stored.settings, Some(Private::from("settings")));
+    assert_eq!(stored.handed, Some(Private::from("handed")));
 }
 
 #[wasm_bindgen_test]

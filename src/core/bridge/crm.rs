@@ -17,6 +17,7 @@ use crate::{
         telephony::{CallRecording, Callback},
     },
     problem::{Code, Problem},
+    protocol::LinkState,
 };
 
 /// Between exchanges of keys that fail.
@@ -41,10 +42,14 @@ impl Bridge {
         let waits = is_troubled || (key.is_none() && (!due.is_empty() || self.recordings.waits_for_key()));
         let wanted = self.crm.renew || (waits && may_exchange);
         if wanted && !self.crm.access.is_exchanging() {
-            self.crm.renew = false;
-            let id = self.next_http();
-            let request = self.crm.access.exchange(id, &kontur);
-            self.out.push_back(Output::Http { id, request });
+            match self.crm.access.exchange(self.http.wrapping_add(1), &kontur) {
+                Some(request) => {
+                    self.crm.renew = false;
+                    let id = self.next_http();
+                    self.out.push_back(Output::Http { id, request });
+                }
+                None => self.await_handed_key(key.is_some(), now),
+            }
         }
         let Some(key) = key else { return };
         for row in due {
@@ -93,13 +98,7 @@ impl Bridge {
         let Some(result) = self.crm.access.exchanged(id, result, kontur, now) else { return false };
         let problem = match result {
             Ok(()) => {
-                self.log.add(now, "crm", "a fresh key");
-                self.crm.exchange_failures = 0;
-                self.crm.exchange_at = Millis(0);
-                // A queue that rests because its key was refused may go on with the new one.
-                if self.crm.problem.is_some() {
-                    self.crm.outbox.resume();
-                }
+                self.fresh_key(now);
                 None
             }
             Err(AccessError::Later(problem, at_least)) => {
@@ -124,6 +123,32 @@ impl Bridge {
         }
         self.crm.problem = problem;
         true
+    }
+
+    /// There is a key again.
+    pub(super) fn fresh_key(&mut self, now: Millis) {
+        self.log.add(now, "crm", "a fresh key");
+        self.crm.exchange_failures = 0;
+        self.crm.exchange_at = Millis(0);
+        // A queue that rests because its key was refused may go on with the new one.
+        if self.crm.problem.take().is_some() {
+            self.crm.outbox.resume();
+        }
+    }
+
+    /// Only the relay can give a key. While its connection is being opened, nobody knows whether it does.
+    fn await_handed_key(&mut self, is_there: bool, now: Millis) {
+        if !is_there && self.relay.view().is_some_and(|relay| relay.state == LinkState::Connecting) {
+            return;
+        }
+        self.crm.renew = false;
+        self.crm.problem = (!is_there).then(|| {
+            self.crm.exchange_at = now + REFUSED;
+            self.crm.foreign_key.clone().unwrap_or_else(|| Problem::new(Code::RelayKeyMissing))
+        });
+        for check in &mut self.checks {
+            check.kontur(self.crm.problem.clone());
+        }
     }
 
     fn log_answer(&mut self, row: u32, result: &Result<HttpAnswer, HttpFailure>, now: Millis) {

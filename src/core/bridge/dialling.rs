@@ -1,15 +1,19 @@
 //! Dialling: the click, the exchange that takes it, and what the exchanges beside Phonet say.
 
-use super::Bridge;
+use super::{Asker, Bridge, storing::Unsaved};
 use crate::{
     Millis,
-    core::{dials::DialState, io::Output},
+    core::{
+        dials::{Dial, DialState},
+        io::{Output, SocketName},
+    },
     exchange::{Abilities, EventKind, ExchangeName, News},
     phone::{self, E164},
     phonet::connector,
     private::Private,
     problem::{Code, Problem},
-    protocol::{DialPhase, DialView, DiallingView, LinkState, Message},
+    protocol::{DialPhase, DialView, DiallingView, Direction, LinkState},
+    settings::is_ext,
     uis::Uis,
 };
 
@@ -18,17 +22,24 @@ const LONGEST_KEY: usize = 64;
 /// How long after a click its call is expected.
 const AWAITED: Millis = Millis::secs(10);
 
+/// What somebody wants dialled.
+pub(super) struct Wanted<'a> {
+    /// The idempotency key.
+    pub(super) key: String,
+    /// The number in E.164, or a colleague's internal number.
+    pub(super) number: Private<String>,
+    /// Whether it is a colleague's.
+    pub(super) internal: bool,
+    /// The page it was clicked on, if it was one.
+    pub(super) origin: Option<&'a str>,
+    /// The CRM's communication, and until when the CRM waits, where it is the CRM that asks.
+    pub(super) communication: Option<(String, Millis)>,
+}
+
 impl Bridge {
-    /// One click, on a page of this origin or in the popup: the same click again changes nothing, and what keeps a dial from going
-    /// out is said.
-    pub(super) fn dial(
-        &mut self,
-        key: String,
-        number: Private<String>,
-        origin: Option<&str>,
-        communication: Option<String>,
-        now: Millis,
-    ) -> DialView {
+    /// One click, or one CALL of the CRM's: the same again changes nothing, and what keeps a dial from going out is said.
+    pub(super) fn dial(&mut self, wanted: Wanted<'_>, now: Millis) -> DialView {
+        let Wanted { key, number, internal, origin, communication } = wanted;
         if let Some(dial) = self.dials.get(&key) {
             return self.seen(now).dial(dial);
         }
@@ -39,17 +50,22 @@ impl Bridge {
             call: None,
             problem: Some(problem),
         };
-        let Some(number) = E164::parse(number.reveal()).filter(|_| !key.is_empty() && key.len() <= LONGEST_KEY) else {
+        let read = if internal {
+            is_ext(number.reveal()).then(|| number.clone())
+        } else {
+            E164::parse(number.reveal()).map(|number| number.as_private().clone())
+        };
+        let Some(number) = read.filter(|_| !key.is_empty() && key.len() <= LONGEST_KEY) else {
             return refused(number, Problem::new(Code::DialNotANumber));
         };
-        let number = number.as_private().clone();
         if let Some(dial) = self.live_dial(&number, now) {
             return dial;
         }
-        if self.is_talking_to(&number) {
+        if self.is_talking_to(&number, internal) {
             return refused(number, Problem::new(Code::DialAlreadyLive));
         }
-        let exchange = self.settings.dials_with(origin);
+        // Internal numbers are Phonet's.
+        let exchange = if internal { ExchangeName::Phonet } else { self.settings.dials_with(origin) };
         if let Some(problem) = self.seen(now).dialling(exchange).problem {
             return refused(number, problem);
         }
@@ -57,9 +73,20 @@ impl Bridge {
             return refused(number, Problem::new(Code::DialBusy));
         }
         self.log.add(now, "dial", exchange.name());
-        self.dials.add(key.clone(), number.clone(), exchange, communication, now);
+        let (communication, until) = communication.unzip();
+        let send_by = until.unwrap_or(now + AWAITED).min(now + AWAITED);
+        self.dials.add(Dial {
+            key: key.clone(),
+            number: number.clone(),
+            internal,
+            exchange,
+            asked_at: now,
+            send_by,
+            communication,
+            state: DialState::Saving,
+        });
         self.storage.dirty = true;
-        self.storage.unsaved_dial = Some(key.clone());
+        self.storage.unsaved.push(Unsaved::Dial(key.clone()));
         DialView { key, number, phase: DialPhase::Dialling, call: None, problem: None }
     }
 
@@ -69,7 +96,11 @@ impl Bridge {
         seen.dials().into_iter().rev().find(|dial| dial.number == *number && dial.phase.is_live())
     }
 
-    fn is_talking_to(&self, number: &Private<String>) -> bool {
+    fn is_talking_to(&self, number: &Private<String>, internal: bool) -> bool {
+        if internal {
+            let mut talks = self.calls.live().filter(|call| call.direction == Direction::Internal);
+            return talks.any(|call| call.colleague.as_ref() == Some(number.reveal()));
+        }
         let region = self.settings.region.0;
         let mut clients = self.calls.live().filter_map(|call| call.client.number.as_ref());
         clients.any(|client| phone::same(client.reveal(), number.reveal(), region))
@@ -80,12 +111,13 @@ impl Bridge {
         let Some(dial) = self.dials.get(key).filter(|dial| dial.state == DialState::Saving) else { return };
         let (number, exchange, communication) = (dial.number.clone(), dial.exchange, dial.communication.clone());
         // Nobody waits any more for a dial that was long in being stored, such as through a sleep.
-        let is_awaited = dial.asked_at + AWAITED > now;
+        let late = if communication.is_some() { Code::CommandExpired } else { Code::DialOffline };
         let problem = match exchange {
-            _ if !is_awaited => Some(Problem::new(Code::DialOffline)),
+            _ if dial.send_by <= now => Some(Problem::new(late)),
             ExchangeName::Phonet => match self.link.open_epoch() {
                 Some(epoch) => {
-                    self.out.push_back(Output::SendFrame { epoch, text: connector::click2call(number.reveal()) });
+                    let (socket, text) = (SocketName::Exchange, connector::click2call(number.reveal()));
+                    self.out.push_back(Output::SendFrame { socket, epoch, text });
                     None
                 }
                 None => Some(Problem::new(Code::DialOffline)),
@@ -131,9 +163,8 @@ impl Bridge {
 
     /// Joins what the settings name, and lets it take over what is going on there.
     pub(super) fn join_exchanges(&mut self, now: Millis) {
-        for (ask, call) in std::mem::take(&mut self.hang_ups) {
-            let problem = Some(Problem::new(Code::PhonetConnectionLost));
-            self.reply(ask, Message::HungUp { call, problem });
+        for (asker, call) in std::mem::take(&mut self.hang_ups) {
+            self.told_hung_up(asker, call, Some(Problem::new(Code::PhonetConnectionLost)));
         }
         let session = self.shown.session.uis.clone();
         let uis = self.settings.uis.as_ref().map(|settings| Uis::new(settings, session));
@@ -209,9 +240,11 @@ impl Bridge {
                 // A call of such an exchange has one leg, of its own name.
                 self.give_up_leg(&call, now);
             }
-            News::HungUp { ask, call, problem } => {
-                self.hang_ups.retain(|(asked, _)| *asked != ask);
-                self.reply(ask, Message::HungUp { call, problem });
+            News::HungUp { call, problem } => {
+                let askers: Vec<_> = self.hang_ups.extract_if(.., |(_, asked)| *asked == call).collect();
+                for (asker, call) in askers {
+                    self.told_hung_up(asker, call, problem.clone());
+                }
             }
             News::Checked { problem } => {
                 for check in &mut self.checks {
@@ -221,22 +254,25 @@ impl Bridge {
         }
     }
 
-    /// Hangs up a call of an exchange beside Phonet.
-    pub(super) fn hang_up_elsewhere(&mut self, ask: u32, call: String, now: Millis) {
-        let is_live = self.calls.get(&call).is_some_and(|call| call.leg_to_hang_up().is_some());
-        let name = self.calls.get(&call).map(|call| call.exchange);
-        let exchange = self.elsewhere.iter_mut().find(|exchange| Some(exchange.name()) == name);
-        let Some(exchange) = exchange.filter(|_| is_live) else {
-            let problem = Some(Problem::new(Code::HangUpOver));
-            return self.reply(ask, Message::HungUp { call, problem });
+    /// Hangs up a call of an exchange beside Phonet. Who else asks for the same hears the same.
+    pub(super) fn hang_up_elsewhere(&mut self, asker: Asker, call: String, now: Millis) {
+        let known = self.calls.get(&call).filter(|call| call.leg_to_hang_up().is_some());
+        let name = known.map(|call| call.exchange);
+        let place = self.elsewhere.iter().position(|exchange| Some(exchange.name()) == name);
+        let origin = place.and_then(|place| self.elsewhere.get(place)).map(|exchange| exchange.origin());
+        let problem = match origin {
+            Some(origin) => self.missing_permission(origin),
+            None => Some(Problem::new(Code::HangUpOver)),
         };
-        let origin = exchange.origin().to_owned();
-        if let Some(problem) = self.missing_permission(&origin) {
-            return self.reply(ask, Message::HungUp { call, problem: Some(problem) });
+        if problem.is_some() {
+            return self.told_hung_up(asker, call, problem);
         }
-        let exchange = self.elsewhere.iter_mut().find(|exchange| Some(exchange.name()) == name);
-        exchange.into_iter().for_each(|exchange| exchange.hang_up(ask, &call));
-        self.log.add(now, "hang up", &call);
-        self.hang_ups.push((ask, call));
+        if !self.hang_ups.iter().any(|(_, asked)| *asked == call)
+            && let Some(exchange) = place.and_then(|place| self.elsewhere.get_mut(place))
+        {
+            exchange.hang_up(&call);
+            self.log.add(now, "hang up", &call);
+        }
+        self.hang_ups.push((asker, call));
     }
 }

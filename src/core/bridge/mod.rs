@@ -5,6 +5,7 @@ mod dialling;
 mod integration;
 mod listing;
 mod phonet;
+mod relay;
 mod requests;
 mod storing;
 
@@ -20,15 +21,17 @@ use crate::{
         access::Access,
         calls::Calls,
         check::Check,
-        dials::{Dial, DialState, Dials},
+        commands::Commands,
+        dials::{Dial, Dials},
         integration::Integration,
-        io::{Input, Output, Session, Snapshot, Toolbar},
+        io::{Input, Output, Session, Snapshot, SocketName, Toolbar},
         link::{Link, Step},
         log::Log,
         outbox::{Outbox, Row},
         recordings::Recordings,
         recovery::{Page, Recovery},
         redirect::Redirects,
+        relay::Relay,
         rest::{Progress, Rest},
     },
     exchange::{Exchange, ExchangeName},
@@ -37,7 +40,7 @@ use crate::{
     phonet::connector,
     private::Private,
     problem::{Code, Problem},
-    protocol::{LinkState, Message, SelectedView, StatusView},
+    protocol::{LinkState, SelectedView, StatusView},
     settings::Settings,
 };
 
@@ -60,8 +63,8 @@ pub struct Bridge {
     rest_works: bool,
     /// The exchanges beside Phonet.
     elsewhere: Vec<Box<dyn Exchange>>,
-    /// Who waits for what they are hanging up: who asked, and the call.
-    hang_ups: Vec<(u32, String)>,
+    /// Who waits for what they are hanging up there: who asked, and the call.
+    hang_ups: Vec<(Asker, String)>,
     /// A lane of its own for recordings: they take long.
     files: Rest<Recording>,
     recordings: Recordings,
@@ -70,6 +73,10 @@ pub struct Bridge {
     /// The missed calls that the user has not looked at, the oldest first.
     missed: Vec<String>,
     dials: Dials,
+    relay: Relay,
+    commands: Commands,
+    /// What the relay handed out, as it is stored.
+    handed: Private<String>,
     crm: Crm,
     integration: Integration,
     redirects: Redirects,
@@ -105,6 +112,8 @@ struct Crm {
     renew: bool,
     /// Why there is no key.
     problem: Option<Problem>,
+    /// Why the key that the relay handed out last is not taken.
+    foreign_key: Option<Problem>,
 }
 
 /// A row under way.
@@ -127,7 +136,16 @@ enum Question {
     /// Which calls are over?
     History(Page),
     /// Hang up a leg of this call; somebody waits for the answer.
-    HangUp { ask: u32, call: String },
+    HangUp { asker: Asker, call: String },
+}
+
+/// Who waits for what becomes of hanging up.
+#[derive(Debug, PartialEq)]
+enum Asker {
+    /// Whoever asked under this number.
+    Person(u32),
+    /// The relay, by this command.
+    Relay(String),
 }
 
 /// The recording under way is asked for.
@@ -180,6 +198,9 @@ impl Bridge {
                 .map(|calls| Calls::read(calls, version))
                 .unwrap_or_default(),
             dials: state.map(|state| Dials::read(state.objects("dials"))).unwrap_or_default(),
+            relay: Relay::new(true),
+            commands: state.map(|state| Commands::read(state.objects("commands"))).unwrap_or_default(),
+            handed: snapshot.handed.unwrap_or_default(),
             crm: Crm {
                 outbox: Outbox::restored(rows.collect()),
                 deliveries: Vec::new(),
@@ -188,6 +209,7 @@ impl Bridge {
                 exchange_at: Millis(0),
                 renew: false,
                 problem: None,
+                foreign_key: None,
             },
             integration: Integration::default(),
             redirects: Redirects::default(),
@@ -222,6 +244,8 @@ impl Bridge {
             self.log.add(now, "clock", if now > last { "slept" } else { "set back" });
             let step = self.link.woke(now);
             self.take_step(step, now);
+            let step = self.relay.woke(now);
+            self.take_relay_step(step);
             self.recovery.hurry();
         }
         self.last_input = Some(now);
@@ -229,10 +253,21 @@ impl Bridge {
             Input::Started { online, forbidden } => {
                 self.log.add(now, "started", env!("CARGO_PKG_VERSION"));
                 self.link = Link::new(online);
+                self.relay = Relay::new(online);
                 self.forbidden = forbidden;
                 self.configure(now);
             }
-            Input::SocketOpened { epoch } => {
+            Input::SocketOpened { socket: SocketName::Relay, epoch } => self.relay_opened(epoch, now),
+            Input::SocketFrame { socket: SocketName::Relay, epoch, text } => {
+                if self.relay.is_current(epoch) {
+                    self.relay_frame(text.reveal(), epoch, now);
+                }
+            }
+            Input::SocketClosed { socket: SocketName::Relay, epoch, clean } => {
+                self.log.add(now, "relay", "closed");
+                self.relay.closed(epoch, clean, now, &mut self.rng);
+            }
+            Input::SocketOpened { socket: SocketName::Exchange, epoch } => {
                 self.log.add(now, "connection", "open");
                 let step = self.link.opened(epoch, now);
                 self.take_step(step, now);
@@ -240,13 +275,13 @@ impl Bridge {
                 let spread = Millis(self.rng.i64(0..=AFTER_OPENING.0));
                 self.recovery.due_by(now + spread);
             }
-            Input::SocketFrame { epoch, text } => {
+            Input::SocketFrame { socket: SocketName::Exchange, epoch, text } => {
                 if self.link.is_current(epoch) {
                     self.link.heard(now);
                     self.frame(text.reveal(), now);
                 }
             }
-            Input::SocketClosed { epoch } => {
+            Input::SocketClosed { socket: SocketName::Exchange, epoch, .. } => {
                 self.log.add(now, "connection", "closed");
                 let step = self.link.closed(epoch, now, &mut self.rng);
                 self.take_step(step, now);
@@ -260,6 +295,8 @@ impl Bridge {
                 self.log.add(now, "network", if online { "online" } else { "offline" });
                 let step = self.link.online(online, now);
                 self.take_step(step, now);
+                let step = self.relay.online(online, now);
+                self.take_relay_step(step);
                 if online {
                     self.crm.outbox.hurry();
                     self.crm.exchange_at = Millis(0);
@@ -268,17 +305,6 @@ impl Bridge {
             }
             Input::Permissions { forbidden } => self.permitted(forbidden, now),
             Input::UpdateAvailable => self.update_waits = true,
-            Input::SystemCall { communication, number } => {
-                let dial = self.dial(communication.clone(), number, None, Some(communication.clone()), now);
-                // One that was taken tells its own end; one that was not is remembered, so that a repeat changes nothing.
-                if self.dials.get(&communication).is_none() {
-                    let problem = dial.problem.unwrap_or_else(|| Problem::new(Code::DialAlreadyLive));
-                    let exchange = self.settings.dials_with(None);
-                    self.dials.add(communication.clone(), dial.number, exchange, None, now);
-                    self.dials.set(&communication, DialState::Failed { problem });
-                    self.call_failed(Some(communication), now);
-                }
-            }
         }
         self.drive(now);
     }
@@ -290,10 +316,9 @@ impl Bridge {
 
     /// Starts everything anew with the settings in force.
     fn configure(&mut self, now: Millis) {
-        for question in self.rest.clear() {
-            if let Question::HangUp { ask, call } = question {
-                let problem = Some(Problem::new(Code::PhonetConnectionLost));
-                self.out.push_back(Output::Reply { ask, message: Message::HungUp { call, problem } });
+        for question in self.rest.clear().collect::<Vec<_>>() {
+            if let Question::HangUp { asker, call } = question {
+                self.told_hung_up(asker, call, Some(Problem::new(Code::PhonetConnectionLost)));
             }
         }
         self.rest_works = false;
@@ -304,6 +329,7 @@ impl Bridge {
         self.crm.exchange_failures = 0;
         self.crm.exchange_at = Millis(0);
         self.crm.problem = None;
+        self.crm.foreign_key = None;
         self.crm.outbox.resume();
         self.integration.begin_anew();
         if let Some(phonet) = &self.settings.phonet {
@@ -316,6 +342,7 @@ impl Bridge {
         let forbidden = phonet.and_then(|phonet| self.missing_permission(&phonet.address));
         let step = self.link.configure(phonet.is_some(), forbidden, now);
         self.take_step(step, now);
+        self.configure_relay(now);
         self.join_exchanges(now);
         self.ask_for_checks();
     }
@@ -332,6 +359,8 @@ impl Bridge {
             let step = self.link.step(now, &mut self.rng);
             self.take_step(step, now);
         }
+        let step = self.relay.step(now, &mut self.rng);
+        self.take_relay_step(step);
         self.storage.dirty |= self.dials.expire(now);
         self.recover(now);
         self.ask_exchange();
@@ -341,6 +370,7 @@ impl Bridge {
         self.ask_responsible(now);
         self.transfer(now);
         self.finish_checks();
+        self.answer_relay(now);
         self.persist(now);
         self.show(now);
         self.update(now);
@@ -353,6 +383,7 @@ impl Bridge {
             && self.crm.deliveries.is_empty()
             && !self.recordings.is_busy()
             && self.integration.is_idle()
+            && self.commands.is_idle()
             && self.storage.stored == self.storage.batch
             && !self.storage.failed;
         if self.update_waits && is_idle {
@@ -372,10 +403,12 @@ impl Bridge {
                         phonet.api_key.reveal(),
                         &phonet.subscriber,
                     );
-                    self.out.push_back(Output::OpenSocket { epoch, url });
+                    self.out.push_back(Output::OpenSocket { socket: SocketName::Exchange, epoch, url });
                 }
             }
-            Some(Step::Close(epoch)) => self.out.push_back(Output::CloseSocket { epoch }),
+            Some(Step::Close(epoch)) => {
+                self.out.push_back(Output::CloseSocket { socket: SocketName::Exchange, epoch });
+            }
             Some(Step::AskKey) => self.ask_key(),
             Some(Step::AskCalls { in_doubt }) => self.ask_calls(in_doubt, now),
         }
@@ -424,6 +457,7 @@ impl Bridge {
             link: self.link.view(),
             dialling: seen.dialling(self.settings.dials_with(None)),
             exchanges: seen.exchanges.clone(),
+            relay: self.relay.view().map(Box::new),
             crm: self.crm_problem(now),
             storage: self.storage.failed.then(|| Problem::new(Code::StorageFailed)),
             exchange: self
@@ -483,6 +517,7 @@ impl Bridge {
         let is_elsewhere =
             |dial: &Dial| dial.is_looked_for(now) || (dial.exchange != ExchangeName::Phonet && dial.is_pending());
         let wanted = self.settings.phonet.is_some()
+            || self.settings.relay.is_some()
             || self.calls.live().any(|call| call.exchange != ExchangeName::Phonet)
             || self.dials.iter().any(is_elsewhere);
         // Where the settings could not be read, nobody knows whether a connection is wanted.
@@ -501,6 +536,8 @@ impl Bridge {
         let complaint = self.complaint.as_ref().map(|(_, at)| *at + COMPLAINT);
         [
             self.link.next_wake(),
+            self.relay.next_wake(),
+            self.commands.next_wake(),
             self.dials.next_wake(now),
             self.crm.outbox.next_wake(now),
             self.recordings.next_wake(),

@@ -1,6 +1,6 @@
 //! The bridge's side towards the exchange: frames, questions over REST, and what was missed.
 
-use super::{Bridge, Question};
+use super::{Asker, Bridge, Question};
 use crate::{
     Millis,
     core::{
@@ -11,7 +11,7 @@ use crate::{
         recovery::{GIVEN_UP, Page},
         rest::{RestError, Task},
     },
-    exchange::{CallEvent, ExchangeName, LegDirection},
+    exchange::{CallEvent, Entity, ExchangeName, LegDirection},
     http::HttpAnswer,
     kontur::telephony::{CallFailed, Callback},
     phone,
@@ -86,17 +86,32 @@ impl Bridge {
     }
 
     fn bind_dial(&mut self, event: &CallEvent) {
-        let (LegDirection::Outgoing, Some(number)) = (event.direction, &event.client.number) else { return };
         let (call, region) = (self.calls.id_of(event), self.settings.region.0);
-        let dial = match event.exchange {
-            ExchangeName::Phonet => self.dials.bind(&call, |dialled| phone::same(dialled, number.reveal(), region)),
-            ExchangeName::Uis => self.dials.of_call(&call),
+        let ext = |side: &Option<Entity>| side.as_ref().and_then(|side| side.ext.clone());
+        let dial = match (event.exchange, event.direction) {
+            (ExchangeName::Uis, _) => self.dials.of_call(&call),
+            (ExchangeName::Phonet, LegDirection::Outgoing) => {
+                let Some(number) = &event.client.number else { return };
+                self.dials.bind(&call, false, |dialled| phone::same(dialled, number.reveal(), region))
+            }
+            // Who calls a colleague: the agent, as far as is known.
+            (ExchangeName::Phonet, LegDirection::Internal) if self.calls_out(event) => {
+                let Some(callee) = ext(&event.leg2) else { return };
+                self.dials.bind(&call, true, |dialled| dialled == callee)
+            }
+            _ => None,
         };
         if let Some(communication) = dial.and_then(|dial| dial.communication.clone())
             && let Some(call) = self.calls.get_mut(&call)
         {
             call.communication = Some(communication);
         }
+    }
+
+    /// Whether it is the agent who calls on an internal call, as far as is known.
+    fn calls_out(&self, event: &CallEvent) -> bool {
+        let caller = event.leg.as_ref().and_then(|leg| leg.ext.as_deref());
+        event.parent_uuid.is_none() && self.settings.own_ext().is_none_or(|own| caller == Some(own))
     }
 
     /// Puts into the outbox what the CRM is to be told, and looks for the recordings of what has ended.
@@ -176,12 +191,12 @@ impl Bridge {
         }
     }
 
-    /// Hangs up the agent's own leg of a call; who asks hears of it when the exchange has answered.
-    pub(super) fn hang_up(&mut self, ask: u32, call: String, now: Millis) {
+    /// Hangs up the agent's own leg of a call: this one, or the one that goes on. Who asks hears of it when the exchange has answered.
+    pub(super) fn hang_up(&mut self, asker: Asker, call: String, leg: Option<&str>, now: Millis) {
         if self.calls.get(&call).is_some_and(|call| call.exchange != ExchangeName::Phonet) {
-            return self.hang_up_elsewhere(ask, call, now);
+            return self.hang_up_elsewhere(asker, call, now);
         }
-        let leg = self.calls.get(&call).and_then(|call| call.leg_to_hang_up());
+        let leg = leg.or_else(|| self.calls.get(&call).and_then(|call| call.leg_to_hang_up()));
         let reason = match (leg, &self.settings.phonet) {
             (Some(_), Some(phonet)) => self.missing_permission(&phonet.address),
             _ => Some(Problem::new(Code::HangUpOver)),
@@ -189,10 +204,18 @@ impl Bridge {
         match leg.filter(|_| reason.is_none()).map(rest::hang_up_path) {
             Some(path) => {
                 self.log.add(now, "hang up", &log::id(&call));
-                let question = Question::HangUp { ask, call };
+                let question = Question::HangUp { asker, call };
                 self.rest.ask_first(Task { question, path, fresh_session: false, keep: false });
             }
-            None => self.reply(ask, Message::HungUp { call, problem: reason }),
+            None => self.told_hung_up(asker, call, reason),
+        }
+    }
+
+    /// Tells who asked what became of hanging up.
+    pub(super) fn told_hung_up(&mut self, asker: Asker, call: String, problem: Option<Problem>) {
+        match asker {
+            Asker::Person(ask) => self.reply(ask, Message::HungUp { call, problem }),
+            Asker::Relay(id) => self.relay_hung_up(&id, problem),
         }
     }
 
@@ -232,7 +255,7 @@ impl Bridge {
             }
             Question::Calls { asked_at, in_doubt } => self.calls_answered(asked_at, in_doubt, result, now),
             Question::History(page) => self.history_answered(page, result, now),
-            Question::HangUp { ask, call } => self.hung_up(ask, call, result),
+            Question::HangUp { asker, call } => self.hung_up(asker, call, result),
         }
     }
 
@@ -259,7 +282,7 @@ impl Bridge {
         }
     }
 
-    fn hung_up(&mut self, ask: u32, call: String, result: Result<HttpAnswer, RestError>) {
+    fn hung_up(&mut self, asker: Asker, call: String, result: Result<HttpAnswer, RestError>) {
         let domain = self.settings.phonet.as_ref().map(|phonet| phonet.domain.clone()).unwrap_or_default();
         let problem = match result {
             Ok(_) => None,
@@ -269,7 +292,7 @@ impl Bridge {
             Err(RestError::Status(status)) => Some(Problem::about(Code::PhonetStatus, &[&status.to_string()])),
             Err(RestError::TooLarge) => Some(Problem::about(Code::PhonetUnexpectedAnswer, &[&domain])),
         };
-        self.reply(ask, Message::HungUp { call, problem });
+        self.told_hung_up(asker, call, problem);
     }
 
     // ── What was missed ──────────────────────────────────────────────────────────────────────────────────────────

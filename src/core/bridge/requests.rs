@@ -1,6 +1,6 @@
 //! The bridge's side towards people: what content scripts, the popup and the options ask for.
 
-use super::Bridge;
+use super::{Asker, Bridge, dialling::Wanted};
 use crate::{
     Millis,
     core::{
@@ -40,6 +40,10 @@ impl Bridge {
             Sender::Page { origin } => Some(origin),
             Sender::Extension => None,
         };
+        // A page asks for its numbers by itself; all else is somebody's doing.
+        if !matches!(request, Request::FindNumbers { .. }) {
+            self.used(now);
+        }
         let message = match request {
             Request::Hello { version } if version != env!("CARGO_PKG_VERSION") => {
                 Message::Reload { problem: Problem::new(Code::PageOutdated) }
@@ -47,13 +51,14 @@ impl Bridge {
             Request::Hello { .. } => self.page(now),
             Request::FindNumbers { batch, items } => self.find_numbers(batch, items),
             Request::Dial { key, number } => {
-                let dial = self.dial(key, number, origin.as_deref(), None, now);
+                let origin = origin.as_deref();
+                let dial = self.dial(Wanted { key, number, internal: false, origin, communication: None }, now);
                 if dial.phase != DialPhase::Failed {
                     self.selected.take_if(|selected| selected.numbers.iter().any(|it| it.e164 == dial.number));
                 }
                 Message::Dial { dial }
             }
-            Request::HangUp { call } => return self.hang_up(ask, call, now),
+            Request::HangUp { call } => return self.hang_up(Asker::Person(ask), call, None, now),
             Request::Correct { text, label, phone } => self.correct(&text, label.as_deref(), phone, now),
             Request::GetStatus => Message::Status(self.status(now)),
             Request::SeeMissed => {
@@ -67,6 +72,7 @@ impl Bridge {
             Request::SetSite { origin, on } => self.set_site(origin, on, now),
             Request::Reconnect => {
                 self.link.reconnect(now);
+                self.relay.reconnect(now);
                 Message::Status(self.status(now))
             }
             Request::RetryDelivery { call } => self.retry(Some(&call), now),
@@ -235,6 +241,7 @@ impl Bridge {
     fn check_connection(&mut self, ask: u32, now: Millis) {
         self.checks.push(Check::new(ask));
         self.link.reconnect(now);
+        self.relay.reconnect(now);
         self.ask_for_checks();
     }
 
@@ -277,9 +284,10 @@ impl Bridge {
 
     /// Answers the checks that have heard from everybody.
     pub(super) fn finish_checks(&mut self) {
-        let link = self.link.view();
-        let finished = self.checks.extract_if(.., |check| check.finished(&link).is_some());
-        let replies: Vec<_> = finished.filter_map(|check| Some((check.ask, check.finished(&link)?))).collect();
+        let (link, relay) = (self.link.view(), self.relay.view());
+        let finished = |check: &Check| check.finished(&link, relay.as_ref());
+        let done = self.checks.extract_if(.., |check| finished(check).is_some());
+        let replies: Vec<_> = done.filter_map(|check| Some((check.ask, finished(&check)?))).collect();
         for (ask, items) in replies {
             self.reply(ask, Message::Checks { items });
         }

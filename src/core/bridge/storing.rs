@@ -7,6 +7,7 @@ use crate::{
     Millis,
     core::{
         calls::Calls,
+        commands::Commands,
         dials::Dials,
         io::{DocumentName, Output, Write},
         recordings::Recordings,
@@ -37,10 +38,19 @@ pub(super) struct Storage {
     /// The batch under way that holds everything.
     pub(super) resaving: Option<u32>,
     pub(super) resave_at: Option<Millis>,
-    /// The dial that waits for the next batch.
-    pub(super) unsaved_dial: Option<String>,
-    /// The dials that go with each batch under way.
-    pub(super) dials: Vec<(u32, String)>,
+    /// What waits for the next batch before an exchange hears of it.
+    pub(super) unsaved: Vec<Unsaved>,
+    /// What goes with each batch under way.
+    pub(super) saving: Vec<(u32, Unsaved)>,
+}
+
+/// What must be stored before an exchange hears of it.
+#[derive(Debug)]
+pub(super) enum Unsaved {
+    /// The dial of this key.
+    Dial(String),
+    /// The hang-up of this command.
+    HangUp(String),
 }
 
 /// The state document.
@@ -49,6 +59,7 @@ struct State<'a> {
     version: u32,
     calls: &'a Calls,
     dials: &'a Dials,
+    commands: &'a Commands,
     recordings: &'a Recordings,
     recovery: &'a Recovery,
     away: Option<bool>,
@@ -83,6 +94,7 @@ impl Bridge {
             rows.into_iter().for_each(|id| self.store_row(id));
             let json = self.settings.to_json();
             self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
+            self.store_handed();
         }
         if self.storage.dirty || self.storage.failed {
             self.write_state(now);
@@ -92,7 +104,7 @@ impl Bridge {
         self.storage.dirty = false;
         let batch = self.storage.batch;
         self.crm.outbox.batched(batch);
-        self.storage.dials.extend(self.storage.unsaved_dial.take().map(|key| (batch, key)));
+        self.storage.saving.extend(self.storage.unsaved.drain(..).map(|unsaved| (batch, unsaved)));
         self.out.push_back(Output::Persist { batch, writes: std::mem::take(&mut self.storage.writes) });
     }
 
@@ -105,6 +117,7 @@ impl Bridge {
             version: VERSION,
             calls: &self.calls,
             dials: &self.dials,
+            commands: &self.commands,
             recordings: &self.recordings,
             recovery: &self.recovery,
             away: self.away,
@@ -133,9 +146,12 @@ impl Bridge {
             self.storage.resaving = None;
         }
         self.crm.outbox.stored(batch);
-        let keys: Vec<_> = self.storage.dials.extract_if(.., |(with, _)| *with <= batch).map(|(_, key)| key).collect();
-        for key in keys {
-            self.send_dial(&key, now);
+        let saved: Vec<_> = self.storage.saving.extract_if(.., |(with, _)| *with <= batch).collect();
+        for (_, saved) in saved {
+            match saved {
+                Unsaved::Dial(key) => self.send_dial(&key, now),
+                Unsaved::HangUp(id) => self.carry_out_hang_up(id, now),
+            }
         }
     }
 }

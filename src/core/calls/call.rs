@@ -322,6 +322,11 @@ impl Call {
         self.legs.iter().rev().find(|leg| leg.end_at.is_none()).map(|leg| leg.uuid.as_str())
     }
 
+    /// Whether this is one of its legs, and goes on.
+    pub(super) fn is_talked_on(&self, leg: &str) -> bool {
+        self.legs.iter().any(|known| known.uuid == leg && known.end_at.is_none())
+    }
+
     /// Whether the recording of a leg is with the CRM, or on its way there.
     pub fn has_recording(&self, leg: &str) -> bool {
         self.recorded.iter().any(|recorded| recorded.leg == leg)

@@ -233,6 +233,11 @@ impl Calls {
         self.live_legs().any(|leg| leg.uuid == uuid)
     }
 
+    /// The live call that this leg, which goes on, is one of.
+    pub fn call_of(&self, leg: &str) -> Option<&Call> {
+        self.live.iter().find(|call| call.is_talked_on(leg))
+    }
+
     /// Since when a live leg has been silent, by this computer's clock.
     pub fn heard_at(&self, uuid: &str) -> Option<Millis> {
         self.live_legs().find(|leg| leg.uuid == uuid).map(|leg| leg.heard_at)
