@@ -30,6 +30,7 @@ main() {
         e2e) end_to_end "$@" ;;
         bench) bench ;;
         soak) soak "$@" ;;
+        relay) relay ;;
         package) package ;;
         icons) icons ;;
         help | -h | --help) help ;;
@@ -51,6 +52,7 @@ Usage: ./build.sh [WORD]
   e2e [NAME]        only the tests in both browsers, or those whose name holds NAME, such as killing:: or firefox::
   bench             the benchmarks, beside peers that are installed for them alone (about 10 minutes)
   soak MINUTES      lets calls come for so long and says whether memory and database stay flat (--browser firefox)
+  relay             the relay, for a server: target/relay/trubka-relay (docs/relay.md)
   package           dist/*.zip for the stores
   icons             draw the PNGs of extension/icons anew from their SVGs
   setup             install what the other words need; each of them also does it by itself
@@ -73,6 +75,7 @@ setup() {
     need_wasm_pack
     need_browsers
     need_zip
+    need_nats
     say "Everything is installed. Next: ./build.sh, ./build.sh run or ./build.sh test"
 }
 
@@ -156,6 +159,9 @@ need_npm_packages() {
 }
 
 need_zip() { command -v zip >/dev/null || need_packages "zip" zip; }
+
+# What several relays share, for their tests.
+need_nats() { command -v nats-server >/dev/null || need_packages "the NATS server" nats-server; }
 
 need_packages() {
     local what="$1"
@@ -310,6 +316,12 @@ soak() {
     cargo run --quiet --package trubka-e2e --bin soak -- --minutes "$minutes" "$@"
 }
 
+relay() {
+    need_rust
+    cargo build --profile relay --package trubka-relay
+    say "Built $CARGO_OUT/relay/trubka-relay; docs/relay.md says how to run it"
+}
+
 package() {
     build
     need_zip
@@ -356,6 +368,7 @@ run_tests() {
     need_wasm_pack
     need_browsers
     need_react_pages
+    need_nats
     local logs
     logs="$(mktemp -d)"
     # shellcheck disable=SC2064 # the folder is known now, and gone later
