@@ -244,8 +244,8 @@ mod tests {
         let command = Command::HangUp { leg: "l".to_owned() };
         let order = Order { id: "1".to_owned(), agent, expires_at: Millis(5), command: command.clone() };
         let read = Order::parse(agent, &order.to_json()).unwrap();
-        assert_eq!((read.id.as_str(), read.expires_at, read.command), ("1", Millis(5), command));
         assert_eq!(read.left(), Duration::ZERO);
+        assert_eq!((read.id.as_str(), read.expires_at, read.command), ("1", Millis(5), command));
     }
 
     #[test]
