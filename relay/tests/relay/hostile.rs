@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::time::timeout;
 
-use crate::support::{Browser, LONG, PHONE, SECRET, Setup, call, raw, request};
+use crate::support::{Browser, LONG, PHONE, SECRET, Setup, call, get, raw, request};
 
 const REQUESTS: usize = 10_000;
 const AT_ONCE: usize = 32;
@@ -116,6 +116,11 @@ async fn ten_thousand_hostile_requests_get_the_right_status_and_leave_nothing_be
     }
     let (answer, _) = tokio::join!(call(relay.address, "c", "u-anna"), anna.accept());
     assert_eq!(answer.code, 200);
+    let metrics = get(relay.operations, "/metrics").await.body;
+    assert!(
+        metrics.contains("status=\"invalidArgs\"") && !metrics.contains("\ntrubka_relay_panics_total "),
+        "{metrics}"
+    );
     let log = relay.stop().await;
     assert!(log.contains("invalidArgs") && log.contains("\"call\":\"call\""));
     for mark in MARKS.into_iter().chain([SECRET, PHONE, &setup.anna, "Анна", "anna", "panic"]) {
