@@ -136,12 +136,9 @@ impl Recordings {
     /// The history says where the recording of a leg is. Only the exchange's own host is asked.
     pub fn learn(&mut self, leg: &str, url: &Private<String>, address: &str) {
         let Some(job) = self.jobs.iter_mut().find(|job| job.leg == leg) else { return };
-        let url = url.reveal();
-        let path = url.strip_prefix(address).unwrap_or(url);
-        if path.starts_with('/') && !path.starts_with("//") {
-            job.path = Some(Private::from(path));
-        } else {
-            job.elsewhere = true;
+        match path_at(url.reveal(), address) {
+            Some(path) => job.path = Some(Private::new(path)),
+            None => job.elsewhere = true,
         }
     }
 
@@ -161,10 +158,11 @@ impl Recordings {
     pub fn fetched(&mut self, http: u32, result: &Result<HttpAnswer, RestError>, now: Millis, rng: &mut Rng) -> bool {
         let file = result.as_ref().ok().and_then(|answer| answer.file.as_ref());
         // While a recording is being made, some answer with an empty file, or with a page that says so.
-        let audio = file.filter(|file| file.length > 0).and_then(|file| extension(&file.content_type));
-        match (audio, &mut self.transfer) {
-            (Some(extension), Some(transfer)) => {
-                let name = format!("{}.{extension}", transfer.leg);
+        let file = file.filter(|file| file.length > 0);
+        let leg = self.transfer.as_ref().map_or("", |transfer| &transfer.leg);
+        let name = file.and_then(|file| file_name(leg, &file.content_type));
+        match (name, &mut self.transfer) {
+            (Some(name), Some(transfer)) => {
                 transfer.stage = Stage::Fetched { kept: http, name };
                 true
             }
@@ -340,6 +338,17 @@ impl Job {
             tries: fields.number("tries").unwrap_or_default(),
         })
     }
+}
+
+/// Where a recording is at the exchange's own address, by what the history says of it; `None` where it is elsewhere.
+pub fn path_at(url: &str, address: &str) -> Option<String> {
+    let path = url.strip_prefix(address).unwrap_or(url);
+    (path.starts_with('/') && !path.starts_with("//")).then(|| path.to_owned())
+}
+
+/// The name to give the recording of a leg; `None` for what is no recording.
+pub fn file_name(leg: &str, content_type: &str) -> Option<String> {
+    Some([leg, ".", extension(content_type)?].concat())
 }
 
 /// What a name of a file of this type ends in; `None` for what is no recording.
