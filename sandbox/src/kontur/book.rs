@@ -223,6 +223,9 @@ pub(crate) struct Book {
     called: Vec<Called>,
     /// Calls of which a failure on demand swallowed a request for good: their order is not held against the client.
     excused: BTreeSet<String>,
+    /// Calls that were asked about by `call-redirect` while nobody had told of them. That is no fault where nobody ever does: so the
+    /// one who reads the history learns which of its calls are missing.
+    asked_early: BTreeSet<String>,
 }
 
 /// Refusals of `call-started`, `call-event` and `call-finished`.
@@ -422,12 +425,16 @@ impl Book {
                 |called: &&Called| body.info.client_phone.is_some() && called.is_owed() && called.is_like(&body.info);
             let unnamed = self.called.iter().find(asked).filter(|_| named.is_none()).map(|called| called.id.clone());
             self.insert(communication);
-            return match unnamed {
+            let answer = match unnamed {
                 Some(asked) => {
                     answer.violation(format!("call-started of {id} does not name the communication {asked}"))
                 }
                 None => answer,
             };
+            if self.asked_early.contains(id) {
+                return self.forgive(id, answer.violation(format!("call-redirect of {id} before its call-started")));
+            }
+            return answer;
         };
         match known.started_at {
             None => self.forgive(id, invalid(format!("call-started of {id} after its register-call"))),
@@ -541,9 +548,10 @@ impl Book {
     }
 
     /// `call-redirect` by a call: who is responsible for its client, if the CRM knows the client.
-    pub fn redirect(&self, id: &str) -> Answer {
+    pub fn redirect(&mut self, id: &str) -> Answer {
         let Some(call) = self.communications.get(id) else {
-            return self.forgive(id, nobody().violation(format!("call-redirect of {id} before its call-started")));
+            self.asked_early.insert(id.to_owned());
+            return nobody();
         };
         let contact = call.info.client_phone.as_deref().and_then(contact_by_phone);
         contact.map_or_else(|| Answer::ok(json!({ "userIds": [] })), responsible)
@@ -634,6 +642,10 @@ impl Book {
             // Both name the same call whether or not its client knew the communication's id yet.
             object.remove("communicationId");
             object.insert("externalId".to_owned(), id.as_str().into());
+        }
+        // Who finds the same call in the history has uploaded the same recordings once more.
+        for item in raw.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
+            item.as_object_mut().map(|item| item.remove("recordings"));
         }
         let known = self.communications.get(&id);
         if let Some(registered) = known.and_then(|known| known.registered.as_ref()) {

@@ -366,7 +366,7 @@ impl Crm {
     }
 
     /// `call-redirect`: who is responsible for a call's client, or for the client with a number.
-    fn redirect(&self, heard: &Heard) -> Answer {
+    fn redirect(&mut self, heard: &Heard) -> Answer {
         let refuse = |why: &str| Answer::new(StatusCode::BAD_REQUEST, Content::Empty).violation(why);
         if !heard.body.is_empty() {
             return refuse("a GET with a body");
