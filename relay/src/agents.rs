@@ -27,6 +27,7 @@ use crate::clock;
 use crate::commands::{Ending, Order};
 use crate::guard::Speaker;
 use crate::pace::Pace;
+use crate::sync::Attendance;
 use crate::tokens::{AgentId, TokenHash, Tokens};
 
 /// How many browsers an agent may have connected at once.
@@ -99,6 +100,7 @@ pub struct Agents {
     handed: watch::Receiver<Bytes>,
     key_refused: Arc<Notify>,
     pace: Pace,
+    attendance: Attendance,
     serial: AtomicU64,
     stopping: AtomicBool,
     talks: TaskTracker,
@@ -120,6 +122,7 @@ impl Agents {
             handed: written_once(handed),
             key_refused,
             pace,
+            attendance: Attendance::default(),
             serial: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             talks: TaskTracker::new(),
@@ -150,6 +153,11 @@ impl Agents {
             Some(changes) => changes.next().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// When each agent was connected last, here or, as far as they told, to another instance.
+    pub fn attendance(&self) -> &Attendance {
+        &self.attendance
     }
 
     /// Every agent who is connected here.
@@ -217,6 +225,7 @@ impl Agents {
                 connected.remove(&agent);
             }
         }
+        self.attendance.note(agent);
         self.changed(agent);
     }
 

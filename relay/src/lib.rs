@@ -2,18 +2,25 @@
 
 pub mod agents;
 pub mod bus;
+pub mod check;
 pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod guard;
+pub mod handed;
 pub mod health;
 pub mod hooks;
+pub mod init;
 pub mod metrics;
 pub mod pace;
 pub mod server;
+pub mod services;
+pub mod sync;
 mod system_calls;
 pub mod tokens;
-mod words;
+pub mod upgrade;
+pub mod words;
+pub mod work;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,7 +42,9 @@ use guard::Guard;
 use hooks::Hooks;
 use pace::Pace;
 use server::{App, Door, Listener};
+use services::Services;
 use tokens::AgentsFile;
+use work::Work;
 
 /// How many connections the administrator's tools may have.
 const OPERATIONS_CONNECTIONS: usize = 64;
@@ -62,6 +71,9 @@ pub enum Error {
     /// The bus cannot be set up.
     #[error(transparent)]
     Bus(#[from] bus::BusError),
+    /// The services cannot be asked.
+    #[error("the system's certificates cannot be read (package ca-certificates): {0}")]
+    Services(#[from] reqwest::Error),
     /// Signals cannot be heard.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
@@ -74,6 +86,8 @@ pub struct Relay {
     operations: Option<SocketAddr>,
     connections: TaskTracker,
     handed: watch::Sender<Handed>,
+    /// Ends with the relay: what it had not come to, the next web hook goes on with.
+    _work: Work,
 }
 
 impl Relay {
@@ -89,6 +103,8 @@ impl Relay {
         let hooks = Hooks::default();
         let agents = Agents::new(tokens, hand_out, Arc::clone(&hooks.key_refused), pace, config.nats.is_some());
         let bus = Bus::start_with(&config, Arc::clone(&agents)).await?;
+        let services = Services::of(&config)?;
+        let _work = work::start(&config, &services, &bus, &agents, &hooks, handed.clone());
         let app = Arc::new(App {
             guard: Guard::new(&config),
             commands: Commands::new(Arc::clone(&agents), bus.clone(), pace),
@@ -117,7 +133,7 @@ impl Relay {
         };
         let address = listen(config.listen, Door::Public, tls, seats).await?;
         tokio::spawn(forget(Arc::clone(&app)));
-        Ok(Self { app, address, operations, connections, handed })
+        Ok(Self { app, address, operations, connections, handed, _work })
     }
 
     /// Where Kontur and the agents are listened to.

@@ -6,9 +6,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+use trubka::Millis;
+use trubka_relay::bus::Bus;
 use trubka_relay::config::{self, Config, LogFormat};
-use trubka_relay::serve;
+use trubka_relay::init::{self, Answers};
+use trubka_relay::services::Services;
+use trubka_relay::sync::{Attendance, by_hand};
 use trubka_relay::tokens::{AgentId, AgentsFile};
+use trubka_relay::{check, serve, work};
 
 /// Hands Kontur.CRM's «Позвонить» and «Положить трубку» to the agents' browsers, and keeps the CRM's history of calls whole
 #[derive(Parser)]
@@ -25,6 +30,16 @@ struct Args {
 enum Command {
     /// Run the relay until SIGTERM or Ctrl-C; also what happens without a command
     Serve,
+    /// Write the settings, asking for what the command line does not say; nothing is written over
+    Init(Box<Answers>),
+    /// Try every key and address of the settings, and say of each failure what to do about it
+    Check,
+    /// Read Phonet's history and register in Kontur.CRM what is missing there, with its recordings
+    Sync {
+        /// Since when: 90m, 12h, 3d ago, a day such as 2026-11-28, or 2026-11-28T18:00:00+03:00
+        #[arg(long, value_name = "WHEN", value_parser = by_hand::since)]
+        since: Millis,
+    },
     /// Issue, list and revoke the tokens by which agents' browsers are known
     #[command(subcommand)]
     Agent(AgentCommand),
@@ -48,7 +63,7 @@ enum AgentCommand {
 
 fn main() -> ExitCode {
     match run(Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // A closed stderr leaves nobody to tell.
             let _ = writeln!(std::io::stderr(), "trubka-relay: {error}");
@@ -57,16 +72,51 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
+fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let command = args.command.unwrap_or(Command::Serve);
+    if let Command::Init(answers) = command {
+        init::init(&args.config, *answers)?;
+        let file = args.config.display();
+        writeln!(std::io::stdout(), "{file} is written. Look through it, then: trubka-relay --config {file} check")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let config = Config::load(&args.config)?;
-    match args.command.unwrap_or(Command::Serve) {
+    let mut is_well = true;
+    match command {
+        Command::Init(_) => {}
+        Command::Check => is_well = runtime()?.block_on(check(&config))?,
+        Command::Sync { since } => {
+            log_to_stderr(config.log, "warn");
+            is_well = runtime()?.block_on(sync(&config, since))?;
+        }
         Command::Serve => {
-            log_to_stderr(config.log);
+            log_to_stderr(config.log, "info");
             runtime()?.block_on(serve(config))?;
         }
         Command::Agent(command) => agent(&AgentsFile::new(config.agents.file), command)?,
     }
-    Ok(())
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn check(config: &Config) -> std::io::Result<bool> {
+    let findings = check::check(config).await;
+    let mut out = std::io::stdout();
+    for check::Finding { part, state, words } in &findings {
+        let sign = match state {
+            check::State::Good => "ok",
+            check::State::Note => "note",
+            check::State::Wrong => "WRONG",
+        };
+        writeln!(out, "{sign:>5}  {part}: {words}")?;
+    }
+    Ok(findings.iter().all(|finding| finding.state != check::State::Wrong))
+}
+
+async fn sync(config: &Config, since: Millis) -> Result<bool, Box<dyn std::error::Error>> {
+    let services = Services::of(config)?;
+    let sync = work::sync(config, &services, &Bus::start(config).await?, &Attendance::default());
+    let sync = sync.ok_or("the settings name no [phonet] or no [kontur]: both are needed")?;
+    Ok(by_hand::by_hand(sync, since, &mut std::io::stdout()).await?)
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
@@ -74,8 +124,8 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 /// `RUST_LOG` says how much; without it, what concerns the administrator.
-fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+fn log_to_stderr(format: LogFormat, level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),

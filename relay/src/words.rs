@@ -1,4 +1,4 @@
-//! The sentences that a person at the CRM reads, in Russian. Problems of the browser have theirs in the extension's own messages.
+//! The sentences of problems, from the extension's own messages: a person at the CRM reads Russian, the administrator English.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -6,10 +6,15 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use trubka::problem::Problem;
 
-/// The extension's messages, as it ships them.
-static MESSAGES: LazyLock<HashMap<String, Message>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../extension/_locales/ru/messages.json")).unwrap_or_default()
-});
+/// The extension's messages, as it ships them, by name.
+type Messages = LazyLock<HashMap<String, Message>>;
+
+static RUSSIAN: Messages = LazyLock::new(|| read(include_str!("../../extension/_locales/ru/messages.json")));
+static ENGLISH: Messages = LazyLock::new(|| read(include_str!("../../extension/_locales/en/messages.json")));
+
+fn read(messages: &str) -> HashMap<String, Message> {
+    serde_json::from_str(messages).unwrap_or_default()
+}
 
 #[derive(Deserialize)]
 struct Message {
@@ -23,9 +28,18 @@ struct Placeholder {
     content: String,
 }
 
-/// A problem's sentence.
+/// A problem's sentence for a person at the CRM.
 pub fn sentence(problem: &Problem) -> String {
-    let Some(Message { message, placeholders }) = MESSAGES.get(&format!("problem_{}", problem.code.name())) else {
+    of(problem, &RUSSIAN)
+}
+
+/// A problem's sentence for the administrator.
+pub fn in_english(problem: &Problem) -> String {
+    of(problem, &ENGLISH)
+}
+
+fn of(problem: &Problem, messages: &Messages) -> String {
+    let Some(Message { message, placeholders }) = messages.get(&format!("problem_{}", problem.code.name())) else {
         return problem.code.name().to_owned();
     };
     let mut parts = message.split('$');

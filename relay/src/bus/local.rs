@@ -1,8 +1,7 @@
-//! The engine of one process: the cursor is a file, a lease a name in a list.
+//! The engine of one process: the cursor is a file, a lease a lock on another.
 
-use std::collections::HashSet;
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{oneshot, watch};
 
@@ -12,14 +11,13 @@ use crate::tokens::write_atomically;
 /// One process.
 pub struct Local {
     cursor: PathBuf,
-    leases: Arc<Mutex<HashSet<&'static str>>>,
 }
 
 impl Local {
     /// Keeps its state in a folder, which it makes.
     pub(super) fn new(state: PathBuf) -> Result<Self, BusError> {
         std::fs::create_dir_all(&state).map_err(|source| BusError::File { path: state.clone(), source })?;
-        Ok(Self { cursor: state.join("cursor"), leases: Arc::default() })
+        Ok(Self { cursor: state.join("cursor") })
     }
 
     fn failed(&self, source: std::io::Error) -> BusError {
@@ -38,20 +36,24 @@ impl Local {
         write_atomically(&self.cursor, cursor.as_bytes()).map_err(|error| self.failed(error))
     }
 
-    pub(super) fn lease(&self, name: &'static str) -> Option<Lease> {
-        if !self.leases.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
-            return None;
+    /// A lock on a file: other processes on this machine see it, too, and it ends with its holder, however that dies.
+    pub(super) fn lease(&self, name: &'static str) -> Result<Option<Lease>, BusError> {
+        let path = self.cursor.with_file_name(name).with_extension("lock");
+        let failed = |source| BusError::File { path: path.clone(), source };
+        let lock = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let (_held, dropped) = oneshot::channel::<()>();
         let (still_ours, lost) = watch::channel(false);
-        let leases = Arc::clone(&self.leases);
         tokio::spawn(async move {
             // Only its end comes.
             let _ = dropped.await;
-            leases.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-            drop(still_ours);
+            drop((lock, still_ours));
         });
-        Some(Lease { lost, _held })
+        Ok(Some(Lease { lost, _held }))
     }
 }
 
@@ -73,11 +75,13 @@ mod tests {
     async fn one_holds_a_lease_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let local = Local::new(folder.path().to_owned()).unwrap();
-        let lease = local.lease("sync").unwrap();
-        assert!(local.lease("sync").is_none());
-        assert!(local.lease("upgrade").is_some());
+        let another_process = Local::new(folder.path().to_owned()).unwrap();
+        let lease = local.lease("sync").unwrap().unwrap();
+        assert!(local.lease("sync").unwrap().is_none());
+        assert!(another_process.lease("sync").unwrap().is_none());
+        assert!(local.lease("upgrade").unwrap().is_some());
         drop(lease);
-        while local.lease("sync").is_none() {
+        while local.lease("sync").unwrap().is_none() {
             tokio::task::yield_now().await;
         }
     }

@@ -169,7 +169,7 @@ impl Bus {
     /// Where nobody can say who holds it.
     pub async fn lease(&self, name: &'static str) -> Result<Option<Lease>, BusError> {
         match self {
-            Self::Local(local) => Ok(local.lease(name)),
+            Self::Local(local) => local.lease(name),
             Self::Nats(nats) => nats.lease(name).await,
         }
     }

@@ -241,8 +241,10 @@ impl Nats {
         if let Some(freshness) = freshness {
             let seen = Seen { freshness, until: Instant::now() + PRESENCE };
             elsewhere.entry(agent).or_default().insert(instance.to_owned(), seen);
+            self.agents.attendance().note(agent);
         } else if let Some(instances) = elsewhere.get_mut(&agent) {
             instances.remove(instance);
+            self.agents.attendance().note(agent);
             if instances.is_empty() {
                 elsewhere.remove(&agent);
             }

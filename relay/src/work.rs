@@ -1,0 +1,116 @@
+//! What goes on behind the web hooks: they are answered at once, and ring a bell.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+use trubka::{problem::Problem, relay::Handed};
+
+use crate::{
+    agents::Agents,
+    bus::Bus,
+    check::leads_here,
+    config::{self, Config},
+    handed::{Renewal, keep_handed},
+    hooks::Hooks,
+    services::{self, Services},
+    sync::{Attendance, Stopped, Sync},
+    tokens::AgentId,
+    upgrade::Upgrade,
+};
+
+/// The work; it ends where this is dropped, and is gone on with by whoever starts next.
+#[derive(Debug)]
+pub struct Work(#[expect(dead_code, reason = "held for its end")] JoinSet<()>);
+
+/// Waits for the web hooks and does what they ask for; hands out keys. The integration is looked after once without being asked, so
+/// that the hooks come at all.
+pub fn start(
+    config: &Config,
+    services: &Services,
+    bus: &Bus,
+    agents: &Arc<Agents>,
+    hooks: &Hooks,
+    handed: watch::Sender<Handed>,
+) -> Work {
+    let mut work = JoinSet::new();
+    if let Some(crm) = &services.crm {
+        let upgrade = Upgrade::new(Arc::clone(crm));
+        let (settings, bell) = (config.clone(), Arc::clone(&hooks.upgrade));
+        work.spawn(async move { keep_up(&settings, &upgrade, &bell).await });
+        if config.agents.hand_out_key {
+            work.spawn(keep_handed(handed, Arc::clone(crm), Arc::clone(&hooks.key_refused), Renewal::default()));
+        }
+    }
+    if let Some(sync) = sync(config, services, bus, agents.attendance()) {
+        let (bell, bus, agents) = (Arc::clone(&hooks.sync), bus.clone(), Arc::clone(agents));
+        work.spawn(async move {
+            loop {
+                bell.notified().await;
+                note_present(&sync, &agents, &bus);
+                read_on(&sync).await;
+            }
+        });
+    }
+    Work(work)
+}
+
+/// The reader of the history, where both services are set up.
+pub fn sync(config: &Config, services: &Services, bus: &Bus, attendance: &Attendance) -> Option<Sync> {
+    let (exchange, crm) = (services.exchange.clone()?, services.crm.clone()?);
+    let agent = |person: &config::Person| Some((person.ext.clone(), AgentId::of(person.agent.as_ref()?.reveal())));
+    let agents: BTreeMap<String, AgentId> = config.directory.iter().filter_map(agent).collect();
+    Some(Sync::new(bus.clone(), exchange, crm, services::settings(config), agents, attendance.clone()))
+}
+
+/// Whose browsers are connected now, here or to another instance.
+fn note_present(sync: &Sync, agents: &Agents, bus: &Bus) {
+    for agent in sync.agents() {
+        if agents.freshness(agent).is_some() || bus.freshness_elsewhere(agent).is_some() {
+            agents.attendance().note(agent);
+        }
+    }
+}
+
+async fn keep_up(config: &Config, upgrade: &Upgrade, bell: &Notify) {
+    // Nobody has said yet that the CRM's calls come to us: elsewhere somebody else may answer them.
+    match upgrade.look().await {
+        Ok(view) if leads_here(config, &view) => bell.notify_one(),
+        Ok(_) => {
+            tracing::warn!("the integration's base URL leads elsewhere: it is left as it is; see trubka-relay check")
+        }
+        Err(problems) => say(&problems),
+    }
+    loop {
+        bell.notified().await;
+        if let Err(problems) = upgrade.run().await {
+            say(&problems);
+        }
+    }
+}
+
+fn say(problems: &[Problem]) {
+    let problems: Vec<&str> = problems.iter().map(|problem| problem.code.name()).collect();
+    tracing::warn!(?problems, "the integration is not as it should be");
+}
+
+async fn read_on(sync: &Sync) {
+    let (summary, result) = sync.run(None, &|_| {}).await;
+    for (outcome, count) in [("registered", summary.registered), ("known", summary.known)] {
+        metrics::counter!("trubka_relay_history_calls_total", "outcome" => outcome).increment(u64::from(count));
+    }
+    let refused = u64::try_from(summary.refused.len()).unwrap_or(u64::MAX);
+    metrics::counter!("trubka_relay_history_calls_total", "outcome" => "refused").increment(refused);
+    metrics::counter!("trubka_relay_history_recordings_total").increment(u64::from(summary.recordings));
+    let (calls, registered, reached) = (summary.calls, summary.registered, summary.reached.to_rfc3339());
+    match result {
+        Ok(()) => tracing::info!(calls, registered, reached, "the history is read"),
+        Err(Stopped::Busy) => tracing::debug!("the history is read elsewhere"),
+        Err(Stopped::Service(problem)) => {
+            tracing::warn!(calls, registered, reached, problem = problem.code.name(), "the history is read in part");
+        }
+        Err(stopped) => tracing::info!(calls, registered, reached, %stopped, "the history is read in part"),
+    }
+}
