@@ -16,7 +16,8 @@ readonly TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/trubka"
 readonly CARGO_OUT="${CARGO_TARGET_DIR:-target}"
 readonly WEB=target/web
 readonly WASM="$WEB/wasm/trubka_bg.wasm"
-PATH="$TOOLS/wasm-bindgen-cli-$WASM_BINDGEN/bin:$TOOLS/wasm-pack-$WASM_PACK/bin:$TOOLS/geckodriver-$GECKODRIVER/bin:$PATH"
+# Debian keeps servers in /usr/sbin, which is not on everybody's way.
+PATH="$TOOLS/wasm-bindgen-cli-$WASM_BINDGEN/bin:$TOOLS/wasm-pack-$WASM_PACK/bin:$TOOLS/geckodriver-$GECKODRIVER/bin:$PATH:/usr/sbin"
 export PATH
 
 main() {
@@ -74,6 +75,7 @@ setup() {
     need_lints
     need_wasm_pack
     need_browsers
+    need_nats
     need_zip
     need_nats
     say "Everything is installed. Next: ./build.sh, ./build.sh run or ./build.sh test"
@@ -133,6 +135,9 @@ need_browsers() {
     fi
     need_cargo_tool geckodriver "$GECKODRIVER" geckodriver "about 2 minutes, once"
 }
+
+# What several instances of the relay share.
+need_nats() { command -v nats-server >/dev/null || need_packages "NATS" nats-server; }
 
 # Pages of real React for the tests in browsers, bundled from tests/react.
 need_react_pages() {
@@ -200,6 +205,9 @@ build() {
     assemble firefox
     say "Built dist/chrome and dist/firefox"
 }
+
+# Tests in browsers, the tour and the benchmark start it as it stands beside them.
+build_relay() { cargo build --quiet --package trubka-relay "$@"; }
 
 # Makes a package's wasm and its glue in a folder.
 build_wasm() {
@@ -284,7 +292,8 @@ END
 run() {
     build
     need_browsers
-    [[ -e "$CARGO_OUT/debug/tour" ]] || say "Compiling the sandbox and the tour (a minute or two, the first time)…"
+    [[ -e "$CARGO_OUT/debug/tour" ]] || say "Compiling the sandbox, the relay and the tour (a few minutes, the first time)…"
+    build_relay
     cargo run --quiet --package trubka-e2e --bin tour -- "$@"
 }
 
@@ -292,9 +301,12 @@ bench() {
     build
     need_browsers
     need_bench_pages
+    need_nats
     say "Compiling and running the benchmarks…"
+    build_relay --release
     cargo bench --quiet --package trubka-bench --bench event_to_callback
     cargo bench --quiet --package trubka-bench --bench finder
+    cargo bench --quiet --package trubka-bench --bench relay
     # These lead a browser and measure nothing of their own.
     cargo bench --quiet --package trubka-bench --bench screens --profile dev
     cargo bench --quiet --package trubka-bench --bench page --profile dev
@@ -303,7 +315,9 @@ bench() {
 end_to_end() {
     build
     need_browsers
+    need_nats
     need_react_pages
+    build_relay
     cargo test --package trubka-e2e -- "$@"
 }
 
@@ -367,6 +381,7 @@ run_tests() {
     need_lints
     need_wasm_pack
     need_browsers
+    need_nats
     need_react_pages
     need_nats
     local logs
@@ -375,6 +390,7 @@ run_tests() {
     trap "rm -rf '$logs'" EXIT
 
     check "build" ./build.sh
+    check "build the relay" build_relay
     check "format" cargo fmt --all --check
     check "lints" cargo clippy --quiet --workspace --all-targets -- -D warnings
     check "lints for wasm" cargo clippy --quiet --package trubka --lib --target wasm32-unknown-unknown -- -D warnings

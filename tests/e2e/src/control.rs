@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use crate::PATIENCE;
 
+/// Who is logged in at the CRM.
+const ANNA: &str = "3f6a0c1e-0000-4000-8000-000000000001";
+
 /// A client of the control API.
 #[derive(Clone)]
 pub struct Control {
@@ -57,12 +60,27 @@ pub struct Entry {
     pub repeat: bool,
 }
 
+/// What the CRM's page is answered to a button of its own.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The word for what went wrong, empty where nothing did.
+    pub word: String,
+    /// The sentence that it shows, likewise.
+    pub message: String,
+}
+
 /// A call as the CRM holds it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Communication {
-    /// The exchange's name for the call.
-    pub external_id: String,
+    /// The CRM's own name for it.
+    pub id: String,
+    /// The exchange's name for the call; none where the CRM only asked for it.
+    pub external_id: Option<String>,
+    /// How far it is.
+    pub state: String,
     /// inbound, outbound or internal.
     pub direction: String,
     /// The client's number in digits.
@@ -115,6 +133,38 @@ impl Control {
         self.act(&format!("calls/{call}/hangup"), &json!({})).await
     }
 
+    /// Анна asks the CRM to call `number` (digits), as its page does; the communication is to be named `id`.
+    pub async fn ask_to_call(&self, id: &str, number: &str) -> Result<Answer> {
+        self.press("call", &json!({ "communicationId": id, "fromUserId": ANNA, "clientPhone": number })).await
+    }
+
+    /// Анна asks the CRM to hang a leg up, as its page does.
+    pub async fn ask_to_hang_up(&self, leg: &str) -> Result<Answer> {
+        self.press("hangup", &json!({ "realtimeCallItemId": leg, "userId": ANNA })).await
+    }
+
+    /// The CRM's page asks the CRM for a system call: `call` or `hangup`.
+    pub async fn press(&self, what: &str, body: &Value) -> Result<Answer> {
+        let request = self.http.post(format!("{}/api/v1/sandbox/communications/{what}", self.base));
+        let session = request.header("cookie", "xcom.session=sandbox").header("origin", &self.base);
+        let answer = session.json(body).send().await?;
+        let status = answer.status().as_u16();
+        let body: Value = answer.json().await?;
+        let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Answer { status, word: text("status"), message: text("message") })
+    }
+
+    /// The CRM's last CALL once more, word for word or with an echo of its own; answers with what came of it.
+    pub async fn call_again(&self, fresh: bool) -> Result<Value> {
+        self.post("system-call", &json!({ "again": "call", "fresh": fresh })).await
+    }
+
+    /// The communication of this id as the CRM holds it.
+    pub async fn communication(&self, id: &str) -> Result<Communication> {
+        let mut all = self.communications().await?.into_iter();
+        all.find(|held| held.id == id).with_context(|| format!("the CRM has no communication {id}"))
+    }
+
     /// Does something else: `what` is the path after `/control/`.
     pub async fn act(&self, what: &str, body: &Value) -> Result<()> {
         self.post::<Value>(what, body).await.map(drop)
@@ -161,7 +211,7 @@ impl Control {
         self.wait(&format!("registered:{call}")).await?;
         let all = self.communications().await?;
         all.into_iter()
-            .find(|held| held.external_id == call)
+            .find(|held| held.external_id.as_deref() == Some(call))
             .with_context(|| format!("the CRM does not know call {call}"))
     }
 

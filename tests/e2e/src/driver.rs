@@ -66,7 +66,7 @@ impl Driver {
 ///
 /// It lies below those that Linux gives to whoever asks for any: chromedriver takes its port on both addresses, and
 /// ends when the one it was given on the first is taken on the second.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     // Any other error means that the machine has no such address, so nobody can be there either.
     let is_free = |address: IpAddr, port| {
         !TcpListener::bind((address, port)).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)

@@ -28,6 +28,17 @@ pub struct CallButton {
     pub place: String,
 }
 
+/// What the CRM's own panel of a call shows that its user asked for.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Calling {
+    /// The communication's id.
+    pub communication: String,
+    /// How far the call is.
+    pub state: String,
+    /// Why something failed, empty where nothing did.
+    pub error: String,
+}
+
 impl CallButton {
     fn is_for(&self, number: &str) -> bool {
         digits(&self.name).contains(number)
@@ -134,6 +145,38 @@ impl<'a> CrmPage<'a> {
             ensure!(lacking.is_empty() && wrong.is_empty(), "lacking: {lacking:?}, wrong: {wrong:?}");
             ensure!(count == wanted.len(), "{count} buttons for {} numbers", wanted.len());
             Ok(Some(()))
+        })
+        .await
+    }
+
+    /// Presses the CRM's own «Позвонить» beside a number (as the card shows it).
+    pub async fn press_call(&self, number: &str) -> Result<()> {
+        let css = format!(".phone .call[aria-label='Позвонить {number}']");
+        until(&format!("the CRM's button for {number}"), async || {
+            let button = self.stage.browser.find(&css).await?.context("it is not there")?;
+            Ok(Some(button.click().await?))
+        })
+        .await
+    }
+
+    /// Waits until the CRM's panel of the call shows this state.
+    pub async fn calling(&self, state: &str) -> Result<Calling> {
+        until(&format!("the CRM's panel to be {state}"), async || {
+            let script = "const panel = document.querySelector('.calling');
+                const { communication, state } = panel.dataset;
+                return { communication, state, error: panel.querySelector('[role=alert]').textContent }";
+            let calling: Calling = self.stage.browser.script(script, Vec::new()).await?;
+            ensure!(calling.state == state, "it is {calling:?}");
+            Ok(Some(calling))
+        })
+        .await
+    }
+
+    /// Presses the panel's «Положить трубку».
+    pub async fn press_hang_up(&self) -> Result<()> {
+        until("the CRM's button to hang up", async || {
+            let button = self.stage.browser.find(".calling .hang-up:enabled").await?.context("it is not there")?;
+            Ok(Some(button.click().await?))
         })
         .await
     }

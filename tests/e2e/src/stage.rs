@@ -8,9 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use trubka_sandbox::{Config, Sandbox};
 
-use crate::{Browser, BrowserKind, Control, CrmPage, Options, Popup};
+use crate::{Browser, BrowserKind, Control, CrmPage, Options, Popup, Relay};
 
 /// The settings that fit the sandbox.
 pub const SETTINGS: &str = include_str!("../../../sandbox/settings.json");
@@ -91,6 +92,25 @@ impl Stage {
     pub async fn connect(&self) -> Result<()> {
         self.configure(SETTINGS).await?;
         self.control.wait("socket:001").await
+    }
+
+    /// Sets the extension up for an instance of the relay as well, as the agent `anna`, and has the CRM call that instance; `key`:
+    /// with the integration's long-lived key, which a relay that hands out keys makes needless. Answers with the agent's token.
+    pub async fn connect_by(&self, relay: &Relay, instance: usize, key: bool) -> Result<String> {
+        let token = relay.token("anna").await?;
+        let mut settings: Value = serde_json::from_str(SETTINGS)?;
+        if let Some(settings) = settings.as_object_mut() {
+            settings.insert("relay".to_owned(), json!({ "address": relay.address(instance)?, "token": token }));
+        }
+        if let Some(kontur) = settings.pointer_mut("/kontur").and_then(Value::as_object_mut).filter(|_| !key) {
+            kontur.remove("apiKey");
+        }
+        relay.is_called(&self.control, instance).await?;
+        self.browser.consent("http://127.0.0.1/*").await?;
+        self.configure(&settings.to_string()).await?;
+        self.control.wait("socket:001").await?;
+        relay.has_agents(instance, 1).await?;
+        Ok(token)
     }
 
     /// Imports a settings file as a user does.
