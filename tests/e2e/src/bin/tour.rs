@@ -5,7 +5,7 @@ use std::env;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use trubka_e2e::{Browser, BrowserKind, CrmPage, Entry, Stage};
+use trubka_e2e::{Browser, BrowserKind, CrmPage, Entry, Relay, RelaySettings, Stage};
 
 /// A number of the sandbox's CRM, as digits; the exchange knows it as «Петров Иван Иванович».
 const CLIENT: &str = "79451235489";
@@ -26,15 +26,16 @@ async fn main() -> Result<()> {
     let Arguments { headless, browser } = Arguments::parse();
     let headless = headless || (env::var_os("DISPLAY").is_none() && env::var_os("WAYLAND_DISPLAY").is_none());
     let stage = Stage::open(browser, headless).await?;
-    let done = if headless { tour(&stage).await } else { playground(&stage).await };
+    let relay = Relay::start(RelaySettings::default()).await?;
+    let done = if headless { tour(&stage, &relay).await } else { playground(&stage, &relay).await };
     let closed = stage.close().await;
     done?;
     if headless { closed } else { Ok(()) }
 }
 
 /// Opens the CRM and the control page, and stays until the browser is closed or the user has had enough.
-async fn playground(stage: &Stage) -> Result<()> {
-    stage.connect().await?;
+async fn playground(stage: &Stage, relay: &Relay) -> Result<()> {
+    stage.connect_by(relay, 0, true).await?;
     let others = stage.browser.web().windows().await?;
     let crm = stage.crm("").await?;
     stage.browser.open(stage.control.address()).await?;
@@ -44,6 +45,7 @@ async fn playground(stage: &Stage) -> Result<()> {
     }
     crm.show().await?;
     println!("The CRM page has call buttons: click one, then answer on the control page in the other tab.");
+    println!("A contact's card has the CRM's own blue handset, too: that call comes by the relay.");
     println!("There a client can call you, too. The control page is also at {}", stage.control.address());
     println!("Close the browser or press Ctrl-C to end.");
     tokio::select! {
@@ -63,14 +65,15 @@ async fn closed(browser: &Browser) {
     }
 }
 
-async fn tour(stage: &Stage) -> Result<()> {
+async fn tour(stage: &Stage, relay: &Relay) -> Result<()> {
     let tour = Tour { stage };
     println!("A tour of Trubka in {}.\n", stage.browser.kind().name());
-    stage.connect().await?;
-    println!("  The settings are imported; the exchange sees the agent's connection.");
+    stage.connect_by(relay, 0, true).await?;
+    println!("  The settings are imported; the exchange and the relay see the agent's connections.");
     let crm = stage.crm("").await?;
     tour.click_to_call(&crm).await.context("click-to-call")?;
     tour.incoming(&crm).await.context("the incoming call")?;
+    tour.own_button().await.context("the CRM's own button")?;
     tour.popup().await.context("the popup")?;
     tour.ledger().await?;
     let verdict = stage.control.verdict().await?;
@@ -124,13 +127,30 @@ impl Tour<'_> {
         self.picture("6-incoming-ended").await
     }
 
+    async fn own_button(&self) -> Result<()> {
+        println!("\nThe CRM's own «Позвонить»");
+        let crm = self.stage.crm("/3f6a0c1e-0000-4000-8000-0000000000e1").await?;
+        crm.press_call("+7 945 123-54-89").await?;
+        let call = self.stage.control.dialled(CLIENT).await?;
+        let calling = crm.calling("appeared").await?;
+        println!("  Kontur calls the relay, the relay this browser: the exchange dials, and the CRM's panel shows it.");
+        self.picture("7-own-button").await?;
+        crm.press_hang_up().await?;
+        crm.calling("ended").await?;
+        println!("  «Положить трубку» goes the same way.");
+        let held = self.stage.control.registered(&call).await?;
+        ensure!(held.id == calling.communication, "the CRM holds it as {}", held.id);
+        println!("  The CRM holds the call as the communication that it asked for.");
+        Ok(())
+    }
+
     async fn popup(&self) -> Result<()> {
         println!("\nThe popup");
         let popup = self.stage.popup().await?;
         popup.link("live").await?;
-        popup.element("#recent .call[data-delivery=delivered]:nth-child(2)").await?;
-        println!("  It says that the connection is live, and that both calls are in the CRM.");
-        self.picture("7-popup").await
+        popup.element("#recent .call[data-delivery=delivered]:nth-child(3)").await?;
+        println!("  It says that the connections are live, and that all calls are in the CRM.");
+        self.picture("8-popup").await
     }
 
     async fn registered(&self, call: &str, direction: &str) -> Result<()> {
