@@ -11,6 +11,7 @@ mod pictures;
 mod popup;
 mod react;
 mod recordings;
+mod relay;
 mod restart;
 mod settings;
 mod sites;
@@ -123,6 +124,9 @@ cases! {
     uis::an_address_that_is_not_allowed_is_said,
     uis::each_site_has_the_exchange_that_is_chosen_for_it,
     uis::either_way_in_is_written_and_checked,
+    relay::the_crms_own_buttons_ring_and_hang_up,
+    relay::two_instances_share_the_agents in Chromium,
+    relay::whoever_dies_the_crm_is_told_the_truth,
     restart::a_call_outlives_the_browser,
     restart::a_call_that_came_and_went_while_the_browser_was_dead_is_registered within 180,
     restart::a_call_that_ends_while_the_browser_is_dead_is_registered,
