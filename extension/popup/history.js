@@ -51,11 +51,17 @@ let reading = Promise.resolve();
 /** @param {Actions} given */
 export function startHistory(given) {
   actions = given;
-  filters.addEventListener("change", () => void begin(PAGE));
-  searched.addEventListener("input", () => void begin(PAGE));
+  filters.addEventListener("change", change);
+  searched.addEventListener("input", change);
   container.addEventListener("keydown", walk);
   new IntersectionObserver(([end]) => end?.isIntersecting && void more(), { rootMargin: AHEAD }).observe(byId("more"));
   return begin(PAGE);
+}
+
+/** Shows what is wanted now, as far as it is known, and then the rest. */
+function change() {
+  render();
+  void begin(PAGE);
 }
 
 /** @param {StatusView} view */
@@ -78,7 +84,7 @@ export function showUndelivered() {
   if (!(choice instanceof HTMLInputElement)) return;
   choice.checked = true;
   choice.focus();
-  void begin(PAGE);
+  change();
 }
 
 /** Shows to which cards in the CRM a call has links, or shows them no more. @param {string} call */
@@ -161,7 +167,7 @@ function visible() {
   const live = new Set(status?.current.map(({ id }) => id));
   const calls = new Map(status?.recent.filter(isWanted).map((call) => [call.id, call]));
   for (const call of read) {
-    if (calls.has(call.id) || live.has(call.id)) continue;
+    if (calls.has(call.id) || live.has(call.id) || !isWanted(call)) continue;
     const { delivery, recording } = undelivered.get(call.id) ?? (status ? call : UNKNOWN);
     calls.set(call.id, { ...call, delivery, recording });
   }
