@@ -7,11 +7,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_nats::jetstream;
 use async_nats::jetstream::kv::{self, CreateErrorKind, Operation};
-use async_nats::jetstream::{self, stream::StorageType};
+use async_nats::jetstream::stream::{self, DiscardPolicy, StorageType};
 use async_nats::{Client, ConnectOptions, Event, Message, RequestErrorKind, Subscriber};
 use axum::body::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, interval, sleep, timeout};
@@ -194,12 +195,27 @@ impl Nats {
         let context = jetstream::new(self.client.clone());
         let bucket = async |name: &str, storage, max_age| {
             let bucket = format!("trubka-{deployment}-{name}");
-            let config = kv::Config { bucket: bucket.clone(), storage, max_age, history: 1, ..kv::Config::default() };
-            match context.create_key_value(config).await {
-                Ok(store) => Ok(store),
-                // An administrator may have changed it, to have replicas for one.
-                Err(error) => context.get_key_value(bucket).await.map_err(|_| failed(error)),
-            }
+            let config = stream::Config {
+                name: format!("KV_{bucket}"),
+                subjects: vec![format!("$KV.{bucket}.>")],
+                storage,
+                max_age,
+                max_messages_per_subject: 1,
+                max_messages: -1,
+                max_bytes: -1,
+                max_message_size: -1,
+                max_consumers: -1,
+                num_replicas: 1,
+                discard: DiscardPolicy::New,
+                allow_rollup: true,
+                deny_delete: true,
+                allow_direct: true,
+                ..stream::Config::default()
+            };
+            // Not by `create_key_value`: it asks for the account's limits first, and cannot read what a 2.9 server answers.
+            let made = context.create_stream(config).await;
+            // An administrator may have changed it, to have replicas for one: then it is there, and made by nobody.
+            context.get_key_value(bucket).await.map_err(|error| made.map_or_else(failed, |_| failed(error)))
         };
         Ok(Buckets {
             presence: bucket("presence", StorageType::Memory, PRESENCE).await?,
@@ -223,7 +239,7 @@ impl Nats {
                 None => presence.delete(key).await.map_err(failed),
             }
         };
-        let said = stream::iter(agents).map(say).buffer_unordered(AT_ONCE);
+        let said = futures_util::stream::iter(agents).map(say).buffer_unordered(AT_ONCE);
         let failure = said.fold(None, |failure, said| std::future::ready(said.err().or(failure))).await;
         if let Some(error) = failure {
             tracing::warn!(%error, "the other instances do not hear who is connected here");

@@ -170,6 +170,7 @@ async fn a_revoked_agent_is_dropped_within_seconds_and_an_added_one_let_in() {
             if matches!(anna.hear().await, Heard::Frame(ToAgent::Welcome { .. })) {
                 return;
             }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     timeout(LONG, until_known).await.unwrap();

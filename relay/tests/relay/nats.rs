@@ -81,6 +81,7 @@ async fn call_when_known(address: SocketAddr, communication: &str) -> (u16, Stri
             if status != "agentNotConnected" {
                 return (answer.code, status);
             }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     timeout(LONG, answered).await.expect("nobody becomes connected")
@@ -153,7 +154,11 @@ async fn an_instance_killed_in_the_middle_of_a_command_gives_an_honest_answer() 
     let mut anna = Browser::connect(a.address(), &setup.anna).await;
     let asked = tokio::spawn({
         let address = c.address;
-        async move { while call(address, "c3", "u-anna").await.code == 409 {} }
+        async move {
+            while call(address, "c3", "u-anna").await.code == 409 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
     });
     let (id, _) = anna.command().await;
     c.child.kill().await.unwrap();
