@@ -282,6 +282,7 @@ if (process.argv[2] === "chrome") {
 } else {
   delete manifest.background.service_worker;
   delete manifest.minimum_chrome_version;
+  manifest.permissions = manifest.permissions.filter((permission) => permission !== "offscreen");
 }
 console.log(JSON.stringify(manifest, null, 2));
 END

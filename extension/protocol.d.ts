@@ -11,6 +11,10 @@ export type Request =
   | { kind: "findNumbers"; batch: number; items: TextItem[] }
   | { kind: "dial"; key: string; number: string }
   | { kind: "hangUp"; call: string }
+  | { kind: "hangUpCurrent" }
+  | { kind: "dismissCall"; call: string }
+  | { kind: "foldCall"; call: string; folded: boolean }
+  | ({ kind: "moveCards" } & Place)
   | { kind: "correct"; text: string; label?: string; phone: boolean }
   | { kind: "getStatus" }
   | { kind: "seeMissed" }
@@ -87,6 +91,32 @@ export interface PageView {
   elsewhere: Record<string, DiallingView>;
   dials: DialView[];
   calls: CallView[];
+  cards?: CardsView;
+}
+
+export interface CardsView {
+  place: Place;
+  dismissed: string[];
+  folded: string[];
+}
+
+export interface Place {
+  x: number;
+  y: number;
+}
+
+/** What the background is to draw the agent's attention by. Sent to nobody. */
+export interface AlertsView {
+  notifications: NotificationView[];
+  inSight: boolean;
+  volume?: number;
+}
+
+export interface NotificationView {
+  call: string;
+  client?: ClientView;
+  url?: string;
+  canHangUp: boolean;
 }
 
 export interface DiallingView {
@@ -128,12 +158,14 @@ export interface CallView {
   id: string;
   exchange: ExchangeName;
   direction: Direction;
+  incoming: boolean;
   phase: CallPhase;
   answered: boolean;
   missed: boolean;
   client: ClientView;
   callBack?: string;
   line?: string;
+  lineName?: string;
   startedAt: number;
   answeredAt?: number;
   endedAt?: number;
@@ -156,6 +188,9 @@ export interface ClientView {
 export interface CardLink {
   card: CardKind;
   url: string;
+  isNew?: boolean;
+  place?: string;
+  name?: string;
 }
 
 export type CardKind = "contact" | "company" | "deal";

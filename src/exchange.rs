@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::{
     Millis,
     http::{AccessKey, HttpAnswer, HttpFailure, HttpRequest},
+    json::Fields,
     private::Private,
     problem::Problem,
 };
@@ -223,6 +224,26 @@ pub struct Contact {
     pub name: Option<Private<String>>,
     /// The company, where a CRM connected to the exchange knows it.
     pub company: Option<Private<String>>,
+    /// What each of those CRMs has of the number, the one that counts most first.
+    pub entries: Vec<Entry>,
+}
+
+/// A client in a CRM that is connected to the exchange.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entry {
+    /// Whether the client is known there.
+    pub known: bool,
+    /// The name.
+    pub name: Option<Private<String>>,
+    /// Where the client is shown, or, where unknown, made.
+    pub url: Private<String>,
+}
+
+impl Entry {
+    /// Reads one as it is stored.
+    pub fn read(fields: Fields<'_>) -> Option<Self> {
+        Some(Self { known: fields.flag("known")?, name: fields.private("name"), url: fields.private("url")? })
+    }
 }
 
 /// Something that happened to a leg of a call, with only what is true in it.
@@ -252,6 +273,8 @@ pub struct CallEvent {
     pub server_time: Option<Millis>,
     /// The company's line; absent on internal calls.
     pub line: Option<Private<String>>,
+    /// The caption of that line.
+    pub line_name: Option<Private<String>>,
 }
 
 impl CallEvent {

@@ -57,6 +57,23 @@ pub enum Request {
         /// The call's `externalId`.
         call: String,
     },
+    /// Hang up the agent's own leg of the call that goes on; of several, of the one that is talked on. Answered by
+    /// [`Message::HungUp`], which names no call where there is none such.
+    HangUpCurrent,
+    /// Take a call's card away, in every tab. Answered by [`Message::View`].
+    DismissCall {
+        /// The call's `externalId`.
+        call: String,
+    },
+    /// Show a call's card as one line, or whole, in every tab. Answered by [`Message::View`].
+    FoldCall {
+        /// The call's `externalId`.
+        call: String,
+        /// As one line.
+        folded: bool,
+    },
+    /// Put the cards elsewhere, in every tab. Answered by [`Message::View`].
+    MoveCards(Place),
     /// The user says that a guess about a number was wrong. Answered by [`Message::View`].
     Correct {
         /// The number as it is written on the page, and nothing else.
@@ -153,6 +170,10 @@ impl Request {
             }
             "dial" => (Self::Dial { key: fields.text("key")?, number: fields.private("number")? }, 2),
             "hangUp" => (Self::HangUp { call: fields.text("call")? }, 1),
+            "hangUpCurrent" => (Self::HangUpCurrent, 0),
+            "dismissCall" => (Self::DismissCall { call: fields.text("call")? }, 1),
+            "foldCall" => (Self::FoldCall { call: fields.text("call")?, folded: fields.flag("folded")? }, 2),
+            "moveCards" => (Self::MoveCards(Place::read(fields)?), 2),
             "correct" => {
                 let label = fields.text("label");
                 let count = 2 + usize::from(label.is_some());
@@ -185,6 +206,32 @@ impl Request {
             _ => return None,
         };
         (fields.count() == arguments + 1).then_some(request)
+    }
+}
+
+/// Where the cards stand: of the space that the window leaves them, in thousandths from its left and its upper edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// 0 at the left edge, 1000 at the right one.
+    pub x: u32,
+    /// 0 at the upper edge, 1000 at the lower one.
+    pub y: u32,
+}
+
+impl Place {
+    /// The farthest right, and the farthest down.
+    const END: u32 = 1000;
+
+    /// Reads one, as it is stored or sent; none that is not in the window.
+    pub fn read(fields: Fields<'_>) -> Option<Self> {
+        let part = |name| fields.number(name).filter(|part| *part <= Self::END);
+        Some(Self { x: part("x")?, y: part("y")? })
+    }
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { x: Self::END, y: Self::END }
     }
 }
 
@@ -320,6 +367,50 @@ pub struct PageView {
     pub dials: Vec<DialView>,
     /// The calls that ended less than a minute ago, then the live ones, each oldest first.
     pub calls: Vec<CallView>,
+    /// Their cards, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cards: Option<CardsView>,
+}
+
+/// The cards of the calls, the same in every tab.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CardsView {
+    /// Where they stand.
+    pub place: Place,
+    /// The calls whose cards were taken away.
+    pub dismissed: Vec<String>,
+    /// The calls whose cards are one line.
+    pub folded: Vec<String>,
+}
+
+/// What draws the agent's attention outside the pages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlertsView {
+    /// The calls that the browser is to tell of while they ring.
+    pub notifications: Vec<NotificationView>,
+    /// Whether it tells of them though one of our pages is in sight: there are no cards on it.
+    pub in_sight: bool,
+    /// How loud it rings, in percent; nothing where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume: Option<u8>,
+}
+
+/// An incoming call that rings.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationView {
+    /// The call's `externalId`.
+    pub call: String,
+    /// Who calls, where that may be seen on the screen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientView>,
+    /// The address of the client's card in the CRM, where it is certain which one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<Private<String>>,
+    /// Whether it can be hung up.
+    pub can_hang_up: bool,
 }
 
 /// An exchange as a way to dial.
@@ -433,6 +524,8 @@ pub struct CallView {
     pub exchange: ExchangeName,
     /// Which way it goes.
     pub direction: Direction,
+    /// Whether it is the agent who is called.
+    pub incoming: bool,
     /// How far it is.
     pub phase: CallPhase,
     /// Whether anybody talked, once it has ended.
@@ -447,6 +540,9 @@ pub struct CallView {
     /// The company's own line that the client called or was called from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<Private<String>>,
+    /// The caption of that line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line_name: Option<Private<String>>,
     /// When it began to ring, in epoch milliseconds, by the exchange's clock.
     pub started_at: Millis,
     /// When it was answered, in epoch milliseconds, by the exchange's clock.
@@ -455,7 +551,7 @@ pub struct CallView {
     /// When it ended, in epoch milliseconds, by the exchange's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Millis>,
-    /// The client's cards in the CRM.
+    /// The client's cards in the CRM and in the exchange's address books, or where one is made.
     pub links: Vec<CardLink>,
     /// The names of those who are responsible for the client in the CRM.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -519,16 +615,31 @@ pub struct ClientView {
     pub number: Option<Private<String>>,
 }
 
-/// One card of the client in the CRM.
+/// One card of the client.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CardLink {
     /// What it is a card of.
     pub card: CardKind,
-    /// Its address in the CRM.
-    pub url: String,
+    /// Its address.
+    pub url: Private<String>,
+    /// Whether nobody knows the client, and the card is yet to be made.
+    #[serde(skip_serializing_if = "is_false")]
+    pub is_new: bool,
+    /// Whose card it is, where that is not the CRM: the exchange's name, or another host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// The name on it, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Private<String>>,
 }
 
-/// What a card in the CRM is of.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// What a card is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CardKind {
@@ -785,6 +896,8 @@ mod tests {
             Request::parse(r#"{"kind":"findNumbers","batch":1,"items":[{"id":7,"text":"т","label":"Телефон"}]}"#),
             Some(Request::FindNumbers { batch: 1, items })
         );
+        let moved = Request::MoveCards(Place { x: 0, y: 1000 });
+        assert_eq!(Request::parse(r#"{"kind":"moveCards","x":0,"y":1000}"#), Some(moved));
         let correct = Request::Correct { text: "12 34".into(), label: None, phone: false };
         assert_eq!(Request::parse(r#"{"kind":"correct","text":"12 34","phone":false}"#), Some(correct));
         for json in [
@@ -797,6 +910,8 @@ mod tests {
             r#"{"kind":"findNumbers","batch":-1,"items":[]}"#,
             r#"{"kind":"findNumbers","batch":1,"items":[{"id":7,"text":"t","html":"x"}]}"#,
             r#"{"kind":"correct","text":"12 34","label":"ИНН"}"#,
+            r#"{"kind":"moveCards","x":0,"y":1001}"#,
+            r#"{"kind":"foldCall","call":"u1"}"#,
             r#"{"kind":"setSite","origin":"https://crm.example","on":"yes"}"#,
             r#"{"kind":"eval"}"#,
         ] {

@@ -53,7 +53,7 @@ fn an_answered_incoming_call_is_told_in_order_with_the_exchanges_times() {
     let view = &world.view.calls[0];
     assert_eq!((view.phase, view.client.name.as_ref().unwrap().reveal().as_str()), (CallPhase::Ringing, "Пётр"));
     assert_eq!(view.client.number.as_ref().unwrap().reveal(), "+7 916 123-45-67");
-    assert_eq!(view.links[0].url, "https://crm.kontur.ru/app/ws/contacts/c1");
+    assert_eq!(view.links[0].url.reveal(), "https://crm.kontur.ru/app/ws/contacts/c1");
     world.frame(&event("call.bridge", "u1", 4, at(0), &json!({ "bridgeAt": at(3).0, "serverTime": at(3).0 })));
     world.run_for(Millis::secs(3));
     assert_eq!(world.view.calls[0].phase, CallPhase::Talking);
@@ -559,6 +559,7 @@ fn a_page_may_ask_only_what_is_a_pages() {
         Request::Select { text: "+79161234567".into() },
         Request::SetSite { origin: "https://evil.example".into(), on: true },
         Request::ForgetCorrection { label: None, pattern: "12345".into() },
+        Request::HangUpCurrent,
     ] {
         let ask = world.ask(page(), request);
         assert!(matches!(&world.replies[&ask], Message::Refused { problem } if problem.code == Code::NotAllowed));

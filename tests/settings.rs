@@ -29,7 +29,10 @@ fn complete() -> Value {
         "kontur": {
             "workspace": "ws", "apiKey": "secret-2", "secret": "name=secret-3",
             "userId": "3f6a0c1e-0000-4000-8000-000000000001",
-            "cards": { "contact": "https://crm.kontur.ru/app/{ws}/contacts/{id}" }
+            "cards": {
+                "contact": "https://crm.kontur.ru/app/{ws}/contacts/{id}",
+                "newContact": "https://crm.kontur.ru/app/{ws}/contacts/new?phone={phone}"
+            }
         },
         "relay": { "address": "https://relay.example.com:8443", "token": "secret-5" },
         "directory": [{ "ext": "001", "userId": "3f6a0c1e-0000-4000-8000-000000000001", "name": "Анна" }],
@@ -39,6 +42,7 @@ fn complete() -> Value {
             { "label": "заказ", "pattern": "## ## ######", "phone": false },
             { "pattern": "8 916 123-45-67", "phone": true }
         ],
+        "interface": { "card": false, "notifications": "unnamed", "ring": true, "volume": 30 },
         "advanced": {
             "phonetAddress": "http://127.0.0.1:8480", "konturAddress": "https://proxy.example:8443",
             "uisAddress": "https://callapi.comagic.ru"
@@ -152,6 +156,17 @@ fn what_is_wrong_is_named_and_the_schema_agrees() {
             Code::SettingsWrongValue,
             "corrections",
         ),
+        (
+            "/kontur/cards/newContact",
+            Some(json!("javascript:alert({phone})")),
+            Code::SettingsWrongValue,
+            "kontur.cards.newContact",
+        ),
+        ("/interface/card", Some(json!("yes")), Code::SettingsWrongType, "interface.card"),
+        ("/interface/notifications", Some(json!("loud")), Code::SettingsWrongValue, "interface.notifications"),
+        ("/interface/volume", Some(json!(0)), Code::SettingsWrongValue, "interface.volume"),
+        ("/interface/volume", Some(json!(101)), Code::SettingsWrongValue, "interface.volume"),
+        ("/interface/sound", Some(json!("x.mp3")), Code::SettingsUnknownKey, "interface.sound"),
         ("/advanced/konturAddress", Some(json!("crm.kontur.ru")), Code::SettingsWrongValue, "advanced.konturAddress"),
         (
             "/advanced/konturAddress",
@@ -213,6 +228,7 @@ fn secrets_are_kept_and_never_shown() {
     assert_eq!(stored.relay, again.relay);
     assert_eq!((&stored.sites, &stored.corrections), (&settings.sites, &settings.corrections));
     assert_eq!(stored.corrections.len(), 2);
+    assert_eq!(stored.interface, settings.interface);
     assert_eq!(stored.phonet.unwrap().address, "http://127.0.0.1:8480");
 }
 

@@ -4,8 +4,11 @@
  */
 import init, { start } from "../wasm/trubka.js";
 import { api } from "../common/api.js";
-import { hear } from "./menus.js";
+import { RING } from "../common/ring.js";
+import * as alerts from "./alerts.js";
+import * as menus from "./menus.js";
 import { platform } from "./platform.js";
+import * as shortcuts from "./shortcuts.js";
 import { fulfilled, wish } from "./sites.js";
 
 /** @import { Shell } from "../wasm/trubka.js" */
@@ -43,6 +46,7 @@ const permissionsChanged = () => tell((shell) => shell.permissionsChanged());
  */
 async function permissionsAdded(permissions) {
   const origin = await fulfilled(permissions).catch(() => undefined);
+  if (permissions.permissions?.includes("notifications")) alerts.hear(onNotification);
   if (origin !== undefined) tell((shell) => shell.ask({ kind: "setSite", origin, on: true }, "extension"));
   permissionsChanged();
 }
@@ -63,19 +67,37 @@ api.runtime.onMessage.addListener((request, sender, reply) => {
   shell()
     .then((shell) => shell.ask(request, from))
     .then(reply, () => reply());
+  if (request?.kind === "hello") alerts.look();
   return true;
 });
 
 /** @param {string} text */
 const select = (text) => tell((shell) => shell.ask({ kind: "select", text }, "extension"));
 
-hear((selection, tab) => {
+menus.hear((selection, tab) => {
   void showPopup(tab);
   select(selection);
 });
 
+shortcuts.hear({
+  dial: (tab) => {
+    void showPopup(tab);
+    void shortcuts.selectionIn(tab).then(select);
+  },
+  hangUp: () => tell((shell) => shell.ask({ kind: "hangUpCurrent" }, "extension")),
+});
+
 // The popup that shows the selection: once it is closed, so is the matter.
-api.runtime.onConnect.addListener((popup) => popup.onDisconnect.addListener(() => select("")));
+api.runtime.onConnect.addListener((port) => {
+  if (port.name !== RING) port.onDisconnect.addListener(() => select(""));
+});
+
+/** What a life before this one has shown is known once the core has started. */
+const onNotification = {
+  open: (/** @type {string} */ call) => tell(() => void alerts.open(call).catch(() => {})),
+  hangUp: (/** @type {string} */ call) => tell((shell) => shell.ask({ kind: "hangUp", call }, "extension")),
+};
+alerts.hear(onNotification);
 
 /**
  * Firefox opens it only within the click itself; Chrome before version 127, and where no window has the focus, not at all.

@@ -5,6 +5,7 @@
 import { api } from "../common/api.js";
 import { plural, t } from "../common/i18n.js";
 import { patternOf } from "../common/origins.js";
+import { alert, showOn } from "./alerts.js";
 import { offer } from "./menus.js";
 import { enter, register, release } from "./sites.js";
 
@@ -80,6 +81,7 @@ export const platform = {
   runOn(origins) {
     const before = sites ?? origins;
     sites = origins;
+    showOn(origins);
     changes = changes
       .then(async () => {
         await offer(origins);
@@ -89,6 +91,8 @@ export const platform = {
       })
       .catch(nothing);
   },
+
+  alert,
 
   /**
    * @param {Extract<Message, { kind: "off" }>} off

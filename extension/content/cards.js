@@ -7,52 +7,67 @@ class CallCards {
   #cards = new Map();
   /** What each call was last announced as, by its id. @type {Map<string, string>} */
   #announced = new Map();
-  /** @type {Set<string>} */
+  /** What was dismissed here, until the background says so. @type {Set<string>} */
   #dismissed = new Set();
+  /** Where the focus came from when it entered the cards. @type {HTMLElement | undefined} */
+  #origin;
+  #background;
   #hangUps;
+  #berth;
   #ticker;
 
   /**
+   * @param {Background} background
    * @param {HangUps} hangUps
    * @param {AbortSignal} signal takes the cards off the page
    */
-  constructor(hangUps, signal) {
+  constructor(background, hangUps, signal) {
+    this.#background = background;
     this.#hangUps = hangUps;
-    const { host, root } = shadow.host("trubka-card", styles.card);
+    const { host, root } = shadow.host("trubka-card", styles.cards);
     host.role = "region";
     host.ariaLabel = words.text("card_region");
     this.#host = host;
     this.#root = root;
+    this.#berth = new Berth(host, (place) => void this.#ask({ kind: "moveCards", ...place }), signal);
     this.#ticker = new Ticker(() => this.#tick(), signal);
     root.append(this.#voice);
     // A page may take a click elsewhere, or a key, for a wish to close what it shows.
-    for (const type of [...CallButtons.CLICK, "keydown", "keyup"]) {
+    for (const type of [...CallButtons.CLICK, ...CallButtons.KEY]) {
       host.addEventListener(type, (event) => event.stopPropagation());
     }
+    host.addEventListener("focusin", ({ relatedTarget }) => {
+      if (relatedTarget instanceof HTMLElement && relatedTarget !== host) this.#origin = relatedTarget;
+    });
     document.documentElement.append(host);
     signal.addEventListener("abort", () => host.remove());
   }
 
   /** @param {Protocol.PageView} view */
-  show({ calls }) {
+  show({ calls, cards }) {
     if (!this.#host.isConnected) document.documentElement.append(this.#host);
     const ids = new Set(calls.map(({ id }) => id));
-    for (const id of this.#cards.keys()) if (!ids.has(id)) this.#remove(id);
     for (const id of this.#dismissed) if (!ids.has(id)) this.#dismissed.delete(id);
+    const gone = new Set([...this.#dismissed, ...(cards?.dismissed ?? ids)]);
+    for (const id of this.#cards.keys()) if (!ids.has(id) || gone.has(id)) this.#remove(id);
+    const folded = new Set(cards?.folded);
+    const said = [];
+    let isNew = false;
     for (const call of calls) {
-      if (this.#dismissed.has(call.id)) continue;
-      const known = this.#cards.get(call.id);
-      const card = known ?? new CallCard(call, this.#hangUps, () => this.#dismiss(call.id));
-      if (known) {
-        known.show(call);
-      } else {
-        this.#cards.set(call.id, card);
-        this.#root.append(card.element);
+      if (gone.has(call.id)) continue;
+      let card = this.#cards.get(call.id);
+      if (!card) {
+        card = this.#make(call);
+        isNew = true;
       }
+      card.show(call, folded.has(call.id));
       if (this.#announced.get(call.id) === call.phase) continue;
       this.#announced.set(call.id, call.phase);
-      this.#voice.textContent = card.announcement;
+      said.push(card.announcement);
     }
+    if (said.length > 0) this.#voice.textContent = said.join(". ");
+    if (cards) this.#berth.put(cards.place);
+    if (isNew && !this.#root.activeElement) this.#host.scrollTop = this.#host.scrollHeight;
     this.#tick();
   }
 
@@ -64,17 +79,52 @@ class CallCards {
     this.#cards.get(id)?.showHangUp();
   }
 
+  /** @param {Protocol.CallView} call */
+  #make(call) {
+    const { id } = call;
+    const card = new CallCard(call, this.#hangUps, {
+      dismiss: () => this.#dismiss(id),
+      fold: (folded) => void this.#ask({ kind: "foldCall", call: id, folded }),
+      copy: (text) => clipboard.write(text),
+      say: (sentence) => (this.#voice.textContent = sentence),
+    });
+    this.#berth.hold(card);
+    this.#cards.set(id, card);
+    this.#root.append(card.element);
+    return card;
+  }
+
+  /**
+   * What is done here is done in every tab; each of these requests may be made twice.
+   * @param {Protocol.Request} request
+   */
+  #ask(request) {
+    return this.#background.askUntilAnswered(request);
+  }
+
   /** @param {string} id */
   #dismiss(id) {
     this.#dismissed.add(id);
     this.#remove(id);
+    void this.#ask({ kind: "dismissCall", call: id });
   }
 
-  /** @param {string} id */
+  /**
+   * Takes a card away. The focus, if it was there, goes to the next card, or back to where it came from.
+   * @param {string} id
+   */
   #remove(id) {
-    this.#cards.get(id)?.element.remove();
+    const card = this.#cards.get(id);
+    if (!card) return;
+    const hadFocus = card.element.contains(this.#root.activeElement);
+    const next = /** @type {HTMLElement | null} */ (card.element.nextElementSibling ?? card.element.previousElementSibling);
+    card.element.remove();
     this.#cards.delete(id);
     this.#announced.delete(id);
+    if (!hadFocus) return;
+    const heir = next?.querySelector("button.close");
+    if (heir instanceof HTMLElement) heir.focus();
+    else if (this.#origin?.isConnected) this.#origin.focus();
   }
 
   #tick() {

@@ -25,7 +25,7 @@
     dials.refresh(call);
     cards?.refresh(call);
   });
-  const cards = isTop ? new CallCards(hangUps, signal) : undefined;
+  const cards = isTop ? new CallCards(background, hangUps, signal) : undefined;
   const dials = new Dials(background, hangUps, (numbers) => buttons.refresh(numbers));
   const pace = new Pace();
   const finder = new NumberFinder(

@@ -3,7 +3,7 @@
  * extension was updated, or that a correction was of no use. A new one takes the place of the one before.
  */
 class Notice {
-  static #CSS = `${styles.card} :host { inset-block: 0 auto !important; }`;
+  static #CSS = `${styles.card} :host { inset-block-start: 0 !important; inset-inline-end: 0 !important; }`;
 
   /** @type {HTMLElement | undefined} */
   static #shown;
@@ -18,7 +18,7 @@ class Notice {
     Notice.#shown = host;
     const close = shadow.element(
       "button",
-      { type: "button", class: "close", "aria-label": dismiss, title: dismiss },
+      { type: "button", class: "icon close", "aria-label": dismiss, title: dismiss },
       shadow.drawing(styles.cross),
     );
     close.addEventListener("click", () => host.remove());
@@ -26,8 +26,7 @@ class Notice {
       shadow.element(
         "article",
         { role: "alert" },
-        shadow.element("header", {}, shadow.drawing(styles.handset), sentence),
-        close,
+        shadow.element("header", {}, shadow.drawing(styles.handset), sentence, close),
       ),
     );
     document.documentElement.append(host);

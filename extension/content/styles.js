@@ -167,32 +167,29 @@ const styles = (() => {
     ${unprinted}
   `;
 
+  /* A card, or a word in a card's dress. */
   const card = `
     ${reset}
     ${surface}
     :host {
       display: flex !important;
       flex-direction: column !important;
-      gap: 8px !important;
       position: fixed !important;
-      inset-block-end: 0 !important;
-      inset-inline-end: 0 !important;
       z-index: 2147483647 !important;
       width: min(360px, 100%) !important;
       max-height: 100% !important;
-      padding: 16px !important;
       overflow-y: auto !important;
+      scrollbar-width: thin !important;
       pointer-events: none !important;
       color-scheme: light dark !important;
       color: var(--text) !important;
-      font: 14px/1.4 var(--font) !important;
+      font: var(--size) / var(--leading) var(--font) !important;
     }
     article {
-      position: relative;
       flex: none;
-      padding: 12px 16px 14px;
+      margin: 4px 16px;
       border: 1px solid var(--line);
-      border-radius: 12px;
+      border-radius: var(--radius-large);
       background: var(--surface);
       box-shadow: var(--shadow);
       pointer-events: auto;
@@ -200,63 +197,130 @@ const styles = (() => {
       user-select: text;
       -webkit-user-select: text;
     }
+    article:first-of-type { margin-block-start: 16px; }
+    article:last-of-type { margin-block-end: 16px; }
     header {
       display: flex;
       align-items: center;
       gap: 8px;
-      min-height: 24px;
-      padding-inline-end: 28px;
+      min-height: 44px;
+      padding: 6px 8px 6px 16px;
       color: var(--muted);
-      font-size: 12.5px;
+      font-size: var(--size-small);
     }
-    header svg { width: 18px; height: 18px; color: var(--accent); }
+    header svg { width: 18px; height: 18px; }
+    header > svg { color: var(--accent); }
     p { margin: 0; }
-    .name { margin-block-start: 6px; font-size: 17px; font-weight: 600; line-height: 1.3; }
-    .number { font-size: 15px; font-variant-numeric: tabular-nums; }
-    .muted { color: var(--muted); font-size: 12.5px; }
-    .phase { margin-block-start: 8px; color: var(--accent); font-weight: 600; font-variant-numeric: tabular-nums; }
-    [data-result="missed"] .phase, [data-result="missed"] header svg { color: var(--bad); }
-    [data-phase="ringing"] header svg { animation: shake 1.2s ease-in-out infinite; }
-    .links { display: flex; flex-wrap: wrap; gap: 8px; margin-block-start: 10px; }
-    a, .hang-up {
+    .icon {
       display: inline-flex;
-      align-items: center;
-      min-height: 30px;
-      padding: 2px 12px;
-      border: 0;
-      border-radius: 8px;
-      background: var(--accent);
-      color: var(--on-accent);
-      font: inherit;
-      font-weight: 500;
-      text-decoration: none;
-    }
-    .hang-up { margin-block-start: 10px; background: var(--bad); color: var(--on-bad); cursor: pointer; }
-    .hang-up[aria-disabled="true"] { opacity: 0.6; cursor: default; }
-    .problem { margin-block-start: 8px; color: var(--bad); }
-    a:hover { text-decoration: underline; }
-    .delivery { margin-block-start: 8px; color: var(--muted); font-size: 12.5px; }
-    .delivery[data-state="failed"] { color: var(--bad); }
-    .delivery[data-state="waiting"] { color: var(--warn); }
-    .close {
-      display: inline-flex;
+      flex: none;
       align-items: center;
       justify-content: center;
-      position: absolute;
-      inset-block-start: 8px;
-      inset-inline-end: 8px;
-      width: 28px;
-      height: 28px;
+      width: var(--target-small);
+      height: var(--target-small);
       padding: 0;
       border: 0;
-      border-radius: 50%;
+      border-radius: var(--radius);
       background: transparent;
       color: var(--muted);
       cursor: pointer;
     }
-    .close svg { width: 16px; height: 16px; }
-    .close:hover { background: color-mix(in srgb, currentcolor 14%, transparent); }
-    :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+    .icon svg { width: 16px; height: 16px; }
+    .icon:hover { background: var(--hover); color: var(--text); }
+    .close { margin-inline-start: auto; }
+    :focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
+    .icon:focus-visible { outline-offset: -2px; }
+    @media (forced-colors: active) { button { color: ButtonText; } }
+    ${unprinted}
+  `;
+
+  const cards = `
+    ${card}
+    :host {
+      left: calc(var(--trubka-x, 1) * 100%) !important;
+      top: calc(var(--trubka-y, 1) * 100%) !important;
+      translate: calc(var(--trubka-x, 1) * -100%) calc(var(--trubka-y, 1) * -100%) !important;
+    }
+    header { cursor: grab; user-select: none; -webkit-user-select: none; touch-action: none; }
+    header:active { cursor: grabbing; }
+    .heading { flex: 1; }
+    .grip { cursor: inherit; margin-inline: -8px -4px; touch-action: none; }
+    /* All the cards are moved at once: one grip is enough. */
+    article:not(:first-of-type) .grip { display: none; }
+    .fold svg { transition: rotate var(--quick) var(--ease); }
+    .fold[aria-expanded="false"] svg { rotate: 180deg; }
+    .fold + .close { margin-inline-start: -4px; }
+    .summary {
+      flex: 1;
+      min-width: 0;
+      overflow: hidden;
+      color: var(--text);
+      font-size: var(--size);
+      font-weight: var(--weight-strong);
+      text-align: start;
+      text-overflow: ellipsis;
+      white-space: nowrap;
+    }
+    .body { padding: 0 16px 14px; }
+    /* However long a name is, the buttons stay in sight. */
+    .name, .company {
+      display: -webkit-box;
+      -webkit-box-orient: vertical;
+      -webkit-line-clamp: 3;
+      overflow: hidden;
+      text-align: start;
+      unicode-bidi: isolate;
+    }
+    .company { -webkit-line-clamp: 2; }
+    .name { font-size: var(--size-large); font-weight: var(--weight-strong); line-height: var(--leading-tight); }
+    .row { display: flex; align-items: center; gap: 4px; }
+    .number { font-size: 15px; font-variant-numeric: tabular-nums; user-select: all; -webkit-user-select: all; }
+    .copy[data-copied="true"] { color: var(--accent); }
+    .copy[data-copied="false"] { color: var(--bad); }
+    .muted { color: var(--muted); font-size: var(--size-small); text-align: start; }
+    .phase { color: var(--accent); font-weight: var(--weight-strong); font-variant-numeric: tabular-nums; }
+    .body > .phase { margin-block-start: 8px; }
+    header .phase { flex: none; font-size: var(--size-small); }
+    [data-phase="ended"] .phase { color: var(--muted); }
+    [data-phase="ended"] header > svg { color: var(--muted); }
+    [data-result="missed"] .phase, [data-result="missed"] header > svg { color: var(--bad); }
+    [data-phase="ringing"] { border-color: var(--accent); }
+    [data-phase="ringing"] header > svg { animation: shake 1.2s ease-in-out infinite; }
+    .hang-up {
+      display: inline-flex;
+      align-items: center;
+      min-height: var(--target);
+      margin-block-start: 10px;
+      padding: 2px 12px;
+      border: 0;
+      border-radius: var(--radius);
+      background: var(--bad);
+      color: var(--on-bad);
+      font: inherit;
+      font-weight: var(--weight-medium);
+      cursor: pointer;
+    }
+    .hang-up:hover { background: var(--bad-strong); }
+    .hang-up[aria-disabled="true"] { opacity: 0.6; cursor: default; }
+    .problem { margin-block-start: 8px; color: var(--bad); }
+    .links { display: flex; flex-wrap: wrap; gap: 8px; margin-block-start: 10px; }
+    .body > .muted:has(+ .links) { margin-block-start: 10px; }
+    .body > .muted + .links { margin-block-start: 6px; }
+    a {
+      display: inline-block;
+      max-width: 100%;
+      min-height: var(--target);
+      padding: 7px 12px;
+      border: 1px solid var(--control-line);
+      border-radius: var(--radius);
+      color: var(--accent);
+      font-weight: var(--weight-medium);
+      text-decoration: none;
+    }
+    a:hover { border-color: var(--accent); background: var(--accent-surface); }
+    .delivery { margin-block-start: 8px; color: var(--muted); font-size: var(--size-small); }
+    .delivery[data-state="failed"] { color: var(--bad); }
+    .delivery[data-state="waiting"] { color: var(--warn); }
     @keyframes shake {
       0%, 60%, 100% { transform: none; }
       10%, 30%, 50% { transform: rotate(14deg); }
@@ -264,17 +328,19 @@ const styles = (() => {
     }
     @media (forced-colors: active) {
       a { border: 1px solid LinkText; }
-      button { color: ButtonText; }
       .hang-up { border: 1px solid ButtonText; }
     }
-    ${unprinted}
   `;
 
   return {
     button,
     hint,
     card,
+    cards,
     handset,
+    chevron: "M5.6 9.4 12 15.8l6.4-6.4L17 8l-5 5-5-5z",
+    copy: "M8 3h10a2 2 0 0 1 2 2v11h-2V5H8zM6 7h8a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2V9a2 2 0 0 1 2-2zm0 2v10h8V9z",
+    grip: "M8 5h3v3H8zM13 5h3v3h-3zM8 10.5h3v3H8zM13 10.5h3v3h-3zM8 16h3v3H8zM13 16h3v3h-3z",
     cross: "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12 19 17.6 17.6 19 12 13.4 6.4 19 5 17.6 10.6 12 5 6.4z",
   };
 })();

@@ -45,7 +45,7 @@ export function valueAt(settings, path) {
  */
 export function collect() {
   /** @type {any} */
-  const settings = { version: 1 };
+  const settings = { version: 1, interface: {} };
   // What is written makes a section; a choice alone does not.
   for (const field of enabledFields().sort((one, other) => Number(isChoice(one)) - Number(isChoice(other)))) {
     const value = valueOf(field);

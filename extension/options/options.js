@@ -5,9 +5,11 @@ import { byId, download, element, say } from "../common/dom.js";
 import { localize, refusal, sentence, t } from "../common/i18n.js";
 import { addRow, clearProblem, clearProblems, collect, dropEmptyRows, fill, showAtField, showWhatApplies, valueAt } from "./form.js";
 import { putAway } from "./integration.js";
+import { neededPermissions } from "./interface.js";
 import { extraOrigins, hostOf, neededOrigins, withheld } from "./origins.js";
 import { fillRegions } from "./regions.js";
 import { showCorrections, showSites } from "./remembered.js";
+import "./shortcuts.js";
 
 const form = byId("settings", HTMLFormElement);
 const importFile = byId("import-file", HTMLInputElement);
@@ -70,14 +72,18 @@ async function alone(action) {
 }
 
 /**
- * Asks the user for the hosts that the form names beyond the manifest's own. The browser listens to that only within a
+ * Asks the user for the hosts that the form names beyond the manifest's own, and for what else it needs. The browser listens to that only within a
  * click, and the answer may never come: this is the first thing to do, and it keeps nothing else waiting.
  * @returns {Promise<boolean>} whether the form may be saved
  */
 async function permitted() {
-  const origins = extraOrigins(collect());
-  if (origins.length === 0 || (await request(origins))) return true;
+  const settings = collect();
+  const [origins, permissions] = [extraOrigins(settings), neededPermissions(settings)];
+  if (origins.length + permissions.length === 0 || (await request(origins, permissions))) return true;
   clearResults();
+  if (permissions.length > 0 && !(await api.permissions.contains({ permissions }))) {
+    showAtField("interface.notifications", () => t("options_notificationsRefused"))?.focus();
+  }
   for (const { path, origin } of (await withheld(origins)).reverse()) {
     showAtField(path, () => t("options_refused", hostOf(origin)))?.focus();
   }
@@ -231,9 +237,10 @@ async function showWithheld() {
 }
 
 /**
- * Asks the user to let us reach these origins.
+ * Asks the user to let us reach these origins, and for these permissions.
  * @param {{ origin: string }[]} needed
+ * @param {chrome.runtime.ManifestOptionalPermission[]} [permissions]
  */
-function request(needed) {
-  return api.permissions.request({ origins: needed.map(({ origin }) => origin) }).catch(() => false);
+function request(needed, permissions = []) {
+  return api.permissions.request({ origins: needed.map(({ origin }) => origin), permissions }).catch(() => false);
 }

@@ -115,7 +115,7 @@ export function endedItem({ call, exchange, crm, isNew, showsLinks }, actions) {
  * @param {Actions} actions
  */
 function buttons(call, showsLinks, actions) {
-  const [link, ...others] = call.links;
+  const [link, ...others] = cards(call);
   const { callBack } = call;
   /** @type {HTMLElement | undefined} */
   let opener;
@@ -177,10 +177,18 @@ function result(call) {
   return call.missed ? t("result_missed") : t("result_noAnswer");
 }
 
+/**
+ * The client's cards in the CRM.
+ * @param {CallView} call
+ */
+function cards({ links }) {
+  return links.filter(({ isNew, place }) => !isNew && place === undefined);
+}
+
 /** @param {CallView} call */
 function links(call) {
-  if (call.links.length === 0) return undefined;
-  const anchors = call.links.map(({ card, url }, index) =>
+  if (cards(call).length === 0) return undefined;
+  const anchors = cards(call).map(({ card, url }, index) =>
     element("a", { id: `link-${call.id}-${index}`, href: url, target: "_blank", rel: "noopener" }, t(`open_${card}`)),
   );
   return element("p", { class: "links" }, ...anchors);

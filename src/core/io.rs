@@ -7,7 +7,7 @@ use crate::{
     http::{AccessKey, HttpAnswer, HttpFailure, HttpRequest},
     json::{self, Fields},
     private::Private,
-    protocol::{Message, PageView, Request, Sender, StatusView},
+    protocol::{AlertsView, Message, PageView, Request, Sender, StatusView},
 };
 
 /// The sockets there are: one of each at a time.
@@ -152,6 +152,8 @@ pub enum Output {
     Status(Box<StatusView>),
     /// What the browser's toolbar shows has changed.
     Toolbar(Toolbar),
+    /// What draws the agent's attention has changed; whatever was told before is to fit it.
+    Alerts(AlertsView),
     /// Whether the worker is to be kept alive, and brought back when it dies: while a connection is wanted.
     KeepAlive(bool),
     /// The origins we need to reach (`https://host`); their permission is to be checked, then `Permissions`.

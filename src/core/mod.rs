@@ -6,6 +6,7 @@ pub mod access;
 pub mod backoff;
 mod bridge;
 pub mod calls;
+mod cards;
 mod check;
 mod commands;
 mod dials;

@@ -6,19 +6,21 @@ use crate::{
     Millis,
     core::{
         calls::{Call, Calls},
+        cards::Cards,
         dials::{Dial, DialState, Dials},
         outbox::Undelivered,
         recordings::{Pending, Recordings},
     },
-    exchange::{Abilities, ExchangeName},
+    exchange::{Abilities, Entry, ExchangeName},
+    kontur::digits,
     phone,
     private::Private,
     problem::{Code, Problem},
     protocol::{
-        CallPhase, CallView, CardKind, CardLink, ClientView, DeliveryState, DeliveryView, DialPhase, DialView,
-        DiallingView, Direction, LinkView, PageView, UndeliveredView,
+        AlertsView, CallPhase, CallView, CardKind, CardLink, ClientView, DeliveryState, DeliveryView, DialPhase,
+        DialView, DiallingView, Direction, LinkState, LinkView, NotificationView, PageView, UndeliveredView,
     },
-    settings::Settings,
+    settings::{Interface, Notifications, Settings},
     url,
 };
 
@@ -27,12 +29,17 @@ const LINGER: Millis = Millis::mins(1);
 /// How many of the newest ended calls the popup is told of; older ones it finds in the database.
 const RECENT: usize = 20;
 
+/// Phonet, as people know it.
+const PHONET: &str = "Phonet";
+
 /// All that the views are made of.
 pub struct Seen<'a> {
     /// The calls.
     pub calls: &'a Calls,
     /// The dials.
     pub dials: &'a Dials,
+    /// What people did with the cards.
+    pub cards: &'a Cards,
     /// What is not delivered, by call.
     pub undelivered: BTreeMap<&'a str, Undelivered<'a>>,
     /// The recordings.
@@ -52,10 +59,11 @@ impl Seen<'_> {
         let mut calls: Vec<_> = lingering.map(|call| self.call(call)).collect();
         calls.reverse();
         calls.extend(self.calls.live().map(|call| self.call(call)));
+        let cards = self.settings.interface.card.then(|| self.cards.view(&calls));
         let dialling = self.dialling(self.settings.dials_with(None));
         let others = self.settings.dialling.sites.iter().filter(|(_, name)| *name != dialling.exchange);
         let elsewhere = others.map(|(origin, name)| (origin.clone(), self.dialling(*name))).collect();
-        PageView { finder: self.settings.finder(), link, dialling, elsewhere, dials: self.dials(), calls }
+        PageView { finder: self.settings.finder(), link, dialling, elsewhere, dials: self.dials(), calls, cards }
     }
 
     /// An exchange as a way to dial; one that is not set up says so.
@@ -118,6 +126,55 @@ impl Seen<'_> {
         views.filter(|(dial, view)| dial.is_recent(self.now) || view.phase.is_live()).map(|(_, view)| view).collect()
     }
 
+    /// What draws the agent's attention outside the pages. What is not surely known does not ring.
+    pub fn alerts(&self, link: &LinkView) -> AlertsView {
+        let Interface { card, notifications, ring, volume } = self.settings.interface;
+        let rings =
+            |call: &&Call| call.incoming && phase_of(call) == CallPhase::Ringing && !self.cards.is_dismissed(&call.id);
+        let talks = self.calls.live().any(|call| phase_of(call) == CallPhase::Talking);
+        let is_sure = link.state == LinkState::Live;
+        let is_wanted = |_: &&Call| notifications != Notifications::Off;
+        let told = self.calls.live().filter(rings).filter(is_wanted);
+        AlertsView {
+            notifications: told.map(|call| self.notification(call, notifications)).collect(),
+            in_sight: !card,
+            volume: (ring && is_sure && !talks && self.calls.live().any(|call| rings(&call))).then_some(volume),
+        }
+    }
+
+    fn notification(&self, call: &Call, notifications: Notifications) -> NotificationView {
+        NotificationView {
+            call: call.id.clone(),
+            client: (notifications == Notifications::Named).then(|| self.client(call)),
+            url: self.only_card(call),
+            can_hang_up: self.can_hang_up(call),
+        }
+    }
+
+    /// The client's one card in the CRM: a person's, or else a company's. Among several nobody guesses.
+    fn only_card(&self, call: &Call) -> Option<Private<String>> {
+        let cards = self.crm_cards(call);
+        let of = |kind| cards.iter().filter(move |link| link.card == kind && !link.is_new);
+        let kind = if of(CardKind::Contact).next().is_some() { CardKind::Contact } else { CardKind::Company };
+        only(of(kind)).map(|link| link.url.clone())
+    }
+
+    fn can_hang_up(&self, call: &Call) -> bool {
+        call.leg_to_hang_up().is_some() && self.dialling(call.exchange).can.hang_up
+    }
+
+    /// The call that hanging up means where none is named: the one that goes on, or the one of them that is talked on.
+    pub fn call_to_hang_up(&self) -> Option<&str> {
+        let live = || self.calls.live().filter(|call| self.can_hang_up(call));
+        let talking = || live().filter(|call| phase_of(call) == CallPhase::Talking);
+        only(live()).or_else(|| only(talking())).map(|call| call.id.as_str())
+    }
+
+    /// Whether a call has a card, taken away or not.
+    pub fn has_card(&self, call: &str) -> bool {
+        self.calls.get(call).is_some_and(|call| call.ended_at.is_none() || self.lingers(call))
+    }
+
     /// When an ended call leaves the card.
     pub fn next_wake(&self) -> Option<Millis> {
         self.calls.ended().filter(|call| self.lingers(call)).filter_map(leaves_at).min()
@@ -156,18 +213,20 @@ impl Seen<'_> {
             id: call.id.clone(),
             exchange: call.exchange,
             direction: call.direction,
+            incoming: call.incoming,
             phase: phase_of(call),
             answered: call.answered_at().is_some(),
             missed: call.is_missed(),
             client: self.client(call),
             call_back: self.call_back(call),
             line: call.line_shown.clone(),
+            line_name: call.line_name.clone(),
             started_at: call.started_at,
             answered_at: call.answered_at(),
             ended_at: call.ended_at,
             links: self.links(call),
             responsible: self.responsible(call),
-            can_hang_up: call.leg_to_hang_up().is_some() && self.dialling(call.exchange).can.hang_up,
+            can_hang_up: self.can_hang_up(call),
             delivery: self.delivery(call),
             recording: self.recording(call),
         }
@@ -176,7 +235,8 @@ impl Seen<'_> {
     fn client(&self, call: &Call) -> ClientView {
         if call.direction == Direction::Internal {
             let ext = call.colleague.clone();
-            let name = ext.as_deref().and_then(|ext| self.settings.name_of(ext)).cloned();
+            let listed = ext.as_deref().and_then(|ext| self.settings.name_of(ext)).cloned();
+            let name = listed.or_else(|| call.colleague_name.clone());
             return ClientView { name, company: None, number: ext.map(Private::new) };
         }
         ClientView {
@@ -192,20 +252,64 @@ impl Seen<'_> {
     }
 
     fn links(&self, call: &Call) -> Vec<CardLink> {
+        let mut links = self.crm_cards(call);
+        links.extend(self.entries(call));
+        links
+    }
+
+    /// The client's cards in the CRM; where it knows nobody, the address at which a contact is made.
+    fn crm_cards(&self, call: &Call) -> Vec<CardLink> {
         let Some(kontur) = &self.settings.kontur else { return Vec::new() };
+        let workspace = url::segment(&kontur.workspace);
+        let link = |card, url, is_new| CardLink { card, url: Private::new(url), is_new, place: None, name: None };
         let cards = [
             (CardKind::Contact, &kontur.cards.contact, &call.links.contact_ids),
             (CardKind::Company, &kontur.cards.company, &call.links.company_ids),
             (CardKind::Deal, &kontur.cards.deal, &call.links.deal_ids),
         ];
-        let links = cards.into_iter().filter_map(|(card, template, ids)| Some((card, template.as_ref()?, ids)));
-        links
-            .flat_map(|(card, template, ids)| ids.iter().map(move |id| (card, template, id)))
-            .map(|(card, template, id)| CardLink {
-                card,
-                url: template.replace("{ws}", &url::segment(&kontur.workspace)).replace("{id}", &url::segment(id)),
+        let known = cards.into_iter().filter_map(|(card, template, ids)| Some((card, template.as_ref()?, ids)));
+        let known = known.flat_map(|(card, template, ids)| ids.iter().map(move |id| (card, template, id)));
+        let known = known.map(|(card, template, id)| {
+            link(card, template.replace("{ws}", &workspace).replace("{id}", &url::segment(id)), false)
+        });
+        let is_unknown = call.communication.is_some()
+            && call.direction != Direction::Internal
+            && call.links.contact_ids.is_empty()
+            && call.links.company_ids.is_empty();
+        let number = call.client.number.as_ref().filter(|_| is_unknown).and_then(digits);
+        let new = number.zip(kontur.cards.new_contact.as_ref()).map(|(number, template)| {
+            let url = template.replace("{ws}", &workspace).replace("{phone}", number.reveal());
+            link(CardKind::Contact, url, true)
+        });
+        known.chain(new).collect()
+    }
+
+    /// The client in the CRMs that are connected to the exchange: where any of them knows the number, in those; else where it is made.
+    fn entries(&self, call: &Call) -> Vec<CardLink> {
+        if call.client.number.is_none() {
+            return Vec::new();
+        }
+        let entries = &call.client.entries;
+        let is_known = entries.iter().any(|entry| entry.known);
+        let shown: Vec<_> = entries.iter().filter(|entry| entry.known == is_known).collect();
+        let own = self.settings.phonet.as_ref().map(|phonet| phonet.domain.as_str());
+        let place = |url: &str| {
+            let host = url.strip_prefix("https://")?.split(['/', '?', '#']).next()?;
+            // Nothing that only looks like a host.
+            let is_host = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
+            is_host.then(|| if Some(host) == own { PHONET } else { host }.to_owned())
+        };
+        let are_several = shown.len() > 1;
+        let link = |entry: &&Entry| {
+            Some(CardLink {
+                card: CardKind::Contact,
+                url: entry.url.clone(),
+                is_new: !is_known,
+                place: Some(place(entry.url.reveal())?),
+                name: entry.name.clone().filter(|_| are_several),
             })
-            .collect()
+        };
+        shown.iter().filter_map(link).collect()
     }
 
     fn responsible(&self, call: &Call) -> Vec<Private<String>> {
@@ -250,6 +354,11 @@ fn phase_of(call: &Call) -> CallPhase {
     } else {
         CallPhase::Ringing
     }
+}
+
+/// The one there is; none of several.
+fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    all.next().filter(|_| all.next().is_none())
 }
 
 fn leaves_at(call: &Call) -> Option<Millis> {

@@ -6,13 +6,15 @@ use thiserror::Error;
 
 use super::lenient;
 use crate::{
-    exchange::{CallEvent, Contact, Entity, EntityKind, EventKind, ExchangeName, LegDirection},
+    exchange::{CallEvent, Contact, Entity, EntityKind, Entry, EventKind, ExchangeName, LegDirection},
     json::Fields,
     private::Private,
 };
 
 /// The path of the connector.
 const PATH: &str = "/live/connector/v3/easy";
+/// From so many CRMs a client is shown.
+const MOST_ENTRIES: usize = 5;
 
 /// The connector's address: `wss://<domain>/live/connector/v3/easy?domain=…&apiKey=…&subscriber=…`.
 /// `address` is the exchange's `https://` (or, on this computer, `http://`) origin. The key rides in it, hence private.
@@ -113,6 +115,7 @@ fn event(kind: EventKind, fields: Fields<'_>) -> Result<CallEvent, FrameError> {
         bridge_at: lenient::moment(fields, "bridgeAt"),
         server_time: lenient::moment(fields, "serverTime"),
         line: lenient::private(fields, "trunkNum").filter(|_| !internal),
+        line_name: lenient::private(fields, "trunkName").filter(|_| !internal),
     })
 }
 
@@ -121,7 +124,7 @@ pub(super) fn event_of_history(fields: Fields<'_>) -> Option<CallEvent> {
     let mut hangup = event(EventKind::Hangup, fields).ok()?;
     if hangup.direction != LegDirection::Internal {
         let (number, name) = (lenient::private(fields, "otherLegNum"), lenient::private(fields, "otherLegName"));
-        hangup.client = Contact { number, name, company: None };
+        hangup.client = Contact { number, name, ..Contact::default() };
         // Seen as `o=380…;` as well as bare.
         let line = lenient::text(fields, "trunk").unwrap_or_default();
         let line: String = line.chars().filter(char::is_ascii_digit).collect();
@@ -167,12 +170,22 @@ fn best_contact(event: Fields<'_>) -> Contact {
     let rank = |leg: &Fields<'_>| {
         (lenient::text(*leg, "name").is_none(), lenient::integer(*leg, "priority").unwrap_or(i64::MAX))
     };
-    let best = event.objects("otherLegs").min_by_key(rank);
+    let mut legs: Vec<_> = event.objects("otherLegs").collect();
+    let number = legs.iter().find_map(|leg| lenient::private(*leg, "num"));
+    legs.sort_by_key(rank);
+    let best = legs.first().copied();
     Contact {
-        number: event.objects("otherLegs").find_map(|leg| lenient::private(leg, "num")),
+        number,
         name: best.and_then(|leg| lenient::private(leg, "name")),
         company: best.and_then(|leg| lenient::private(leg, "companyName")),
+        entries: legs.iter().filter_map(|leg| entry(*leg)).take(MOST_ENTRIES).collect(),
     }
+}
+
+/// The client as one CRM has it; without an `id` it is not known there, and `url` is where it is made.
+fn entry(leg: Fields<'_>) -> Option<Entry> {
+    let url = lenient::private(leg, "url").filter(|url| url.reveal().starts_with("https://"))?;
+    Some(Entry { known: lenient::text(leg, "id").is_some(), name: lenient::private(leg, "name"), url })
 }
 
 #[cfg(test)]
@@ -205,10 +218,14 @@ mod tests {
         assert_eq!(event.client.name.unwrap().reveal(), "Тест");
         assert_eq!(event.client.number.unwrap().reveal(), "+380567777777");
         assert_eq!(event.client.company.unwrap().reveal(), "Рекламное агентство");
+        let [entry] = event.client.entries.as_slice() else { panic!("{:?}", event.client.entries) };
+        assert!(entry.known);
+        assert_eq!(entry.url.reveal(), "https://qwerty.phonet.com.ua/features/crm/contacts/edit.jsp#/?id=1");
         assert_eq!(event.dial_at, Some(Millis(1_473_973_200_000)));
         assert_eq!(event.bridge_at, None);
         assert_eq!(event.server_time, Some(Millis(1_473_973_201_000)));
         assert_eq!(event.line.unwrap().reveal(), "567850550");
+        assert_eq!(event.line_name.unwrap().reveal(), "567850550");
     }
 
     #[test]
@@ -251,6 +268,19 @@ mod tests {
             {"num":"1","name":"B","priority":3},{"num":"1","name":"A","priority":2}]}"#,
         );
         assert_eq!(event.client.name.unwrap().reveal(), "A");
+    }
+
+    #[test]
+    fn each_crm_that_has_an_address_for_the_client_is_kept() {
+        let event = call(
+            r#"{"event":"call.dial","uuid":"a","lgDirection":4,"otherLegs":[
+            {"id":null,"name":null,"num":"1","url":"https://a.example/new","priority":1},
+            {"id":7,"name":"B","num":"1","url":"https://b.example/7","priority":2},
+            {"id":8,"name":"C","num":"1","url":"javascript:alert(1)","priority":3}]}"#,
+        );
+        let entries: Vec<_> =
+            event.client.entries.iter().map(|entry| (entry.known, entry.url.reveal().as_str())).collect();
+        assert_eq!(entries, [(true, "https://b.example/7"), (false, "https://a.example/new")]);
     }
 
     #[test]

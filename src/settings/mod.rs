@@ -1,5 +1,6 @@
 //! The settings: one JSON document, described by `docs/settings.schema.json`.
 
+mod interface;
 mod section;
 mod uis;
 
@@ -8,8 +9,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use self::section::{Section, is_card_template, is_guid, is_host, is_secret, is_subscriber, join};
+use self::section::{Section, is_card_template, is_guid, is_host, is_secret, is_subscriber, is_template, join};
 pub use self::{
+    interface::{Interface, Notifications},
     section::{is_ext, is_site},
     uis::{Credentials, FirstCall, Group, GroupPhone, Queue, SpokenKind, SpokenMessage, Uis, UisVersion},
 };
@@ -54,6 +56,8 @@ pub struct Settings {
     pub sites: Vec<String>,
     /// What the user said of wrong guesses about numbers.
     pub corrections: Vec<Correction>,
+    /// How calls make themselves noticed.
+    pub interface: Interface,
     advanced: Advanced,
     /// The subscriber's internal number as the exchange told it, where the settings name an e-mail address. Not stored.
     told_ext: Option<String>,
@@ -73,6 +77,7 @@ impl Default for Settings {
             region: DefaultRegion::default(),
             sites: vec![CRM.to_owned()],
             corrections: Vec::new(),
+            interface: Interface::default(),
             advanced: Advanced::default(),
             told_ext: None,
             handed: Vec::new(),
@@ -157,6 +162,7 @@ pub struct Relay {
 
 /// The addresses of the client's cards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Cards {
     /// Of a person.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,6 +173,9 @@ pub struct Cards {
     /// Of a deal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deal: Option<String>,
+    /// Of a contact that is to be made: a template with `{ws}` and `{phone}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_contact: Option<String>,
 }
 
 /// One line of the directory.
@@ -212,6 +221,7 @@ struct Document<'a> {
     region: &'a str,
     sites: &'a [String],
     corrections: &'a [Correction],
+    interface: &'a Interface,
     advanced: &'a Advanced,
 }
 
@@ -292,6 +302,7 @@ impl Settings {
             region: &self.region.0.as_region_str(),
             sites: &self.sites,
             corrections: &self.corrections,
+            interface: &self.interface,
             advanced: &self.advanced,
         };
         Private::new(serde_json::to_string(&document).unwrap_or_default())
@@ -480,8 +491,9 @@ impl Settings {
             let recordings = section.flag("recordings");
             let missed_calls = section.flag("missedCalls");
             let cards = section.section("cards", |cards| {
+                let new_contact = cards.optional("newContact", is_template).filter(|template| !template.is_empty());
                 let mut card = |key| cards.optional(key, is_card_template).filter(|template| !template.is_empty());
-                Some(Cards { contact: card("contact"), company: card("company"), deal: card("deal") })
+                Some(Cards { contact: card("contact"), company: card("company"), deal: card("deal"), new_contact })
             });
             Some(Kontur {
                 workspace: workspace?.trim().to_owned(),
@@ -520,6 +532,7 @@ impl Settings {
         if corrections.len() > MOST_CORRECTIONS {
             root.problem(Code::SettingsWrongValue, "corrections");
         }
+        let interface = root.section("interface", |section| Some(interface::read(section))).unwrap_or_default();
         root.close();
         let (told_ext, handed) = (None, Vec::new());
         Some(Self {
@@ -532,6 +545,7 @@ impl Settings {
             region,
             sites,
             corrections,
+            interface,
             advanced,
             told_ext,
             handed,

@@ -208,7 +208,12 @@ pub(super) fn is_guid(text: &str) -> bool {
     groups == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-pub(super) fn is_card_template(text: &str) -> bool {
+/// An address with places to be filled in: secure, or on this computer; or none.
+pub(super) fn is_template(text: &str) -> bool {
     let local = ["http://127.0.0.1", "http://localhost"].iter().any(|start| text.starts_with(start));
-    text.is_empty() || (text.contains("{id}") && (local || text.starts_with("https://")))
+    text.is_empty() || local || text.starts_with("https://")
+}
+
+pub(super) fn is_card_template(text: &str) -> bool {
+    text.is_empty() || (text.contains("{id}") && is_template(text))
 }

@@ -237,6 +237,7 @@ impl Inner {
             Output::View(view) => self.platform.send_to_pages(&to_js(&Message::View(view))),
             Output::Status(status) => self.platform.send_to_extension(&to_js(&Message::Status(status))),
             Output::Toolbar(Toolbar { state, missed }) => self.platform.show_in_toolbar(state.name(), missed),
+            Output::Alerts(alerts) => self.platform.alert(&to_js(&alerts)),
             Output::KeepAlive(on) => self.timers.keep_alive(on),
             Output::Origins(origins) => {
                 self.origins.replace(origins);
@@ -306,8 +307,8 @@ fn decode(request: &JsValue, sender: &Sender) -> Option<Request> {
 }
 
 /// As a plain JavaScript value that the browser can send.
-fn to_js(message: &Message) -> JsValue {
-    JSON::parse(&to_json(message)).unwrap_or_default()
+fn to_js(value: &impl Serialize) -> JsValue {
+    JSON::parse(&to_json(value)).unwrap_or_default()
 }
 
 /// As JSON; the types that leave here cannot fail to be written.

@@ -45,6 +45,10 @@ extern "C" {
     #[wasm_bindgen(method, js_name = showInToolbar)]
     pub fn show_in_toolbar(this: &Platform, state: &str, missed: u32);
 
+    /// Has the browser tell of the calls that ring, and ring, as this `AlertsView` says and no more.
+    #[wasm_bindgen(method)]
+    pub fn alert(this: &Platform, alerts: &JsValue);
+
     /// Sees to it that the pages of these origins have our content scripts, those that are open too, and no others.
     #[wasm_bindgen(method, js_name = runOn)]
     pub fn run_on(this: &Platform, origins: Vec<String>);

@@ -398,11 +398,12 @@ impl Uis {
             direction: LegDirection::Outgoing,
             leg: Some(Entity { kind: EntityKind::User, ext: None, name: None, own: true }),
             leg2: None,
-            client: Contact { number: Some(call.number.clone()), name: None, company: None },
+            client: Contact { number: Some(call.number.clone()), ..Contact::default() },
             dial_at: call.dial_at,
             bridge_at: call.bridge_at,
             server_time: Some(at),
             line: Some(self.settings.virtual_number.clone()),
+            line_name: None,
         })));
     }
 

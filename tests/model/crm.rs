@@ -34,6 +34,8 @@ pub struct Crm {
     pub keys: BTreeMap<String, Millis>,
     pub refuses_key: bool,
     pub requests: Vec<(String, Value)>,
+    /// Which of its cards are every client's; one contact unless set.
+    pub links: Option<Value>,
     /// Who is responsible for every client.
     pub responsible: Vec<String>,
     /// What it was asked about that, as the query says.
@@ -181,7 +183,7 @@ impl Crm {
                 if (call.started.is_some() || call.registered.is_some()) && !repeat {
                     broken.push("started twice");
                 }
-                let answer = json!({ "id": call.id, "links": { "contactIds": ["c1"] } }).to_string();
+                let answer = json!({ "id": call.id, "links": self.links.clone().unwrap_or_else(|| json!({ "contactIds": ["c1"] })) }).to_string();
                 call.started = Some(body);
                 (200, answer)
             }

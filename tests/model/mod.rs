@@ -21,7 +21,7 @@ use trubka::{
     },
     http::{Body, FileInfo, HttpAnswer, HttpFailure, HttpRequest},
     private::Private,
-    protocol::{Message, PageView, Request, Sender, StatusView},
+    protocol::{AlertsView, Message, PageView, Request, Sender, StatusView},
     settings::Settings,
 };
 
@@ -96,6 +96,7 @@ pub struct World {
     pub view: PageView,
     pub status: Option<StatusView>,
     pub toolbar: Option<Toolbar>,
+    pub alerts: AlertsView,
     /// The sites whose pages have content scripts, and those of which the core said that it leaves them.
     pub sites: Vec<String>,
     pub left: Vec<String>,
@@ -278,6 +279,7 @@ impl World {
             view: PageView::default(),
             status: None,
             toolbar: None,
+            alerts: AlertsView::default(),
             sites: Vec::new(),
             left: Vec::new(),
             settings,
@@ -795,6 +797,7 @@ impl World {
             Output::Toolbar(toolbar) => self.toolbar = Some(toolbar),
             Output::View(view) => self.view = view,
             Output::Status(status) => self.status = Some(*status),
+            Output::Alerts(alerts) => self.alerts = alerts,
             Output::WakeAt(at) => self.wake_at = at.map(|at| self.now + (at - self.now - self.ahead).max(Millis(0))),
             Output::KeepAlive(on) => {
                 self.keeps_alive = on;

@@ -48,6 +48,7 @@ export class FakePlatform {
   showInToolbar(state, missed) {
     this.log.push(`showInToolbar ${state} ${missed}`);
   }
+  alert() {}
   runOn(origins) {
     this.log.push(`runOn ${origins}`);
   }

@@ -20,6 +20,7 @@ use crate::{
     core::{
         access::Access,
         calls::Calls,
+        cards::Cards,
         check::Check,
         commands::Commands,
         dials::{Dial, Dials},
@@ -72,6 +73,7 @@ pub struct Bridge {
     calls: Calls,
     /// The missed calls that the user has not looked at, the oldest first.
     missed: Vec<String>,
+    cards: Cards,
     dials: Dials,
     relay: Relay,
     commands: Commands,
@@ -157,6 +159,7 @@ struct Recording;
 struct Shown {
     page: Private<String>,
     status: Private<String>,
+    alerts: Private<String>,
     keep_alive: Option<bool>,
     wake_at: Option<Option<Millis>>,
     session: Session,
@@ -197,6 +200,7 @@ impl Bridge {
                 .and_then(|state| state.object("calls"))
                 .map(|calls| Calls::read(calls, version))
                 .unwrap_or_default(),
+            cards: state.and_then(|state| state.object("cards")).map(Cards::read).unwrap_or_default(),
             dials: state.map(|state| Dials::read(state.objects("dials"))).unwrap_or_default(),
             relay: Relay::new(true),
             commands: state.map(|state| Commands::read(state.objects("commands"))).unwrap_or_default(),
@@ -495,6 +499,10 @@ impl Bridge {
         let page = self.seen(now).page(link);
         if has_changed(&mut self.shown.page, &page) {
             self.out.push_back(Output::View(page));
+        }
+        let alerts = self.seen(now).alerts(&self.link.view());
+        if has_changed(&mut self.shown.alerts, &alerts) {
+            self.out.push_back(Output::Alerts(alerts));
         }
         let status = self.status(now);
         if has_changed(&mut self.shown.status, &status) {

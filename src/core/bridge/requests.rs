@@ -4,6 +4,7 @@ use super::{Asker, Bridge, dialling::Wanted};
 use crate::{
     Millis,
     core::{
+        cards::Cards,
         check::{Check, KeyVerdict},
         io::{DocumentName, Output, Write},
         views::Seen,
@@ -30,6 +31,9 @@ impl Bridge {
                 | Request::FindNumbers { .. }
                 | Request::Dial { .. }
                 | Request::HangUp { .. }
+                | Request::DismissCall { .. }
+                | Request::FoldCall { .. }
+                | Request::MoveCards(_)
                 | Request::Correct { .. }
         );
         let origin = match sender {
@@ -59,6 +63,13 @@ impl Bridge {
                 Message::Dial { dial }
             }
             Request::HangUp { call } => return self.hang_up(Asker::Person(ask), call, None, now),
+            Request::HangUpCurrent => {
+                let call = self.seen(now).call_to_hang_up().map(str::to_owned);
+                return self.hang_up(Asker::Person(ask), call.unwrap_or_default(), None, now);
+            }
+            Request::DismissCall { call } => self.change_cards(|cards| cards.dismiss(call), now),
+            Request::FoldCall { call, folded } => self.change_cards(|cards| cards.fold(call, folded), now),
+            Request::MoveCards(place) => self.change_cards(|cards| cards.put(place), now),
             Request::Correct { text, label, phone } => self.correct(&text, label.as_deref(), phone, now),
             Request::GetStatus => Message::Status(self.status(now)),
             Request::SeeMissed => {
@@ -168,6 +179,21 @@ impl Bridge {
         }
         self.save_settings();
         self.page(now)
+    }
+
+    /// Notes what somebody did with the cards; of a call that has none nothing.
+    fn change_cards(&mut self, change: impl FnOnce(&mut Cards), now: Millis) -> Message {
+        change(&mut self.cards);
+        self.forget_cards(now);
+        self.storage.dirty = true;
+        self.page(now)
+    }
+
+    /// Forgets what was done with the cards of calls that have none any more.
+    pub(super) fn forget_cards(&mut self, now: Millis) {
+        let mut cards = std::mem::take(&mut self.cards);
+        cards.retain(|call| self.seen(now).has_card(call));
+        self.cards = cards;
     }
 
     fn page(&self, now: Millis) -> Message {
@@ -298,6 +324,7 @@ impl Bridge {
         Seen {
             calls: &self.calls,
             dials: &self.dials,
+            cards: &self.cards,
             undelivered: self.crm.outbox.by_call(),
             recordings: &self.recordings,
             settings: &self.settings,

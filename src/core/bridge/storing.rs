@@ -7,6 +7,7 @@ use crate::{
     Millis,
     core::{
         calls::Calls,
+        cards::Cards,
         commands::Commands,
         dials::Dials,
         io::{DocumentName, Output, Write},
@@ -58,6 +59,7 @@ pub(super) enum Unsaved {
 struct State<'a> {
     version: u32,
     calls: &'a Calls,
+    cards: &'a Cards,
     dials: &'a Dials,
     commands: &'a Commands,
     recordings: &'a Recordings,
@@ -113,9 +115,11 @@ impl Bridge {
         let recordings = &self.recordings;
         let is_needed = |call: &str| undelivered.contains_key(call) || recordings.of_call(call).is_some();
         self.calls.forget(self.recovery.reaches_back_to(now), is_needed);
+        self.forget_cards(now);
         let state = State {
             version: VERSION,
             calls: &self.calls,
+            cards: &self.cards,
             dials: &self.dials,
             commands: &self.commands,
             recordings: &self.recordings,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Millis,
-    exchange::{CallEvent, Contact, EventKind, ExchangeName, LegDirection},
+    exchange::{CallEvent, Contact, Entry, EventKind, ExchangeName, LegDirection},
     json::Fields,
     kontur::{
         digits,
@@ -31,16 +31,22 @@ pub struct Call {
     pub exchange: ExchangeName,
     /// Which way it goes; a transferred leg does not change it.
     pub direction: Direction,
+    /// Whether it is the agent who is called.
+    pub incoming: bool,
     /// The other party.
     pub client: Contact,
     /// On an internal call, the internal number of the other side.
     pub colleague: Option<String>,
+    /// Their name, as the exchange has it.
+    pub colleague_name: Option<Private<String>>,
     /// The client's number for people.
     pub number_shown: Option<Private<String>>,
     /// The company's line.
     line: Option<Private<String>>,
     /// The company's line for people.
     pub line_shown: Option<Private<String>>,
+    /// The caption of the company's line.
+    pub line_name: Option<Private<String>>,
     /// When it first rang.
     pub started_at: Millis,
     /// The group or scenario that the call came to, where the browser hears of it.
@@ -119,19 +125,24 @@ impl Telling {
 impl Call {
     pub(super) fn read(fields: Fields<'_>, version: u32) -> Option<Self> {
         let client = fields.object("client")?;
+        let direction = Direction::read(&fields.text("direction")?)?;
         Some(Self {
             id: fields.text("id")?,
             exchange: fields.text("exchange").as_deref().and_then(ExchangeName::read).unwrap_or(ExchangeName::Phonet),
-            direction: Direction::read(&fields.text("direction")?)?,
+            direction,
+            incoming: fields.flag("incoming").unwrap_or(direction == Direction::Inbound),
             client: Contact {
                 number: client.private("number"),
                 name: client.private("name"),
                 company: client.private("company"),
+                entries: client.objects("entries").filter_map(Entry::read).collect(),
             },
             colleague: fields.text("colleague"),
+            colleague_name: fields.private("colleagueName"),
             number_shown: fields.private("numberShown"),
             line: fields.private("line"),
             line_shown: fields.private("lineShown"),
+            line_name: fields.private("lineName"),
             started_at: fields.millis("startedAt")?,
             entity: fields.object("entity").and_then(Leg::read),
             legs: fields.objects("legs").filter_map(Leg::read).collect(),
@@ -164,11 +175,14 @@ impl Call {
             id,
             exchange: event.exchange,
             direction,
+            incoming: direction == Direction::Inbound,
             client: Contact::default(),
             colleague: None,
+            colleague_name: None,
             number_shown: None,
             line: None,
             line_shown: None,
+            line_name: None,
             started_at,
             entity: None,
             legs: Vec::new(),
@@ -192,8 +206,13 @@ impl Call {
         call.learn(event, settings);
         if event.direction == LegDirection::Internal {
             let own = settings.own_ext();
-            let sides = [&event.leg2, &event.leg].map(|side| side.as_ref().and_then(|side| side.ext.clone()));
-            call.colleague = sides.into_iter().flatten().find(|ext| Some(ext.as_str()) != own);
+            let sides = [&event.leg2, &event.leg].into_iter().flatten().filter(|side| side.ext.is_some());
+            if let Some(colleague) = sides.into_iter().find(|side| side.ext.as_deref() != own) {
+                call.colleague.clone_from(&colleague.ext);
+                call.colleague_name.clone_from(&colleague.name);
+            }
+            let callee = event.leg2.as_ref().and_then(|side| side.ext.as_deref());
+            call.incoming = own.is_some() && callee == own;
         }
         call
     }
@@ -206,7 +225,11 @@ impl Call {
         fill(&mut self.client.number, &event.client.number);
         fill(&mut self.client.name, &event.client.name);
         fill(&mut self.client.company, &event.client.company);
+        if self.client.entries.is_empty() {
+            self.client.entries.clone_from(&event.client.entries);
+        }
         fill(&mut self.line, &event.line);
+        fill(&mut self.line_name, &event.line_name);
         let display = |number: &Private<String>| phone::display(number, settings.region.0);
         if self.number_shown.is_none() {
             self.number_shown = self.client.number.as_ref().map(display);
