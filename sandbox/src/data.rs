@@ -43,6 +43,9 @@ pub const TRUNK_NUMBER: &str = "74951234567";
 /// The outside line's caption.
 pub const TRUNK_NAME: &str = "Москва";
 
+/// A number that two contacts of two companies in the CRM share.
+pub const SHARED_NUMBER: &str = "74990000002";
+
 /// What rings: a user, a group or a scenario of the exchange (`leg.type` in Phonet, «Интеграция по протоколу WSS»).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -246,6 +249,12 @@ pub(crate) fn book_entry(number: &str) -> Option<(&'static Contact, u32)> {
 
 /// Which of the CRM's records a number belongs to, as `call-started` answers it.
 pub(crate) fn links(number: Option<&str>) -> Value {
+    if number == Some(SHARED_NUMBER) {
+        let [_, second, _, first] = &CONTACTS;
+        return json!({
+            "companyIds": [first.company.id, second.company.id], "contactIds": [first.id, second.id], "dealIds": [],
+        });
+    }
     match number.and_then(contact_by_phone) {
         Some(contact) => json!({
             "companyIds": [contact.company.id], "contactIds": [contact.id], "dealIds": [contact.company.deal],

@@ -33,7 +33,7 @@ use crate::kontur::files::LARGEST_FILE;
 use crate::kontur::integration::{self, Feature, Features, Main};
 use crate::ledger::{Entry, Service};
 use crate::pages;
-use crate::phonet::call::Quirk;
+use crate::phonet::call::{Client, Quirk};
 use crate::phonet::recording::{self, Rules};
 use crate::server::App;
 use crate::uis::session::{self, Side};
@@ -128,15 +128,17 @@ struct Incoming {
     from: Option<String>,
     to: String,
     #[serde(default)]
+    clients: Vec<Client>,
+    #[serde(default)]
     quirks: Vec<Quirk>,
 }
 
 async fn incoming(State(app): Ctl, body: Bytes) -> Outcome {
-    let Incoming { from, to, quirks } = parse(&body)?;
+    let Incoming { from, to, clients, quirks } = parse(&body)?;
     if from.as_ref().is_some_and(|number| number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit())) {
         return Err("`from` is a number in digits, or null".to_owned().into());
     }
-    let (uuid, legs) = app.shared.change(|world| world.exchange.incoming(from, &to, quirks))?;
+    let (uuid, legs) = app.shared.change(|world| world.exchange.incoming(from, &to, clients, quirks))?;
     Ok(Json(if legs.is_empty() { json!({ "uuid": uuid }) } else { json!({ "uuid": uuid, "legs": legs }) }))
 }
 

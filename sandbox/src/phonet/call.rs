@@ -65,6 +65,14 @@ pub(crate) enum Quirk {
     TrunkOwner,
 }
 
+/// A client as a CRM that is connected to the exchange knows them.
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Client {
+    name: String,
+    company: Option<String>,
+}
+
 /// One call of the exchange: a client's call to a user, a group or a scenario, a member's leg of it, or an internal call.
 #[derive(Clone)]
 pub(crate) struct Call {
@@ -76,6 +84,8 @@ pub(crate) struct Call {
     pub leg2: Option<&'static Entity>,
     /// The client's number, digits only; none when internal or withheld.
     pub number: Option<String>,
+    /// Who the client is in each CRM that is connected; as the exchange's own book says where there is none.
+    pub clients: Vec<Client>,
     pub quirks: Vec<Quirk>,
     pub dial_at: i64,
     pub bridge_at: Option<i64>,
@@ -180,6 +190,9 @@ impl Call {
         if self.direction == Direction::Internal {
             return json!([]);
         }
+        if !self.clients.is_empty() {
+            return self.clients.iter().enumerate().map(|(index, client)| self.other_leg(index, client)).collect();
+        }
         let known = self.number.as_deref().and_then(book_entry);
         let url = match &known {
             Some((_, id)) => format!("https://{PHONET_DOMAIN}/features/crm/contacts/edit.jsp#/?id={id}"),
@@ -195,6 +208,19 @@ impl Call {
         }])
     }
 
+    /// The client as the CRM of this place has them: the first is the exchange's own.
+    fn other_leg(&self, index: usize, client: &Client) -> Value {
+        let host = if index == 0 { PHONET_DOMAIN.to_owned() } else { format!("crm-{}.example", index + 1) };
+        json!({
+            "id": (index + 1).to_string(),
+            "name": client.name,
+            "num": self.number.as_ref().map(|number| format!("+{number}")),
+            "companyName": client.company,
+            "url": format!("https://{host}/features/crm/contacts/edit.jsp#/?id={}", index + 1),
+            "priority": index + 1,
+        })
+    }
+
     /// The ended call as a record of the exchange's history; durations are in whole seconds.
     pub fn record(&self) -> Option<Value> {
         let end = self.end_at?;
@@ -202,7 +228,8 @@ impl Call {
         let trunk = if self.has(Quirk::TrunkOwner) { format!("o={TRUNK_NUMBER};") } else { TRUNK_NUMBER.to_owned() };
         let space = if self.has(Quirk::AudioSpace) { " " } else { "" };
         let audio = format!("https://{PHONET_DOMAIN}/rest/public/calls/{}/audio{space}", self.uuid);
-        let name = self.number.as_deref().and_then(book_entry).map(|(contact, _)| contact.name);
+        let known = self.number.as_deref().and_then(book_entry).map(|(contact, _)| contact.name);
+        let name = self.clients.first().map(|client| client.name.as_str()).or(known);
         Some(json!({
             "uuid": self.uuid,
             "parentUuid": self.parent,

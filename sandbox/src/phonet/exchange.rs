@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
-use super::call::{Call, Direction, Event, Quirk, party};
+use super::call::{Call, Client, Direction, Event, Quirk, party};
 use super::recording::{Recording, Rules};
 use crate::clock::{Ticker, now};
 use crate::data::{Entity, Kind, MENU, PHONET_KEY, SALES, user_by_ext};
@@ -257,6 +257,7 @@ impl Exchange {
             leg: new.leg,
             leg2: new.leg2,
             number: new.number,
+            clients: new.clients,
             quirks: new.quirks,
             dial_at,
             bridge_at: None,
@@ -275,6 +276,7 @@ impl Exchange {
         &mut self,
         number: Option<String>,
         to: &str,
+        clients: Vec<Client>,
         quirks: Vec<Quirk>,
     ) -> Result<(String, BTreeMap<&'static str, String>), String> {
         let leg = match to {
@@ -282,7 +284,7 @@ impl Exchange {
             ext if Some(ext) == SALES.ext => &SALES,
             ext => user_by_ext(ext).ok_or_else(|| format!("nobody has the extension `{ext}`"))?,
         };
-        let new = NewCall { parent: None, direction: Direction::Inbound, leg, leg2: None, number, quirks };
+        let new = NewCall { parent: None, direction: Direction::Inbound, leg, leg2: None, number, clients, quirks };
         let uuid = self.dial(new.clone());
         let mut legs = BTreeMap::new();
         if leg.kind != Kind::User {
@@ -307,6 +309,7 @@ impl Exchange {
             leg,
             leg2,
             number: None,
+            clients: Vec::new(),
             quirks: Vec::new(),
         }))
     }
@@ -314,7 +317,8 @@ impl Exchange {
     /// A user calls a client.
     pub fn outgoing(&mut self, leg: &'static Entity, number: &str) -> String {
         let number = Some(number.to_owned());
-        self.dial(NewCall { parent: None, direction: Direction::Outbound, leg, leg2: None, number, quirks: Vec::new() })
+        let direction = Direction::Outbound;
+        self.dial(NewCall { parent: None, direction, leg, leg2: None, number, clients: Vec::new(), quirks: Vec::new() })
     }
 
     /// Whether this user's call to this number is live.
@@ -453,5 +457,6 @@ struct NewCall {
     leg: &'static Entity,
     leg2: Option<&'static Entity>,
     number: Option<String>,
+    clients: Vec<Client>,
     quirks: Vec<Quirk>,
 }

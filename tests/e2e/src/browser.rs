@@ -72,6 +72,8 @@ pub struct Browser {
     kind: BrowserKind,
     headless: bool,
     tls: SocketAddr,
+    /// The folder of the extension.
+    extension: PathBuf,
     web: WebDriver,
     driver: Driver,
     profile: TempDir,
@@ -80,14 +82,20 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts the browser with a fresh profile and the extension; port 443 of the services' hosts leads to `tls`.
-    pub async fn start(kind: BrowserKind, headless: bool, tls: SocketAddr) -> Result<Self> {
+    /// Starts the browser with a fresh profile and the extension; port 443 of the services' hosts leads to `tls`. Chromium asks the
+    /// user for optional permissions where no test can answer: those that are `granted` come with the extension.
+    pub async fn start(kind: BrowserKind, headless: bool, tls: SocketAddr, granted: &[&str]) -> Result<Self> {
         let profile = TempDir::with_prefix("trubka-profile-")?;
-        let (driver, web) = lead(kind, headless, tls, profile.path()).await?;
-        let browser = Self { kind, headless, tls, web, driver, profile, said: Vec::new() };
+        let extension = if granted.is_empty() {
+            kind.extension()
+        } else {
+            with_granted(&kind.extension(), &profile.path().join("extension"), granted)?
+        };
+        let (driver, web) = lead(kind, headless, tls, profile.path(), &extension).await?;
+        let browser = Self { kind, headless, tls, extension, web, driver, profile, said: Vec::new() };
         if kind == BrowserKind::Firefox {
             let archive = browser.folder().join("trubka.xpi");
-            pack(&kind.extension(), &archive)?;
+            pack(&browser.extension, &archive)?;
             browser.command("moz/addon/install", json!({ "path": archive, "temporary": false })).await?;
         }
         Ok(browser)
@@ -114,7 +122,7 @@ impl Browser {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let (driver, web) = lead(self.kind, self.headless, self.tls, self.profile.path()).await?;
+        let (driver, web) = lead(self.kind, self.headless, self.tls, self.profile.path(), &self.extension).await?;
         self.web = web;
         self.said.append(&mut std::mem::replace(&mut self.driver, driver).said());
         Ok(())
@@ -148,9 +156,14 @@ impl Browser {
     /// The address of one of the extension's own pages.
     pub fn page(&self, path: &str) -> String {
         match self.kind {
-            BrowserKind::Chromium => format!("chrome-extension://{}/{path}", unpacked_id(&self.kind.extension())),
+            BrowserKind::Chromium => format!("chrome-extension://{}/{path}", self.unpacked_id()),
             BrowserKind::Firefox => format!("moz-extension://{GECKO_UUID}/{path}"),
         }
+    }
+
+    /// Chromium's id of the extension.
+    pub(crate) fn unpacked_id(&self) -> String {
+        unpacked_id(&self.extension)
     }
 
     /// Opens `url` in a new tab and looks at it.
@@ -291,7 +304,39 @@ impl Browser {
     }
 
     async fn cdp(&self, command: &str, parameters: Value) -> Result<()> {
-        self.command("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await.map(drop)
+        self.ask_cdp(command, parameters).await.map(drop)
+    }
+
+    async fn ask_cdp(&self, command: &str, parameters: Value) -> Result<Value> {
+        self.command("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await
+    }
+
+    /// What the tab looked at says to those who do not see it: each thing's role and name, in the order of the page, closed shadow
+    /// trees too.
+    pub async fn accessible(&self) -> Result<Vec<(String, String)>> {
+        match self.kind {
+            BrowserKind::Chromium => {
+                let tree = self.ask_cdp("Accessibility.getFullAXTree", json!({})).await?;
+                let nodes = tree.pointer("/nodes").and_then(Value::as_array).context("no tree")?;
+                let text =
+                    |node: &Value, what| node.pointer(what).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let shown = nodes.iter().filter(|node| node.pointer("/ignored") != Some(&json!(true)));
+                Ok(shown.map(|node| (text(node, "/role/value"), text(node, "/name/value"))).collect())
+            }
+            BrowserKind::Firefox => {
+                let script =
+                    "const service = Cc['@mozilla.org/accessibilityService;1'].getService(Ci.nsIAccessibilityService);
+                    const things = [];
+                    const walk = (thing) => {
+                        things.push([service.getStringRole(thing.role), thing.name ?? '']);
+                        for (let child = thing.firstChild; child; child = child.nextSibling) walk(child);
+                    };
+                    const browser = Services.wm.getMostRecentBrowserWindow().gBrowser.selectedBrowser;
+                    walk(service.getAccessibleFor(browser));
+                    return things;";
+                Ok(serde_json::from_value(self.chrome_script(script, json!([])).await?)?)
+            }
+        }
     }
 
     /// Runs a script with Firefox's own rights; a promise it returns is awaited.
@@ -308,11 +353,17 @@ impl Browser {
 }
 
 /// Starts a driver and by it a browser on this profile.
-async fn lead(kind: BrowserKind, headless: bool, tls: SocketAddr, profile: &Path) -> Result<(Driver, WebDriver)> {
+async fn lead(
+    kind: BrowserKind,
+    headless: bool,
+    tls: SocketAddr,
+    profile: &Path,
+    extension: &Path,
+) -> Result<(Driver, WebDriver)> {
     let (driver, capabilities) = match kind {
         BrowserKind::Chromium => {
             let driver = Driver::start("chromedriver", &["--enable-chrome-logs"]).await?;
-            let mut arguments = chromium_arguments(profile, headless, tls);
+            let mut arguments = chromium_arguments(profile, headless, tls, extension);
             arguments.push("--enable-logging=stderr".to_owned());
             (driver, json!({ "goog:chromeOptions": { "args": arguments } }))
         }
@@ -323,6 +374,33 @@ async fn lead(kind: BrowserKind, headless: bool, tls: SocketAddr, profile: &Path
     };
     let web = WebDriver::new(driver.address(), serde_json::from_value::<Capabilities>(capabilities)?).await?;
     Ok((driver, web))
+}
+
+/// Copies the extension with these of its optional permissions among those that it has from the start.
+fn with_granted(extension: &Path, copy: &Path, granted: &[&str]) -> Result<PathBuf> {
+    let mut folders = vec![PathBuf::new()];
+    while let Some(next) = folders.pop() {
+        std::fs::create_dir_all(copy.join(&next))?;
+        for entry in std::fs::read_dir(extension.join(&next))? {
+            let path = next.join(entry?.file_name());
+            if extension.join(&path).is_dir() {
+                folders.push(path);
+            } else {
+                std::fs::copy(extension.join(&path), copy.join(&path))?;
+            }
+        }
+    }
+    let file = copy.join("manifest.json");
+    let mut manifest: Value = serde_json::from_str(&std::fs::read_to_string(&file)?)?;
+    let list = |key| manifest.get(key).and_then(Value::as_array).cloned().with_context(|| format!("no {key}"));
+    let (mut given, mut optional) = (list("permissions")?, list("optional_permissions")?);
+    optional.retain(|permission| !granted.iter().any(|name| permission == name));
+    given.extend(granted.iter().map(|&name| Value::from(name)));
+    let fields = manifest.as_object_mut().context("no manifest")?;
+    fields.insert("permissions".to_owned(), given.into());
+    fields.insert("optional_permissions".to_owned(), optional.into());
+    std::fs::write(&file, manifest.to_string())?;
+    Ok(copy.to_owned())
 }
 
 /// Packs a folder into an archive.
@@ -347,8 +425,7 @@ fn pack(folder: &Path, archive: &Path) -> Result<()> {
 }
 
 /// The arguments of a Chromium with the extension, whose port 443 of the services' hosts leads to `tls`.
-pub(crate) fn chromium_arguments(profile: &Path, headless: bool, tls: SocketAddr) -> Vec<String> {
-    let extension = BrowserKind::Chromium.extension();
+pub(crate) fn chromium_arguments(profile: &Path, headless: bool, tls: SocketAddr, extension: &Path) -> Vec<String> {
     let extension = extension.display();
     let mut arguments = vec![
         format!("--user-data-dir={}", profile.display()),

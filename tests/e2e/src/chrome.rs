@@ -6,11 +6,7 @@ use serde_json::{Value, json};
 use thirtyfour::WebElement;
 use tokio::sync::Mutex;
 
-use crate::{
-    Browser, BrowserKind, Cdp,
-    browser::{GECKO_ID, unpacked_id},
-    until,
-};
+use crate::{Browser, BrowserKind, Cdp, browser::GECKO_ID, until};
 
 /// A target of Chromium's.
 #[derive(Deserialize)]
@@ -59,7 +55,7 @@ impl Browser {
         self.open("chrome://extensions").await?;
         let script = "const [action, id, pattern, done] = arguments;
             chrome.developerPrivate[action](id, pattern).then(() => done(''), ({ message }) => done(message));";
-        let id = unpacked_id(&self.kind().extension());
+        let id = self.unpacked_id();
         let arguments = vec![action.into(), id.into(), pattern.into()];
         let refusal: String = self.web().execute_async(script, arguments).await?.convert()?;
         self.web().close_window().await?;
@@ -76,7 +72,7 @@ impl Browser {
                 let targets: Targets =
                     cdp.ask(None, "Target.getTargets", json!({ "filter": [{ "type": "tab" }] })).await?;
                 let tab = targets.target_infos.into_iter().find(|target| target.url == url).context("no such tab")?;
-                let id = unpacked_id(&self.kind().extension());
+                let id = self.unpacked_id();
                 let parameters = json!({ "id": id, "targetId": tab.target_id });
                 cdp.ask::<Value>(None, "Extensions.triggerAction", parameters).await?;
                 self.popup().await
@@ -119,6 +115,51 @@ impl Browser {
         }
     }
 
+    /// What an expression is in Chromium's worker, or what it promises.
+    async fn in_worker(&self, expression: &str) -> Result<Value> {
+        let mut cdp = Cdp::connect(self.folder()).await?;
+        let targets: Targets = cdp.ask(None, "Target.getTargets", json!({})).await?;
+        let main = self.page("background/main.js");
+        let is_worker = |target: &Target| target.r#type == "service_worker" && target.url == main;
+        let worker = targets.target_infos.into_iter().find(is_worker).context("no worker")?;
+        let session = cdp.attach(&worker.target_id).await?;
+        let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let answer: Value = cdp.ask(Some(&session), "Runtime.evaluate", parameters).await?;
+        Ok(answer.pointer("/result/value").cloned().unwrap_or_default())
+    }
+
+    /// Presses the keys of a command in the tab looked at. In Firefox they are the real ones; Chromium's are out of reach, so there the
+    /// command is told to the extension as Chromium does, and that it has keys is asked of Chromium.
+    pub async fn press(&self, command: &str) -> Result<()> {
+        let pressed = match self.kind() {
+            BrowserKind::Chromium => {
+                self.in_worker(&format!(
+                    "chrome.commands.getAll()
+                        .then((all) => Promise.all([all.some(({{ name, shortcut }}) => name === '{command}' && shortcut),
+                            chrome.tabs.query({{ active: true, lastFocusedWindow: true }})]))
+                        .then(([known, [tab]]) => known && (chrome.commands.onCommand.dispatch('{command}', tab), true))"
+                ))
+                .await?
+            }
+            BrowserKind::Firefox => {
+                let script = "const { extension } = WebExtensionPolicy.getByID(arguments[0]);
+                    const { document } = Services.wm.getMostRecentBrowserWindow();
+                    // A test that looks elsewhere would close the popup that this may open.
+                    Services.prefs.setBoolPref('ui.popup.disable_autohide', true);
+                    return extension.shortcuts.allCommands().then((commands) => {
+                        const { shortcut } = commands.find(({ name }) => name === arguments[1]);
+                        const keys = Array.from(document.querySelectorAll('keyset[id^=ext-keyset-id] key'));
+                        const key = keys.find((key) => key.getAttribute('key') === shortcut.at(-1));
+                        key?.doCommand();
+                        return key !== undefined;
+                    });";
+                self.chrome_script(script, json!([GECKO_ID, command])).await?
+            }
+        };
+        ensure!(pressed == true, "the command {command} has no keys");
+        Ok(())
+    }
+
     /// Chooses an item of the context menu on an element of the tab looked at. `title` names it in Firefox, whose menu is the real
     /// one; Chromium's is out of reach, so there the item's id is told to the extension as Chromium does, and that it is offered is
     /// asked of Chromium.
@@ -126,26 +167,17 @@ impl Browser {
         self.web().action_chain().context_click_element(element).perform().await?;
         match self.kind() {
             BrowserKind::Chromium => {
-                let mut cdp = Cdp::connect(self.folder()).await?;
-                let targets: Targets = cdp.ask(None, "Target.getTargets", json!({})).await?;
-                let is_worker = |target: &Target| {
-                    target.r#type == "service_worker" && target.url == self.page("background/main.js")
-                };
-                let worker = targets.target_infos.into_iter().find(is_worker).context("no worker")?;
-                let session = cdp.attach(&worker.target_id).await?;
                 let info = json!({ "menuItemId": id, "selectionText": selection, "frameId": 0 });
-                let expression = format!(
-                    "chrome.contextMenus.update('{id}', {{}})
+                let chosen = self
+                    .in_worker(&format!(
+                        "chrome.contextMenus.update('{id}', {{}})
                         .then(() => chrome.tabs.query({{ active: true, lastFocusedWindow: true }}))
                         .then(([tab]) => chrome.contextMenus.onClicked.dispatch({info}, tab))
                         .then(() => 'chosen', ({{ message }}) => message)"
-                );
-                let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
-                let answer: Value = cdp.ask(Some(&session), "Runtime.evaluate", parameters).await?;
-                match answer.pointer("/result/value").and_then(Value::as_str) {
-                    Some("chosen") => Ok(()),
-                    other => bail!("the item {id} cannot be chosen: {other:?}"),
-                }
+                    ))
+                    .await?;
+                ensure!(chosen == "chosen", "the item {id} cannot be chosen: {chosen}");
+                Ok(())
             }
             BrowserKind::Firefox => {
                 let script = "const { document } = Services.wm.getMostRecentBrowserWindow();

@@ -118,6 +118,13 @@ impl Control {
         self.post("incoming", &json!({ "from": from, "to": to })).await
     }
 
+    /// A client calls 001 whom the CRMs connected to the exchange know by these names.
+    pub async fn incoming_from(&self, from: &str, names: &[&str]) -> Result<Ringing> {
+        let clients: Vec<Value> =
+            names.iter().map(|name| json!({ "name": name, "company": "ООО «Ромашка»" })).collect();
+        self.post("incoming", &json!({ "from": from, "to": "001", "clients": clients })).await
+    }
+
     /// One colleague calls another.
     pub async fn internal(&self, from: &str, to: &str) -> Result<Ringing> {
         self.post("internal", &json!({ "from": from, "to": to })).await

@@ -207,19 +207,28 @@ impl<'a> CrmPage<'a> {
 
     /// Hangs up by the card's button.
     pub async fn hang_up_on_card(&self) -> Result<()> {
-        until("a button to hang up on the card", async || {
+        Ok(self.on_card(".hang-up").await?.click().await?)
+    }
+
+    /// What the cards' closed root answers to a script, whose argument it is; nothing when there is none.
+    pub async fn in_cards<T: serde::de::DeserializeOwned>(&self, script: &str) -> Result<T> {
+        let host = self.stage.browser.find("trubka-card").await?.context("no card")?;
+        let root = self.stage.browser.shadow(&host).await?;
+        self.stage.browser.script(script, vec![root]).await
+    }
+
+    /// An element of the cards.
+    pub async fn on_card(&self, css: &str) -> Result<WebElement> {
+        until(&format!("{css} on the card"), async || {
             let host = self.stage.browser.find("trubka-card").await?.context("no card")?;
-            Ok(Some(self.stage.browser.find_in_shadow(&host, ".hang-up").await?.click().await?))
+            Ok(Some(self.stage.browser.find_in_shadow(&host, css).await?))
         })
         .await
     }
 
-    /// Where the card's links lead.
+    /// Where the cards' links lead.
     pub async fn card_links(&self) -> Result<Vec<String>> {
-        let host = self.stage.browser.find("trubka-card").await?.context("no card")?;
-        let root = self.stage.browser.shadow(&host).await?;
-        let script = "return Array.from(arguments[0].querySelectorAll('a'), (link) => link.href)";
-        self.stage.browser.script(script, vec![root]).await
+        self.in_cards("return Array.from(arguments[0].querySelectorAll('a'), (link) => link.href)").await
     }
 
     /// Waits until the page has rendered its rows anew so many times since now.

@@ -48,12 +48,17 @@ impl Stage {
         let sandbox = sandbox().await?;
         let control = Control::new(format!("http://{}", sandbox.http()));
         let tls = sandbox.tls();
-        Self::furnish(kind, headless, control, tls, Some(sandbox)).await
+        Self::furnish(kind, headless, control, tls, Some(sandbox), &[]).await
     }
 
     /// Another agent's browser in the same sandbox.
     pub async fn colleague(&self, kind: BrowserKind) -> Result<Self> {
-        Self::furnish(kind, true, self.control.clone(), self.tls, None).await
+        Self::furnish(kind, true, self.control.clone(), self.tls, None, &[]).await
+    }
+
+    /// Another browser of the same kind in the same sandbox, whose user has granted these optional permissions.
+    pub async fn granted(&self, permissions: &[&str]) -> Result<Self> {
+        Self::furnish(self.browser.kind(), true, self.control.clone(), self.tls, None, permissions).await
     }
 
     async fn furnish(
@@ -62,8 +67,9 @@ impl Stage {
         control: Control,
         tls: SocketAddr,
         sandbox: Option<Sandbox>,
+        granted: &[&str],
     ) -> Result<Self> {
-        let browser = Browser::start(kind, headless, tls).await?;
+        let browser = Browser::start(kind, headless, tls, granted).await?;
         let messages = messages(&browser).await?;
         Ok(Self { browser, control, tls, sandbox, messages })
     }

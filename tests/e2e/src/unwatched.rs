@@ -29,7 +29,7 @@ impl Unwatched {
     pub async fn start(kind: BrowserKind, tls: SocketAddr) -> Result<Self> {
         Ok(match kind {
             BrowserKind::Chromium => Self::Chromium(Box::new(Chromium::start(tls).await?)),
-            BrowserKind::Firefox => Self::Firefox(Box::new(Browser::start(kind, true, tls).await?)),
+            BrowserKind::Firefox => Self::Firefox(Box::new(Browser::start(kind, true, tls, &[]).await?)),
         })
     }
 
@@ -131,7 +131,7 @@ impl Chromium {
     async fn start(tls: SocketAddr) -> Result<Self> {
         let profile = TempDir::with_prefix("trubka-profile-")?;
         let process = tokio::process::Command::new("chromium")
-            .args(chromium_arguments(profile.path(), true, tls))
+            .args(chromium_arguments(profile.path(), true, tls, &BrowserKind::Chromium.extension()))
             .args(["--remote-debugging-port=0", "about:blank"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -1,6 +1,7 @@
 //! What must hold in each browser.
 
 mod calls;
+mod card;
 mod idle;
 mod integration;
 mod killing;
@@ -53,6 +54,11 @@ cases! {
     calls::a_group_call_that_nobody_answers_is_registered_once,
     calls::a_call_through_the_voice_menu_is_one_call,
     calls::an_internal_call_is_registered,
+    card::what_is_done_to_it_in_one_tab_holds_in_all,
+    card::keeps_out_of_the_way_of_who_writes,
+    card::ten_calls_and_names_of_all_kinds_stay_usable,
+    card::the_browser_tells_of_a_call_and_rings_once,
+    card::shortcuts_show_the_selection_and_hang_up,
     page::buttons_survive_a_page_that_renders_all_the_time,
     page::what_is_no_phone_number_gets_no_button,
     page::layouts_keep_their_shape,
