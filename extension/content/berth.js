@@ -66,7 +66,9 @@ class Berth {
     let drag;
     header.addEventListener("pointerdown", (event) => {
       const button = event.target instanceof Element ? event.target.closest("button") : null;
-      if (!event.isTrusted || event.button !== 0 || (button && button !== grip)) return;
+      // A finger on the header scrolls.
+      const isHandle = button === grip || (!button && event.pointerType !== "touch");
+      if (!event.isTrusted || event.button !== 0 || !isHandle) return;
       const { left, top } = this.#host.getBoundingClientRect();
       drag = { pointer: event.pointerId, x: event.clientX, y: event.clientY, left, top, stirs: false, onGrip: button === grip };
       header.setPointerCapture(event.pointerId);

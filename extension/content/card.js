@@ -130,7 +130,9 @@ class CallCard {
     const number = client.number ?? "";
     CallCard.#write(this.#number, direction === "internal" && number ? words.text("card_ext", number) : number);
     this.#numberRow.hidden = number === "";
-    const lines = [lineName === line?.replace(/\D/gu, "") ? undefined : lineName, line].filter(Boolean).join(", ");
+    // A caption that is but the number says nothing more.
+    const caption = lineName && /\p{L}/u.test(lineName) ? lineName : undefined;
+    const lines = [caption, line].filter(Boolean).join(", ");
     CallCard.#write(this.#line, lines ? words.text("card_line", lines) : "");
     CallCard.#write(this.#responsible, responsible ? words.text("card_responsible", responsible.join(", ")) : "");
     this.showHangUp();

@@ -241,7 +241,7 @@ const styles = (() => {
       top: calc(var(--trubka-y, 1) * 100%) !important;
       translate: calc(var(--trubka-x, 1) * -100%) calc(var(--trubka-y, 1) * -100%) !important;
     }
-    header { cursor: grab; user-select: none; -webkit-user-select: none; touch-action: none; }
+    header { cursor: grab; user-select: none; -webkit-user-select: none; }
     header:active { cursor: grabbing; }
     .heading { flex: 1; }
     .grip { cursor: inherit; margin-inline: -8px -4px; touch-action: none; }
