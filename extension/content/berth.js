@@ -24,6 +24,8 @@ class Berth {
   #here = this.#home;
   /** Whether the user is moving them. */
   #isHeld = false;
+  /** Whether the user has come to them with the pointer: where they appear under one that rests, it means something else. */
+  #isVisited = false;
   #isDue = false;
   #host;
   #moved;
@@ -38,7 +40,10 @@ class Berth {
     this.#moved = moved;
     const look = () => this.#lookSoon();
     const options = { capture: true, passive: true, signal };
-    for (const type of ["focusin", "input", "scroll", "resize"]) addEventListener(type, look, options);
+    for (const type of ["focusin", "scroll", "resize"]) addEventListener(type, look, options);
+    addEventListener("input", () => this.#visit(false), options);
+    host.addEventListener("pointermove", () => this.#visit(true), { signal });
+    host.addEventListener("pointerleave", () => this.#visit(false), { signal });
     document.addEventListener("selectionchange", look, options);
     const sizes = new ResizeObserver(look);
     sizes.observe(host);
@@ -125,6 +130,12 @@ class Berth {
     return /** @type {Protocol.Place} */ (Berth.#CORNERS[(corner + 1) % Berth.#CORNERS.length]);
   }
 
+  /** @param {boolean} on */
+  #visit(on) {
+    this.#isVisited = on;
+    if (!on) this.#lookSoon();
+  }
+
   /** Looks for a better place once, before the page is painted next. */
   #lookSoon() {
     if (this.#isDue) return;
@@ -137,7 +148,7 @@ class Berth {
 
   /** Steps aside where the cards would cover what has the focus; nothing moves under the user's hand. */
   #look() {
-    if (this.#isHeld || this.#host.matches(":hover, :focus-within")) return;
+    if (this.#isHeld || this.#isVisited || this.#host.matches(":focus-within")) return;
     const focused = this.#host.offsetHeight > 0 ? Berth.#focused() : undefined;
     if (!focused) return;
     const places = [this.#home, this.#here, { ...this.#home, y: 0 }, { ...this.#home, y: Berth.#END }, ...Berth.#CORNERS];

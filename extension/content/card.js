@@ -69,8 +69,7 @@ class CallCard {
       this.#grip,
       shadow.drawing(styles.handset),
       this.#heading,
-      this.#summary,
-      this.#summaryPhase,
+      shadow.element("span", { class: "line" }, this.#summary, this.#summaryPhase),
       this.#fold,
       close,
     );

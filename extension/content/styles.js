@@ -243,7 +243,9 @@ const styles = (() => {
     }
     header { cursor: grab; user-select: none; -webkit-user-select: none; }
     header:active { cursor: grabbing; }
-    .heading { flex: 1; }
+    .heading, .line { flex: 1; min-width: 0; }
+    .line { display: flex; flex-direction: column; }
+    .heading:not([hidden]) + .line { display: none; }
     .grip { cursor: inherit; margin-inline: -8px -4px; touch-action: none; }
     /* All the cards are moved at once: one grip is enough. */
     article:not(:first-of-type) .grip { display: none; }
@@ -251,8 +253,6 @@ const styles = (() => {
     .fold[aria-expanded="false"] svg { rotate: 180deg; }
     .fold + .close { margin-inline-start: -4px; }
     .summary {
-      flex: 1;
-      min-width: 0;
       overflow: hidden;
       color: var(--text);
       font-size: var(--size);
@@ -280,7 +280,7 @@ const styles = (() => {
     .muted { color: var(--muted); font-size: var(--size-small); text-align: start; }
     .phase { color: var(--accent); font-weight: var(--weight-strong); font-variant-numeric: tabular-nums; }
     .body > .phase { margin-block-start: 8px; }
-    header .phase { flex: none; font-size: var(--size-small); }
+    header .phase { font-size: var(--size-small); }
     [data-phase="ended"] .phase { color: var(--muted); }
     [data-phase="ended"] header > svg { color: var(--muted); }
     [data-result="missed"] .phase, [data-result="missed"] header > svg { color: var(--bad); }

@@ -44,7 +44,7 @@ pub async fn what_is_done_to_it_in_one_tab_holds_in_all(stage: &Stage) -> Result
     let before = berth(&one).await?;
     ensure!(before.right >= before.width - 1.0 && before.bottom >= before.height - 1.0, "it stands at {before:?}");
     // By the keyboard one way, by the pointer the other.
-    one.on_card(".grip").await?.send_keys(Key::Enter).await?;
+    keys_on(stage, &one, ".grip", Key::Enter).await?;
     for tab in [&one, &other] {
         tab.show().await?;
         stands(tab, "to the left", |at| at.left <= 1.0 && at.bottom >= at.height - 1.0).await?;
@@ -93,9 +93,7 @@ pub async fn keeps_out_of_the_way_of_who_writes(stage: &Stage) -> Result<()> {
     field_says(stage, &field, "Это важно").await?;
 
     // From the keyboard alone: into the card, away with it by Escape, and back where one was.
-    let close = crm.on_card(".close").await?;
-    stage.browser.script::<()>("arguments[0].focus()", vec![close.to_json()?]).await?;
-    close.send_keys(Key::Escape).await?;
+    keys_on(stage, &crm, ".close", Key::Escape).await?;
     crm.card_that("is gone", str::is_empty).await?;
     let is_back: bool =
         stage.browser.script("return document.activeElement === arguments[0]", vec![field.to_json()?]).await?;
@@ -111,7 +109,7 @@ pub async fn ten_calls_and_names_of_all_kinds_stay_usable(stage: &Stage) -> Resu
         "\u{202e}илатипаК \u{202a}Смит \u{2067}عمر",
         "👩‍👩‍👧‍👦 🏳️‍🌈 Ольга 🎉",
         &"Ф".repeat(300),
-        &"Длинное имя ".repeat(25),
+        "Длинное имя ".repeat(25).trim_end(),
     ];
     for (index, name) in hostile.iter().enumerate() {
         stage.control.incoming_from(&format!("7495000000{index}"), &[name]).await?;
@@ -261,6 +259,13 @@ async fn field(stage: &Stage, page: &CrmPage<'_>, corner: &str) -> Result<WebEle
     ))
     .await?;
     stage.browser.find("#written").await?.context("no field")
+}
+
+/// Presses a key on an element of the cards. WebDriver itself does not see the focus in a closed shadow root.
+async fn keys_on(stage: &Stage, page: &CrmPage<'_>, css: &str, key: Key) -> Result<()> {
+    let element = page.on_card(css).await?;
+    stage.browser.script::<()>("arguments[0].focus()", vec![element.to_json()?]).await?;
+    Ok(stage.browser.web().action_chain().send_keys(key).perform().await?)
 }
 
 async fn field_says(stage: &Stage, field: &WebElement, wanted: &str) -> Result<()> {
