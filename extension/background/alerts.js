@@ -59,7 +59,6 @@ export function look() {
  * @param {{ open: (call: string) => void, hangUp: (call: string) => void }} actions
  */
 export function hear({ open, hangUp }) {
-  // Firefox has no buttons.
   const { onClicked, onButtonClicked } = api.notifications ?? {};
   onClicked?.addListener(open);
   onButtonClicked?.addListener((call, index) => (buttonsOf(call)[index] === "hangUp" ? hangUp(call) : open(call)));
@@ -110,7 +109,8 @@ function shown({ call, client }) {
     iconUrl: api.runtime.getURL("icons/icon-128.png"),
     title: t("card_direction_inbound"),
     message: who ? who.filter(Boolean).join("\n") : t("notification_unnamed"),
-    ...(api.notifications.onButtonClicked && {
+    // Firefox has neither buttons nor updates; it names the buttons' event all the same.
+    ...("update" in api.notifications && {
       buttons: buttonsOf(call).map((button) => ({ title: t(button === "hangUp" ? "hangUp" : "notification_open") })),
       requireInteraction: true,
     }),

@@ -35,6 +35,29 @@ impl Browser {
         }
     }
 
+    /// Has Firefox keep the extension's notifications until they are cleared: without a screen they would be over at once.
+    pub async fn keep_notifications(&self) -> Result<()> {
+        if self.kind() == BrowserKind::Chromium {
+            return Ok(());
+        }
+        let script = "const shown = new Map();
+            const service = {
+                QueryInterface: ChromeUtils.generateQI(['nsIAlertsService']),
+                showAlert(alert, listener) {
+                    shown.set(alert.name, listener);
+                    listener?.observe(null, 'alertshow', alert.cookie);
+                },
+                closeAlert(name) {
+                    shown.get(name)?.observe(null, 'alertfinished', '');
+                    shown.delete(name);
+                },
+            };
+            const factory = { createInstance: (id) => service.QueryInterface(id) };
+            const registrar = Components.manager.QueryInterface(Ci.nsIComponentRegistrar);
+            registrar.registerFactory(Services.uuid.generateUUID(), '', '@mozilla.org/alerts-service;1', factory);";
+        self.chrome_script(script, json!([])).await.map(drop)
+    }
+
     /// Takes a host from the extension as the user does in the browser's own settings.
     pub async fn withdraw(&self, pattern: &str) -> Result<()> {
         match self.kind() {

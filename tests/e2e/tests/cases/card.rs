@@ -169,6 +169,7 @@ pub async fn the_browser_tells_of_a_call_and_rings_once(stage: &Stage) -> Result
         BrowserKind::Chromium => Some(stage.granted(&["notifications"]).await?),
         BrowserKind::Firefox => {
             stage.browser.consent("").await?;
+            stage.browser.keep_notifications().await?;
             None
         }
     };
@@ -306,7 +307,8 @@ async fn heard(stage: &Stage, names: &[&str]) -> Result<()> {
     until("the card in the accessibility tree", async || {
         let things = stage.browser.accessible().await?;
         for wanted in names {
-            ensure!(things.iter().any(|(_, name)| name == wanted), "{wanted} is not among {things:?}");
+            let last: Vec<_> = things.iter().rev().filter(|(_, name)| !name.is_empty()).take(40).collect();
+            ensure!(things.iter().any(|(_, name)| name == wanted), "{wanted} is not among {last:?}");
         }
         Ok(Some(()))
     })
