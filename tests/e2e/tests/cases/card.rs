@@ -104,12 +104,13 @@ pub async fn keeps_out_of_the_way_of_who_writes(stage: &Stage) -> Result<()> {
 
 pub async fn ten_calls_and_names_of_all_kinds_stay_usable(stage: &Stage) -> Result<()> {
     let crm = stage.connected_crm().await?;
+    let long = "Длинное имя ".repeat(25);
     let hostile = [
         "<img src=x onerror=\"document.documentElement.dataset.hurt = 1\"><b>Жирный</b>",
         "\u{202e}илатипаК \u{202a}Смит \u{2067}عمر",
         "👩‍👩‍👧‍👦 🏳️‍🌈 Ольга 🎉",
         &"Ф".repeat(300),
-        "Длинное имя ".repeat(25).trim_end(),
+        long.trim_end(),
     ];
     for (index, name) in hostile.iter().enumerate() {
         stage.control.incoming_from(&format!("7495000000{index}"), &[name]).await?;
