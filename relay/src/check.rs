@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use async_nats::jetstream::{ErrorCode, context::GetStreamErrorKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use trubka::{
     phonet::rest::User,
@@ -268,12 +269,23 @@ async fn nats(config: &Config, found: &mut Findings) {
         }
         Err(_) => return found.wrong(part, "it does not answer: check nats.servers and that it runs"),
     };
+    // Not the account: the library cannot read what a 2.9 server answers of it.
     let jetstream = async_nats::jetstream::new(client);
-    match tokio::time::timeout(PATIENCE, jetstream.query_account()).await {
-        Ok(Ok(_)) => found.good(part, "it answers, with JetStream"),
-        _ => found
-            .wrong(part, "it answers without JetStream, where the instances keep what they share: start it with -js"),
+    let bucket = jetstream.get_stream(format!("KV_trubka-{}-state", nats.deployment));
+    match tokio::time::timeout(PATIENCE, bucket).await {
+        Ok(Ok(_)) => found.good(part, "it answers, with what the instances share"),
+        Ok(Err(error)) if is_unmade(&error.kind()) => {
+            found.good(part, "it answers, with JetStream; the first instance to start makes what they share");
+        }
+        _ => found.wrong(
+            part,
+            "it answers without JetStream, where the instances keep what they share: start it with --jetstream",
+        ),
     }
+}
+
+fn is_unmade(kind: &GetStreamErrorKind) -> bool {
+    matches!(kind, GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
 fn sentences(problems: &[Problem]) -> String {

@@ -36,7 +36,7 @@ enum Command {
     Check,
     /// Read Phonet's history and register in Kontur.CRM what is missing there, with its recordings
     Sync {
-        /// Since when: 90m, 12h, 3d ago, a day such as 2026-11-28, or 2026-11-28T18:00:00+03:00
+        /// Since when: so long ago as 90m, 12h or 3d, a day such as 2026-11-28, or 2026-11-28T18:00:00+03:00
         #[arg(long, value_name = "WHEN", value_parser = by_hand::since)]
         since: Millis,
     },

@@ -204,6 +204,7 @@ impl Run<'_> {
         let until = self.sync.exchange.now() - self.sync.pace.grace;
         let Some(from) = self.by_hand.or(self.progress.certain()) else {
             self.progress.begin_at(until, now());
+            (self.summary.from, self.summary.until, self.summary.reached) = (until, until, until);
             return Ok(());
         };
         let from = from.min(until);
