@@ -229,7 +229,10 @@ impl Crm {
     }
 
     async fn exchange(&self, access: &mut Access) -> Result<(), AccessError> {
-        let request = access.exchange(0, &self.kontur);
+        // The relay's own settings always hold the integration's key.
+        let Some(request) = access.exchange(0, &self.kontur) else {
+            return Err(AccessError::Refused(Problem::new(Code::KonturKeyRefused)));
+        };
         let result = self.http.send(&request, None).await.map(|(answer, _)| answer);
         access.exchanged(0, &result, &self.kontur, now()).unwrap_or(Ok(()))
     }

@@ -61,7 +61,7 @@ fn kontur(config: &Config) -> Option<Kontur> {
     let kontur = config.kontur.as_ref()?;
     Some(Kontur {
         workspace: kontur.workspace.clone(),
-        api_key: kontur.api_key.clone(),
+        api_key: Some(kontur.api_key.clone()),
         secret: kontur.secret.clone(),
         user_id: None,
         recordings: kontur.recordings,
