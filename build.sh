@@ -77,7 +77,6 @@ setup() {
     need_browsers
     need_nats
     need_zip
-    need_nats
     say "Everything is installed. Next: ./build.sh, ./build.sh run or ./build.sh test"
 }
 
@@ -137,7 +136,7 @@ need_browsers() {
 }
 
 # What several instances of the relay share.
-need_nats() { command -v nats-server >/dev/null || need_packages "NATS" nats-server; }
+need_nats() { command -v nats-server >/dev/null || need_packages "the NATS server" nats-server; }
 
 # Pages of real React for the tests in browsers, bundled from tests/react.
 need_react_pages() {
@@ -164,9 +163,6 @@ need_npm_packages() {
 }
 
 need_zip() { command -v zip >/dev/null || need_packages "zip" zip; }
-
-# What several relays share, for their tests.
-need_nats() { command -v nats-server >/dev/null || need_packages "the NATS server" nats-server; }
 
 need_packages() {
     local what="$1"
@@ -304,10 +300,10 @@ bench() {
     need_bench_pages
     need_nats
     say "Compiling and running the benchmarks…"
-    build_relay --release
+    build_relay --profile relay
     cargo bench --quiet --package trubka-bench --bench event_to_callback
     cargo bench --quiet --package trubka-bench --bench finder
-    cargo bench --quiet --package trubka-bench --bench relay
+    cargo bench --quiet --package trubka-bench --bench relay --profile relay
     # These lead a browser and measure nothing of their own.
     cargo bench --quiet --package trubka-bench --bench screens --profile dev
     cargo bench --quiet --package trubka-bench --bench page --profile dev
@@ -384,7 +380,6 @@ run_tests() {
     need_browsers
     need_nats
     need_react_pages
-    need_nats
     local logs
     logs="$(mktemp -d)"
     # shellcheck disable=SC2064 # the folder is known now, and gone later

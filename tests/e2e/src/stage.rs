@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use trubka_sandbox::{Config, Sandbox};
 
-use crate::{Browser, BrowserKind, Control, CrmPage, Options, Popup, Relay};
+use crate::{Browser, BrowserKind, Control, CrmPage, Options, Popup, Relay, until};
 
 /// The settings that fit the sandbox.
 pub const SETTINGS: &str = include_str!("../../../sandbox/settings.json");
@@ -113,7 +113,11 @@ impl Stage {
         }
         relay.is_called(&self.control, instance).await?;
         self.browser.consent("http://127.0.0.1/*").await?;
-        self.configure(&settings.to_string()).await?;
+        let options = Options::open(self).await?;
+        options.import(&settings.to_string()).await?;
+        options.saved().await?;
+        options.click("#grant").await?;
+        until("the permission", async || self.browser.find("#permission[hidden]").await).await?;
         self.control.wait("socket:001").await?;
         relay.has_agents(instance, 1).await?;
         Ok(token)
