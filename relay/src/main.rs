@@ -123,9 +123,15 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// `RUST_LOG` says how much; without it, what concerns the administrator.
+/// Libraries that log what passes through them: frames hold tokens and numbers, addresses the secret.
+const TALKATIVE: [&str; 6] = ["async_nats", "hyper_util", "reqwest", "rustls", "tokio_tungstenite", "tungstenite"];
+
+/// `RUST_LOG` says how much; without it, what concerns the administrator. What libraries say of their own is never more than a warning.
 fn log_to_stderr(format: LogFormat, level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    for directive in TALKATIVE.iter().filter_map(|library| format!("{library}=warn").parse().ok()) {
+        filter = filter.add_directive(directive);
+    }
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
