@@ -32,6 +32,7 @@ main() {
         bench) bench ;;
         soak) soak "$@" ;;
         relay) relay ;;
+        screenshots) screenshots ;;
         package) package ;;
         icons) icons ;;
         help | -h | --help) help ;;
@@ -54,6 +55,7 @@ Usage: ./build.sh [WORD]
   bench             the benchmarks, beside peers that are installed for them alone (about 10 minutes)
   soak MINUTES      lets calls come for so long and says whether memory and database stay flat (--browser firefox)
   relay             the relay, for a server: target/relay/trubka-relay (docs/relay.md)
+  screenshots       take the pictures of docs/tour anew, in both browsers
   package           dist/*.zip for the stores
   icons             draw the PNGs of extension/icons anew from their SVGs
   setup             install what the other words need; each of them also does it by itself
@@ -331,6 +333,12 @@ relay() {
     need_rust
     cargo build --profile relay --package trubka-relay
     say "Built $CARGO_OUT/relay/trubka-relay; docs/relay.md says how to run it"
+}
+
+screenshots() {
+    build
+    need_browsers
+    cargo run --quiet --package trubka-e2e --bin screenshots
 }
 
 package() {

@@ -248,3 +248,20 @@ fn every_problem_of_a_service_is_on_its_page() {
         assert_eq!(missing, Vec::<&str>::new(), "{name}");
     }
 }
+
+/// What a page shows: the pictures that it embeds, from its own folder.
+fn pictures(path: &Path) -> Vec<PathBuf> {
+    let text = fs::read_to_string(path).unwrap();
+    let addresses = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let shown = addresses.filter(|address| address.ends_with(".png"));
+    shown.map(|address| path.parent().unwrap().join(address)).collect()
+}
+
+#[test]
+fn every_picture_is_there_and_every_one_is_shown() {
+    let mut pages = files("docs", &["md"]);
+    pages.push(root().join("README.md"));
+    let shown: BTreeSet<_> = pages.iter().flat_map(|page| pictures(page)).collect();
+    let taken: BTreeSet<_> = files("docs", &["png"]).into_iter().collect();
+    assert_eq!(shown, taken);
+}

@@ -41,6 +41,8 @@ let pending = { number: "", key: "" };
 export function startDial() {
   field.placeholder = t("popup_dial");
   options.ariaLabel = t("popup_suggestions");
+  // Not by `autofocus`: where a selection's button has the focus first, Chromium complains.
+  if (document.activeElement === document.body) field.focus();
   field.addEventListener("input", () => void suggest());
   field.addEventListener("keydown", obey);
   field.addEventListener("blur", close);

@@ -3,6 +3,7 @@
 //! A [`Stage`] is one sandbox and one browser with the extension from `dist/` loaded. The browser reaches the sandbox under the
 //! real host names and over TLS, so that the shipped manifest's permissions are what is tried.
 
+mod axe;
 mod browser;
 mod cdp;
 mod chrome;

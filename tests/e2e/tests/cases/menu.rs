@@ -122,7 +122,7 @@ pub async fn a_selection_that_is_not_dialled_goes_with_the_popup(stage: &Stage) 
 }
 
 /// What the item to call a selection opens, on a page of a site on which nothing is switched on.
-async fn popup_of_selection(stage: &Stage) -> Result<IconPopup<'_>> {
+pub async fn popup_of_selection(stage: &Stage) -> Result<IconPopup<'_>> {
     stage.connect().await?;
     let page = CrmPage::open(stage, stage.control.address()).await?;
     page.write("Звоните: 8 (945) 123 54-89").await?;

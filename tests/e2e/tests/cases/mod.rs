@@ -1,5 +1,6 @@
 //! What must hold in each browser.
 
+mod access;
 mod calls;
 mod card;
 mod idle;
@@ -43,6 +44,8 @@ macro_rules! cases {
 }
 
 cases! {
+    access::the_popup_has_no_fault_in_any_state within 240,
+    access::what_we_put_on_a_page_has_no_fault,
     calls::a_click_rings_and_the_call_is_in_the_crm,
     calls::a_double_click_dials_once,
     calls::a_refused_number_says_why,
