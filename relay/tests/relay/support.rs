@@ -84,10 +84,10 @@ impl Setup {
         command
     }
 
-    /// A relay in a process of its own.
+    /// A relay in a process of its own, that logs all it can.
     pub async fn spawn(&self) -> Spawned {
         let mut command = tokio::process::Command::from(self.command(&["serve"]));
-        let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let mut child = command.env("RUST_LOG", "trace").stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut log = Vec::new();
         loop {
