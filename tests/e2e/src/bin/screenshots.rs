@@ -71,7 +71,8 @@ impl Album<'_> {
             stage.control.hang_up(&call).await?;
             stage.control.registered(&call).await?;
         }
-        crm.card_that("talks no more", |card| !card.contains(talking)).await?;
+        let hang_up = stage.message("hangUp")?;
+        crm.card_that("is that of calls that are over", |card| !card.contains(hang_up)).await?;
         self.take("cards-end", 1200, 600).await
     }
 
