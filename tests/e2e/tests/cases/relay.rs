@@ -96,9 +96,12 @@ pub async fn two_instances_share_the_agents(stage: &mut Stage) -> Result<()> {
 }
 
 pub async fn whoever_dies_the_crm_is_told_the_truth(stage: &mut Stage) -> Result<()> {
-    stage.browser.reopen().await?;
     let mut relay = Relay::start(RelaySettings::default()).await?;
     stage.connect_by(&relay, 0, true).await?;
+    // What was installed and granted is noted for good only by an end in good order.
+    stage.browser.reopen().await?;
+    relay.has_agents(0, 1).await?;
+    stage.control.wait("socket:001").await?;
 
     // The exchange has the dial and says nothing: the browser dies between the command and its answer.
     let [number, next, ..] = OTHERS;
