@@ -252,6 +252,7 @@ assemble() {
     derive_tokens >"$fresh/content/tokens.js"
     cp "$WEB/wasm/trubka.js" "$WASM" "$fresh/wasm"
     derive_manifest "$browser" >"$fresh/manifest.json"
+    [[ "$browser" != chrome ]] || derive_managed_schema >"$fresh/managed.json"
     rm -rf "dist/$browser"
     mv "$fresh" "dist/$browser"
 }
@@ -281,8 +282,39 @@ if (process.argv[2] === "chrome") {
   delete manifest.background.service_worker;
   delete manifest.minimum_chrome_version;
   manifest.permissions = manifest.permissions.filter((permission) => permission !== "offscreen");
+  delete manifest.storage;
 }
 console.log(JSON.stringify(manifest, null, 2));
+END
+}
+
+# Chrome takes only what this schema lets through from an administrator: the settings' own, twice, in the words that Chrome knows.
+derive_managed_schema() {
+    node --input-type=module - <<'END'
+import { readFileSync } from "node:fs";
+const schema = JSON.parse(readFileSync("docs/settings.schema.json", "utf8"));
+function plain(node) {
+  if (node.$ref) return { ...plain(schema.$defs[node.$ref.split("/").pop()]), description: node.description };
+  const { description, enum: values, properties, items, additionalProperties: others, minimum, maximum } = node;
+  const type = node.type ?? (properties ? "object" : typeof (node.const ?? values?.[0]) === "number" ? "integer" : "string");
+  return {
+    type,
+    description,
+    ...(values && { enum: values }),
+    ...(minimum !== undefined && { minimum }),
+    ...(maximum !== undefined && { maximum }),
+    ...(items && { items: plain(items) }),
+    ...(properties && { properties: Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, plain(value)])) }),
+    ...(others && typeof others === "object" && { additionalProperties: plain(others) }),
+  };
+}
+const settings = plain(schema);
+for (const key of ["$schema", "version"]) delete settings.properties[key];
+const properties = {
+  preset: { ...settings, description: "Settings that users start from and may change." },
+  locked: { ...settings, description: "Settings that users see and cannot change." },
+};
+console.log(JSON.stringify({ $schema: "http://json-schema.org/draft-03/schema#", type: "object", properties }, null, 2));
 END
 }
 

@@ -27,6 +27,11 @@ export type Request =
   | { kind: "getSettings" }
   | { kind: "forgetCorrection"; label?: string; pattern: string }
   | { kind: "saveSettings"; document: string }
+  | { kind: "changeSettings"; changes: Record<string, unknown> }
+  | { kind: "undoSettings" }
+  | { kind: "exportSettings"; secrets: boolean }
+  | { kind: "listUsers" }
+  | { kind: "readPeople"; text: string }
   | { kind: "getIntegration" }
   | { kind: "setUpIntegration"; arguments: string }
   | { kind: "setFeatures"; call: boolean; hangUp: boolean }
@@ -48,7 +53,9 @@ export type Message =
   | { kind: "dial"; dial: DialView }
   | { kind: "hungUp"; call: string; problem?: Problem }
   | StatusMessage
-  | { kind: "settings"; document: string; secrets: string[] }
+  | SettingsMessage
+  | { kind: "exported"; document: string }
+  | { kind: "people"; people: Person[]; problems: Problem[] }
   | IntegrationMessage
   | { kind: "invalid"; problems: Problem[] }
   | { kind: "checks"; items: CheckItem[] }
@@ -56,6 +63,7 @@ export type Message =
   | { kind: "refused"; problem: Problem };
 
 export type ViewMessage = { kind: "view" } & PageView;
+export type SettingsMessage = { kind: "settings" } & SettingsView;
 export type StatusMessage = { kind: "status" } & StatusView;
 export type IntegrationMessage = { kind: "integration" } & IntegrationView;
 
@@ -232,12 +240,49 @@ export interface SelectedView {
   numbers: FoundNumber[];
 }
 
+export interface SettingsView {
+  document: string;
+  secrets: string[];
+  missing: Problem[];
+  preset: string[];
+  locked: string[];
+  policy: Problem[];
+  undo: boolean;
+}
+
+export interface Person {
+  ext?: string;
+  name?: string;
+  userId?: string;
+  email?: string;
+}
+
 export interface CheckItem {
   step: CheckStep;
+  state: CheckState;
   problem?: Problem;
 }
 
-export type CheckStep = "phonetKey" | "phonetSubscriber" | "phonetLink" | "uisKey" | "relayLink" | "konturKey";
+export type CheckState = "waiting" | "passed" | "failed" | "notTried";
+
+export type CheckStep =
+  | "phonetPermission"
+  | "phonetReachable"
+  | "phonetKey"
+  | "phonetSubscriber"
+  | "phonetLink"
+  | "uisPermission"
+  | "uisReachable"
+  | "uisAddress"
+  | "uisKey"
+  | "uisNumber"
+  | "relayLink"
+  | "konturPermission"
+  | "konturReachable"
+  | "konturKey"
+  | "konturWorkspace"
+  | "konturIntegration"
+  | "konturUser";
 
 export interface IntegrationView {
   id: string;
@@ -293,6 +338,16 @@ export type ProblemCode =
   | "settingsWrongValue"
   | "settingsInsecureAddress"
   | "settingsTooNew"
+  | "settingsLocked"
+  | "settingsNothingToUndo"
+  | "subscriberMissing"
+  | "userMissing"
+  | "userMismatch"
+  | "peopleNoExt"
+  | "peopleWrongUserId"
+  | "peopleTwice"
+  | "peopleNone"
+  | "peopleTooMany"
   | "phonetUnreachable"
   | "phonetKeyRefused"
   | "phonetSubscriberRefused"
@@ -346,6 +401,7 @@ export type ProblemCode =
   | "uisComponentDisabled"
   | "uisAccountInactive"
   | "uisTextTooLong"
+  | "uisNumberUnproven"
   | "uisMediaNotFound"
   | "uisEmployeeNotFound"
   | "uisEmployeeUnreachable"
@@ -367,6 +423,9 @@ export type ProblemCode =
   | "konturGaveUp"
   | "integrationNotFound"
   | "integrationUnnamed"
+  | "integrationNotConfigured"
+  | "integrationPaused"
+  | "integrationFailed"
   | "integrationPrivate"
   | "integrationWrongField"
   | "integrationInvalidPath"

@@ -76,6 +76,28 @@ codes! {
     SettingsInsecureAddress = "settingsInsecureAddress",
     /// The settings come from a newer Trubka: `$1` their version.
     SettingsTooNew = "settingsTooNew",
+    /// The administrator has set this value, and nobody else may: `$1` its path.
+    SettingsLocked = "settingsLocked",
+    /// There is nothing to undo.
+    SettingsNothingToUndo = "settingsNothingToUndo",
+    /// Nobody is named whose telephone this is.
+    SubscriberMissing = "subscriberMissing",
+    /// Who the agent is in the CRM is not known.
+    UserMissing = "userMissing",
+    /// The directory names another user of the CRM for the agent's own extension `$1`.
+    UserMismatch = "userMismatch",
+
+    // A list of employees.
+    /// Line `$1` has no extension.
+    PeopleNoExt = "peopleNoExt",
+    /// What stands in line `$1` in place of a user's id is none.
+    PeopleWrongUserId = "peopleWrongUserId",
+    /// Line `$1` has the extension `$2` of a line before it.
+    PeopleTwice = "peopleTwice",
+    /// No line has an employee.
+    PeopleNone = "peopleNone",
+    /// There are more than `$1` employees.
+    PeopleTooMany = "peopleTooMany",
 
     // The exchange.
     /// The exchange does not answer: `$1` its host.
@@ -191,6 +213,8 @@ codes! {
     UisAccountInactive = "uisAccountInactive",
     /// A message that is read aloud is too long.
     UisTextTooLong = "uisTextTooLong",
+    /// UIS judges a virtual number only when somebody calls.
+    UisNumberUnproven = "uisNumberUnproven",
     /// There is no such file.
     UisMediaNotFound = "uisMediaNotFound",
     /// There is no such employee.
@@ -241,6 +265,12 @@ codes! {
     IntegrationNotFound = "integrationNotFound",
     /// The CRM accepts the key and does not say which integration it belongs to.
     IntegrationUnnamed = "integrationUnnamed",
+    /// The integration is installed, and not set up.
+    IntegrationNotConfigured = "integrationNotConfigured",
+    /// The integration rests.
+    IntegrationPaused = "integrationPaused",
+    /// The integration does not work.
+    IntegrationFailed = "integrationFailed",
     /// A private integration works without activation.
     IntegrationPrivate = "integrationPrivate",
     /// A field that the CRM would not take, so nothing was sent: `$1` its name.

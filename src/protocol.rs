@@ -4,7 +4,7 @@
 //! whenever what it shows has changed, whole each time, so that losing one loses nothing.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     Millis,
@@ -116,6 +116,25 @@ pub enum Request {
     },
     /// The settings without their secrets. Answered by [`Message::Settings`].
     GetSettings,
+    /// Change single settings, all or none of them. Answered by [`Message::Settings`] or [`Message::Invalid`].
+    ChangeSettings {
+        /// By path, as in `phonet.domain`; `null` takes the user's own value away.
+        changes: Private<Map<String, Value>>,
+    },
+    /// Take the last change of the settings back. Answered by [`Message::Settings`] or [`Message::Invalid`].
+    UndoSettings,
+    /// The user's own settings as a file. Answered by [`Message::Exported`].
+    ExportSettings {
+        /// Whether its secrets are wanted, too.
+        secrets: bool,
+    },
+    /// Who the exchange's users are. Answered by [`Message::People`], or by [`Message::Invalid`] where it does not tell.
+    ListUsers,
+    /// Read a list of employees, without taking it. Answered by [`Message::People`].
+    ReadPeople {
+        /// As CSV: see `settings::read_people`.
+        text: Private<String>,
+    },
     /// Take back what was said of such numbers in fields of this name. Answered by [`Message::Settings`].
     ForgetCorrection {
         /// The correction's own.
@@ -151,7 +170,7 @@ pub enum Request {
         /// Its period.
         minutes: u32,
     },
-    /// Try each service with the saved settings. Answered by [`Message::Checks`].
+    /// Try each service with the saved settings. Answered by [`Message::Checks`], which also goes out at every step.
     CheckConnection,
     /// The log for the support. Answered by [`Message::Log`].
     ExportLog,
@@ -193,6 +212,14 @@ impl Request {
                 let count = 1 + usize::from(label.is_some());
                 (Self::ForgetCorrection { label, pattern: fields.text("pattern")? }, count)
             }
+            "changeSettings" => {
+                let changes = fields.value("changes")?.as_object()?.clone();
+                (Self::ChangeSettings { changes: Private::new(changes) }, 1)
+            }
+            "undoSettings" => (Self::UndoSettings, 0),
+            "exportSettings" => (Self::ExportSettings { secrets: fields.flag("secrets")? }, 1),
+            "listUsers" => (Self::ListUsers, 0),
+            "readPeople" => (Self::ReadPeople { text: fields.private("text")? }, 1),
             "saveSettings" => (Self::SaveSettings { document: fields.text("document")? }, 1),
             "getIntegration" => (Self::GetIntegration, 0),
             "setUpIntegration" => (Self::SetUpIntegration { arguments: fields.private("arguments")? }, 1),
@@ -295,11 +322,18 @@ pub enum Message {
     /// What the popup shows.
     Status(Box<StatusView>),
     /// The settings in force.
-    Settings {
-        /// The document without its secrets, as JSON text.
-        document: String,
-        /// Which secrets are set, by path.
-        secrets: Vec<String>,
+    Settings(SettingsView),
+    /// The user's own settings as a file.
+    Exported {
+        /// The document, as JSON text.
+        document: Private<String>,
+    },
+    /// Employees: the exchange's users, or those of a list.
+    People {
+        /// In the order of the list.
+        people: Vec<PersonView>,
+        /// What is wrong with it, line by line.
+        problems: Vec<Problem>,
     },
     /// The integration as the CRM knows it.
     Integration(IntegrationView),
@@ -740,32 +774,127 @@ pub struct SelectedView {
     pub numbers: Vec<FoundNumber>,
 }
 
+/// The settings in force, with what stands behind them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SettingsView {
+    /// The document without its secrets, as JSON text.
+    pub document: String,
+    /// Which secrets are set, by path.
+    pub secrets: Vec<String>,
+    /// What is still to be filled in before a service that is partly set up can be used.
+    pub missing: Vec<Problem>,
+    /// Which values the administrator has set and the user may change, by path.
+    pub preset: Vec<String>,
+    /// Which values the administrator has locked, by path.
+    pub locked: Vec<String>,
+    /// What is wrong with what the administrator says.
+    pub policy: Vec<Problem>,
+    /// Whether the last change can be taken back.
+    pub undo: bool,
+}
+
+/// An employee.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonView {
+    /// The extension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ext: Option<String>,
+    /// The name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Private<String>>,
+    /// The user's id in the CRM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The e-mail address at the exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
 /// One step of the check of the connections.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CheckItem {
-    /// What was tried; its name is `check_<step>` in the message files.
+    /// What is tried; its name is `check_<step>` in the message files.
     pub step: CheckStep,
-    /// What is wrong, or nothing.
+    /// What came of it.
+    pub state: CheckState,
+    /// What is wrong, or why it was not tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
+}
+
+/// What came of a step of the check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CheckState {
+    /// Nothing yet.
+    Waiting,
+    /// All is well.
+    Passed,
+    /// Something is wrong.
+    Failed,
+    /// It was not tried, for an earlier step failed or nothing can be known of it.
+    NotTried,
 }
 
 /// What the check of the connections tries, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CheckStep {
-    /// The exchange's key.
+    /// The browser lets us reach Phonet.
+    PhonetPermission,
+    /// Phonet's address leads to Phonet.
+    PhonetReachable,
+    /// Phonet's key.
     PhonetKey,
-    /// The subscriber at the exchange.
+    /// The subscriber at Phonet.
     PhonetSubscriber,
-    /// The live connection to the exchange.
+    /// The live connection to Phonet.
     PhonetLink,
+    /// The browser lets us reach UIS.
+    UisPermission,
+    /// The address of UIS leads to UIS.
+    UisReachable,
+    /// This computer's address is on the list of UIS.
+    UisAddress,
     /// The key to UIS.
     UisKey,
+    /// The virtual number is the company's.
+    UisNumber,
     /// The connection to the relay, and its token.
     RelayLink,
-    /// The CRM's key and workspace.
+    /// The browser lets us reach the CRM.
+    KonturPermission,
+    /// The CRM's address leads to the CRM.
+    KonturReachable,
+    /// The CRM's key.
     KonturKey,
+    /// The key is for this workspace, and the integration is installed in it.
+    KonturWorkspace,
+    /// The integration works.
+    KonturIntegration,
+    /// Who the agent is in the CRM.
+    KonturUser,
+}
+
+impl CheckStep {
+    /// The steps of Phonet, in order.
+    pub const PHONET: [Self; 5] =
+        [Self::PhonetPermission, Self::PhonetReachable, Self::PhonetKey, Self::PhonetSubscriber, Self::PhonetLink];
+    /// The steps of UIS, in order.
+    pub const UIS: [Self; 5] =
+        [Self::UisPermission, Self::UisReachable, Self::UisAddress, Self::UisKey, Self::UisNumber];
+    /// The steps of the relay.
+    pub const RELAY: [Self; 1] = [Self::RelayLink];
+    /// The steps of the CRM, in order.
+    pub const KONTUR: [Self; 6] = [
+        Self::KonturPermission,
+        Self::KonturReachable,
+        Self::KonturKey,
+        Self::KonturWorkspace,
+        Self::KonturIntegration,
+        Self::KonturUser,
+    ];
 }
 
 /// The integration as the CRM knows it.

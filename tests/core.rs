@@ -16,8 +16,12 @@ use serde_json::{Value, json};
 use trubka::{
     Millis,
     core::io::{Input, SocketName, ToolbarState},
-    problem::Code,
-    protocol::{CallPhase, DeliveryState, DialPhase, LinkState, Message, Request, Sender, StatusView, TextItem},
+    private::Private,
+    problem::{Code, Problem},
+    protocol::{
+        CallPhase, CheckItem, CheckState, CheckStep, DeliveryState, DialPhase, LinkState, Message, Request, Sender,
+        SettingsView, StatusView, TextItem,
+    },
     settings::Settings,
 };
 
@@ -684,7 +688,7 @@ fn a_correction_counts_at_once_is_stored_and_can_be_taken_back() {
     assert_eq!(found(&mut world, text, label), 1, "the last word counts");
     let corrections = |world: &mut World| {
         let ask = world.ask(Sender::Extension, Request::GetSettings);
-        let Some(Message::Settings { document, .. }) = world.replies.remove(&ask) else { panic!() };
+        let Some(Message::Settings(SettingsView { document, .. })) = world.replies.remove(&ask) else { panic!() };
         serde_json::from_str::<Value>(&document).unwrap()["corrections"].clone()
     };
     assert_eq!(
@@ -743,21 +747,136 @@ fn a_selection_is_shown_before_it_is_dialled() {
     assert_eq!(world.dialled, ["79161234567"]);
 }
 
+/// The steps that are not as they should be, each with what it says.
+fn unsound(items: &[CheckItem]) -> Vec<(CheckStep, CheckState, Option<Code>)> {
+    let sound = |item: &&CheckItem| item.state != CheckState::Passed;
+    items.iter().filter(sound).map(|item| (item.step, item.state, item.problem.as_ref().map(|it| it.code))).collect()
+}
+
 #[test]
 fn the_connection_check_tries_each_service() {
     let mut world = World::live(34);
     let ask = world.ask(Sender::Extension, Request::CheckConnection);
     world.run_for(Millis::secs(5));
     let Message::Checks { items } = &world.replies[&ask] else { panic!() };
-    assert_eq!(items.len(), 4);
-    assert!(items.iter().all(|item| item.problem.is_none()), "{items:?}");
+    let steps: Vec<_> = items.iter().map(|item| item.step).collect();
+    assert_eq!(steps, [&CheckStep::PHONET[..], &CheckStep::KONTUR[..]].concat());
+    let unnamed = (CheckStep::KonturIntegration, CheckState::NotTried, Some(Code::IntegrationUnnamed));
+    assert_eq!(unsound(items), [unnamed]);
+    // It is told step by step.
+    let waiting: Vec<_> = world.checks.iter().map(|items| unsound(items).len()).collect();
+    assert!(waiting.len() > 2 && waiting.is_sorted_by(|one, other| one > other), "{waiting:?}");
+    assert_eq!(world.checks.last(), Some(items));
     world.crm.refuses_key = true;
     world.exchange.refuses_key = true;
     let ask = world.ask(Sender::Extension, Request::CheckConnection);
     world.run_for(Millis::secs(30));
     let Message::Checks { items } = &world.replies[&ask] else { panic!() };
-    let codes: Vec<_> = items.iter().map(|item| item.problem.as_ref().map(|problem| problem.code)).collect();
-    assert_eq!(codes, [Some(Code::PhonetKeyRefused), Some(Code::KonturKeyRefused)]);
+    assert_eq!(
+        unsound(items),
+        [
+            (CheckStep::PhonetKey, CheckState::Failed, Some(Code::PhonetKeyRefused)),
+            (CheckStep::PhonetSubscriber, CheckState::NotTried, None),
+            (CheckStep::PhonetLink, CheckState::NotTried, None),
+            (CheckStep::KonturKey, CheckState::Failed, Some(Code::KonturKeyRefused)),
+            (CheckStep::KonturWorkspace, CheckState::NotTried, None),
+            (CheckStep::KonturIntegration, CheckState::NotTried, None),
+            (CheckStep::KonturUser, CheckState::NotTried, None),
+        ]
+    );
+}
+
+/// The first run: a key is tried before anybody is named, and then the users are there to choose from.
+#[test]
+fn a_key_is_tried_before_anybody_is_named() {
+    let document = json!({
+        "version": 1,
+        "phonet": { "domain": "demo.phonet.com.ua", "apiKey": "phonet-key" },
+        "kontur": { "workspace": "ws", "apiKey": "kontur-key" }
+    });
+    let settings = trubka::settings::Settings::default().replaced_by(&document.to_string()).unwrap();
+    assert_eq!(settings.missing(), [Problem::about(Code::SettingsMissing, &["phonet.subscriber"])]);
+    let mut world = World::new(45, settings);
+    let ask = world.ask(Sender::Extension, Request::CheckConnection);
+    world.run_for(Millis::secs(5));
+    let Message::Checks { items } = &world.replies[&ask] else { panic!() };
+    assert_eq!(
+        unsound(items),
+        [
+            (CheckStep::PhonetSubscriber, CheckState::Failed, Some(Code::SubscriberMissing)),
+            (CheckStep::PhonetLink, CheckState::NotTried, None),
+            (CheckStep::KonturIntegration, CheckState::NotTried, Some(Code::IntegrationUnnamed)),
+            (CheckStep::KonturUser, CheckState::Failed, Some(Code::UserMissing)),
+        ]
+    );
+    assert_eq!(world.exchange.opened, 0, "nobody is connected while nobody is named");
+    let ask = world.ask(Sender::Extension, Request::ListUsers);
+    world.run_for(Millis::secs(5));
+    let Message::People { people, .. } = &world.replies[&ask] else { panic!() };
+    assert_eq!(people[0].ext.as_deref(), Some("001"));
+    let changes = json!({ "phonet.subscriber": "001", "kontur.userId": ANNA });
+    let changes = Private::new(changes.as_object().unwrap().clone());
+    world.ask(Sender::Extension, Request::ChangeSettings { changes });
+    world.run_for(Millis::secs(5));
+    assert_eq!(world.view.link.state, LinkState::Live);
+    world.exchange.refuses_key = true;
+    let ask = world.ask(Sender::Extension, Request::ListUsers);
+    world.run_for(Millis::secs(5));
+    let Message::Invalid { problems } = &world.replies[&ask] else { panic!() };
+    assert_eq!(problems[0].code, Code::PhonetKeyRefused);
+}
+
+/// What is typed is in force at once, and can be taken back, though the worker dies in between.
+#[test]
+fn a_change_is_taken_back() {
+    let mut world = World::live(46);
+    let undo = |world: &mut World| {
+        let ask = world.ask(Sender::Extension, Request::UndoSettings);
+        world.replies.remove(&ask).unwrap()
+    };
+    let change = |world: &mut World, changes: Value| {
+        let changes = Private::new(changes.as_object().unwrap().clone());
+        let ask = world.ask(Sender::Extension, Request::ChangeSettings { changes });
+        world.replies.remove(&ask).unwrap()
+    };
+    let Message::Invalid { problems } = undo(&mut world) else { panic!() };
+    assert_eq!(problems, [Problem::new(Code::SettingsNothingToUndo)]);
+    let Message::Settings(settings) = change(&mut world, json!({ "region": "UA" })) else { panic!() };
+    assert!(settings.undo && settings.document.contains("UA"));
+    let Message::Settings(settings) = change(&mut world, json!({ "phonet.domain": "other.phonet.com.ua" })) else {
+        panic!()
+    };
+    assert_eq!(settings.secrets, ["kontur.apiKey"], "a key goes to no other host");
+    let refused = json!({ "region": "BY", "phonet.subscriber": "nobody" });
+    let Message::Invalid { problems } = change(&mut world, refused) else { panic!() };
+    assert_eq!(problems, [Problem::about(Code::SettingsWrongValue, &["phonet.subscriber"])]);
+    world.crash();
+    let Message::Settings(settings) = undo(&mut world) else { panic!() };
+    assert_eq!(settings.secrets, ["phonet.apiKey", "kontur.apiKey"]);
+    let Message::Settings(settings) = undo(&mut world) else { panic!() };
+    assert!(!settings.undo && !settings.document.contains("UA"));
+    world.run_for(Millis::secs(5));
+    assert_eq!(world.view.link.state, LinkState::Live);
+}
+
+/// The administrator speaks while the extension runs.
+#[test]
+fn what_the_administrator_locks_is_in_force_at_once() {
+    let mut world = World::live(47);
+    let policy = json!({ "locked": { "sites": ["https://crm.kontur.ru"], "phonet": { "subscriber": "002" } } });
+    world.input(Input::Policy(Some(Private::new(policy.to_string()))));
+    world.run_for(Millis::secs(5));
+    let ask = world.ask(Sender::Extension, Request::GetSettings);
+    let Message::Settings(settings) = &world.replies[&ask] else { panic!() };
+    assert_eq!(settings.locked, ["phonet.subscriber", "sites"]);
+    let ask = world.ask(Sender::Extension, Request::SetSite { origin: "https://crm.kontur.ru".into(), on: false });
+    let Message::Refused { problem } = &world.replies[&ask] else { panic!() };
+    assert_eq!(*problem, Problem::about(Code::SettingsLocked, &["sites"]));
+    assert_eq!(world.view.link.state, LinkState::Live);
+    world.input(Input::Policy(None));
+    let ask = world.ask(Sender::Extension, Request::GetSettings);
+    let Message::Settings(settings) = &world.replies[&ask] else { panic!() };
+    assert!(settings.locked.is_empty() && settings.document.contains("\"001\""), "the user's own is there again");
 }
 
 #[test]
@@ -867,7 +986,11 @@ fn a_check_is_answered_whatever_is_forbidden_or_changed() {
     world.input(Input::Permissions { forbidden });
     world.run_for(Millis::secs(1));
     let Message::Checks { items } = &world.replies[&ask] else { panic!() };
-    assert!(items.iter().all(|item| item.problem.as_ref().unwrap().code == Code::PermissionMissing));
+    let failed = items.iter().filter(|item| item.state == CheckState::Failed);
+    let failed: Vec<_> = failed.map(|item| (item.step, item.problem.as_ref().unwrap().code)).collect();
+    let missing = |step| (step, Code::PermissionMissing);
+    assert_eq!(failed, [missing(CheckStep::PhonetPermission), missing(CheckStep::KonturPermission)]);
+    assert!(items.iter().all(|item| item.state != CheckState::Passed));
     let ask = world.ask(Sender::Extension, Request::CheckConnection);
     assert!(world.replies.contains_key(&ask));
 }

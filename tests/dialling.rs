@@ -20,8 +20,8 @@ use trubka::{
     Millis,
     core::io::Input,
     exchange::{Abilities, ExchangeName},
-    problem::Code,
-    protocol::{CallPhase, CheckStep, DialPhase, DialView, Message, Request, Sender},
+    problem::{Code, Problem},
+    protocol::{CallPhase, CheckState, CheckStep, DialPhase, DialView, Message, Request, Sender},
     settings::Settings,
 };
 
@@ -245,8 +245,18 @@ fn the_check_tries_uis_too() {
     let ask = world.ask(Sender::Extension, Request::CheckConnection);
     world.run_for(Millis::secs(5));
     let Some(Message::Checks { items }) = world.replies.remove(&ask) else { panic!() };
-    assert!(items.iter().any(|item| item.step == CheckStep::UisKey && item.problem.is_none()), "{items:?}");
-    assert_eq!(items.len(), 5);
+    let state = |step| items.iter().find(|item| item.step == step).map(|item| (item.state, item.problem.clone()));
+    assert_eq!(state(CheckStep::UisKey), Some((CheckState::Passed, None)));
+    let unproven = Some(Problem::new(Code::UisNumberUnproven));
+    assert_eq!(state(CheckStep::UisNumber), Some((CheckState::NotTried, unproven)));
+    world.dial("k1", NUMBER);
+    world.run_for(Millis::secs(5));
+    let ask = world.ask(Sender::Extension, Request::CheckConnection);
+    world.run_for(Millis::secs(5));
+    let Some(Message::Checks { items }) = world.replies.remove(&ask) else { panic!() };
+    let number = items.iter().find(|item| item.step == CheckStep::UisNumber).unwrap();
+    assert_eq!(number.state, CheckState::Passed, "a call has proven it");
+    assert_eq!(items.len(), 16);
 }
 
 #[test]
@@ -266,7 +276,7 @@ fn without_phonet_uis_is_enough() {
     world.run_for(Millis::secs(5));
     let Some(Message::Checks { items }) = world.replies.remove(&ask) else { panic!() };
     let steps: Vec<_> = items.iter().map(|item| item.step).collect();
-    assert_eq!(steps, [CheckStep::UisKey, CheckStep::KonturKey]);
+    assert_eq!(steps, [&CheckStep::UIS[..], &CheckStep::KONTUR[..]].concat());
 }
 
 #[test]

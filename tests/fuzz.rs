@@ -254,6 +254,11 @@ fn requests() -> Vec<Value> {
         json!({ "kind": "getSettings" }),
         json!({ "kind": "forgetCorrection", "label": "инн", "pattern": "##########" }),
         json!({ "kind": "saveSettings", "document": document().to_string() }),
+        json!({ "kind": "changeSettings", "changes": { "phonet.subscriber": "002", "directory": [], "uis.token": null, "dialling.sites": {} } }),
+        json!({ "kind": "undoSettings" }),
+        json!({ "kind": "exportSettings", "secrets": true }),
+        json!({ "kind": "listUsers" }),
+        json!({ "kind": "readPeople", "text": "ext;name;id\n001;\"А;Б\";\n,,\n" }),
         json!({ "kind": "getIntegration" }),
         json!({ "kind": "setUpIntegration", "arguments": r#"{"SecretKey":null,"autoAnswer":false}"# }),
         json!({ "kind": "setFeatures", "call": true, "hangUp": false }),
@@ -272,6 +277,7 @@ enum Hostility {
     Closed(SocketName, bool),
     Online(bool),
     Update,
+    Policy(String),
     Pass(i64),
 }
 
@@ -285,6 +291,7 @@ fn hostility() -> impl Strategy<Value = Hostility> {
             .prop_map(|(socket, clean)| Hostility::Closed(socket, clean)),
         1 => any::<bool>().prop_map(Hostility::Online),
         1 => Just(Hostility::Update),
+        1 => text(vec![json!({ "preset": document(), "locked": { "region": "UA", "uis": { "token": "t" } } })]).prop_map(Hostility::Policy),
         3 => prop_oneof![0..60_000i64, -600_000..86_400_000i64, any::<i64>()].prop_map(Hostility::Pass),
     ]
 }
@@ -386,6 +393,7 @@ impl Core {
             }
             Hostility::Online(online) => self.input(Input::Online(online)),
             Hostility::Update => self.input(Input::UpdateAvailable),
+            Hostility::Policy(policy) => self.input(Input::Policy(Some(Private::new(policy)))),
             Hostility::Pass(span) => {
                 self.now = self.now + Millis(span);
                 self.input(Input::Wake);

@@ -9,7 +9,12 @@
 )]
 
 use serde_json::{Map, Value, json};
-use trubka::{exchange::ExchangeName, problem::Code, settings::Settings};
+use trubka::{
+    exchange::ExchangeName,
+    problem::{Code, Problem},
+    protocol::PersonView,
+    settings::{Settings, read_people},
+};
 
 fn schema() -> jsonschema::Validator {
     let schema: Value = serde_json::from_str(include_str!("../docs/settings.schema.json")).unwrap();
@@ -66,6 +71,14 @@ fn with(pointer: &str, value: Option<Value>) -> Value {
         _ => panic!("{pointer}"),
     }
     document
+}
+
+/// What is wrong with a document; of one that is taken, what it lacks.
+fn problems(document: &Value) -> Vec<Problem> {
+    match Settings::default().replaced_by(&document.to_string()) {
+        Ok(settings) => settings.missing(),
+        Err(problems) => problems,
+    }
 }
 
 #[test]
@@ -177,7 +190,7 @@ fn what_is_wrong_is_named_and_the_schema_agrees() {
     ];
     for (pointer, value, code, arg) in wrong {
         let document = with(pointer, value);
-        let problems = Settings::default().replaced_by(&document.to_string()).unwrap_err();
+        let problems = problems(&document);
         assert_eq!(problems.len(), 1, "{document}: {problems:?}");
         assert_eq!((problems[0].code, problems[0].args[0].as_str()), (code, arg));
         // A version of the future is the one thing that only the reader can judge by itself.
@@ -190,16 +203,7 @@ fn everything_wrong_is_told_at_once() {
     let document = r#"{"version":1,"phonet":{"domain":"?"},"region":7,"x":1}"#;
     let problems = Settings::default().replaced_by(document).unwrap_err();
     let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
-    assert_eq!(
-        codes,
-        [
-            Code::SettingsWrongValue,
-            Code::SettingsMissing,
-            Code::SettingsMissing,
-            Code::SettingsWrongType,
-            Code::SettingsUnknownKey
-        ]
-    );
+    assert_eq!(codes, [Code::SettingsWrongValue, Code::SettingsWrongType, Code::SettingsUnknownKey]);
     let problems = Settings::default().replaced_by("{\"version\": 1,}").unwrap_err();
     assert_eq!((problems[0].code, problems[0].args[0].as_str()), (Code::SettingsNotJson, "1:15"));
 }
@@ -207,22 +211,30 @@ fn everything_wrong_is_told_at_once() {
 #[test]
 fn secrets_are_kept_and_never_shown() {
     let settings = Settings::default().replaced_by(&complete().to_string()).unwrap();
-    let shown = settings.without_secrets();
-    assert!(!shown.contains("secret-"), "{shown}");
-    assert_eq!(settings.secrets(), ["phonet.apiKey", "kontur.apiKey", "kontur.secret", "uis.password", "relay.token"]);
+    let shown = settings.exported(false).into_inner();
+    for shown in [&shown, &settings.view().document] {
+        assert!(!shown.contains("secret-"), "{shown}");
+    }
+    assert!(settings.exported(true).reveal().contains("secret-1"));
+    assert_eq!(
+        settings.view().secrets,
+        ["phonet.apiKey", "kontur.apiKey", "kontur.secret", "uis.password", "relay.token"]
+    );
     assert!(!format!("{settings:?}").contains("secret-"));
     let again = settings.replaced_by(&shown).unwrap();
     assert_eq!(again.phonet.as_ref().unwrap().api_key.reveal(), "secret-1");
     assert_eq!(again.uis, settings.uis);
     assert_eq!(again.kontur.as_ref().unwrap().secret.as_ref().unwrap().reveal(), "name=secret-3");
     let moved = shown.replace("http://127.0.0.1:8480", "https://evil.example").replace("proxy.example", "evil.example");
-    let moved = moved.replace("callapi.comagic.ru", "evil.example").replace("relay.example.com", "evil.example");
-    let problems = settings.replaced_by(&moved).unwrap_err();
-    let paths: Vec<_> = problems.iter().map(|problem| (problem.code, problem.args[0].as_str())).collect();
-    let moved = ["phonet.apiKey", "kontur.apiKey", "uis.password", "relay.token"];
-    assert_eq!(paths, moved.map(|path| (Code::SettingsMissing, path)));
+    let moved = settings
+        .replaced_by(&moved.replace("callapi.comagic.ru", "evil.example").replace("relay.example.com", "evil.example"))
+        .unwrap();
+    assert_eq!(moved.view().secrets, Vec::<String>::new(), "a key goes to no other host");
+    let paths: Vec<_> = moved.missing().iter().map(|problem| (problem.code, problem.args[0].clone())).collect();
+    let lacking = ["phonet.apiKey", "uis.password", "relay.token"];
+    assert_eq!(paths, lacking.map(|path| (Code::SettingsMissing, path.to_owned())));
     let without = settings.replaced_by(&shown.replace("\"workspace\"", "\"secret\":\"\",\"workspace\"")).unwrap();
-    assert_eq!(without.secrets(), ["phonet.apiKey", "kontur.apiKey", "uis.password", "relay.token"]);
+    assert_eq!(without.view().secrets, ["phonet.apiKey", "kontur.apiKey", "uis.password", "relay.token"]);
     let stored = Settings::load(Some(again.to_json().reveal()));
     assert_eq!((&stored.kontur, &stored.uis, &stored.dialling), (&again.kontur, &again.uis, &again.dialling));
     assert_eq!(stored.relay, again.relay);
@@ -275,7 +287,7 @@ fn the_way_into_uis_can_be_changed() {
     };
     let by_login = Settings::default().replaced_by(&uis(json!({ "login": "anna", "password": "secret" }))).unwrap();
     let by_key = by_login.replaced_by(&uis(json!({ "token": "key" }))).unwrap();
-    assert_eq!(by_key.secrets(), ["uis.token"]);
+    assert_eq!(by_key.view().secrets, ["uis.token"]);
     assert_eq!(by_key.replaced_by(&uis(json!({}))).unwrap().uis, by_key.uis);
     let again = by_key.replaced_by(&uis(json!({ "login": "anna", "password": "secret" }))).unwrap();
     assert_eq!(again.uis, by_login.uis);
@@ -290,9 +302,9 @@ fn the_first_version_of_uis_asks_for_what_it_needs() {
         let mut uis = uis.as_object().unwrap().clone();
         change(&mut uis);
         let document = json!({ "version": 1, "uis": uis });
-        let read = Settings::default().replaced_by(&document.to_string());
-        assert_eq!(read.is_ok(), schema.is_valid(&document), "{document}: {read:?}");
-        read.map(drop).map_err(|problems| problems[0].args[0].clone())
+        let problems = problems(&document);
+        assert_eq!(problems.is_empty(), schema.is_valid(&document), "{document}: {problems:?}");
+        problems.first().map_or(Ok(()), |problem| Err(problem.args[0].clone()))
     };
     let phones = json!([{ "phones": [{ "number": "79164572521" }] }]);
     assert_eq!(read(&|_| {}), Ok(()));
@@ -306,4 +318,174 @@ fn the_first_version_of_uis_asks_for_what_it_needs() {
         uis.insert("groups".into(), phones.clone());
     };
     assert_eq!(read(&groups), Ok(()));
+}
+
+fn changed(settings: &Settings, changes: &Value) -> Result<Settings, Vec<Problem>> {
+    settings.changed(changes.as_object().unwrap())
+}
+
+#[test]
+fn a_service_is_set_up_field_by_field() {
+    let mut settings = Settings::default();
+    for (path, value) in
+        [("phonet.apiKey", "key"), ("phonet.domain", "Demo.phonet.com.ua"), ("phonet.subscriber", "001")]
+    {
+        assert!(settings.phonet.is_none());
+        settings = changed(&settings, &json!({ path: value })).unwrap();
+    }
+    assert_eq!(settings.phonet.as_ref().unwrap().domain, "demo.phonet.com.ua");
+    assert!(settings.missing().is_empty());
+    // A key that was given before any host goes to the first; after that it moves to no other, not in two steps either.
+    let away = changed(&settings, &json!({ "phonet.domain": null })).unwrap();
+    assert_eq!(away.view().secrets, Vec::<String>::new());
+    let elsewhere = changed(&settings, &json!({ "advanced.phonetAddress": "https://evil.example" })).unwrap();
+    assert_eq!(elsewhere.view().secrets, Vec::<String>::new());
+    let with_key = json!({ "phonet.domain": "other.phonet.com.ua", "phonet.apiKey": "key-2" });
+    assert_eq!(changed(&settings, &with_key).unwrap().phonet.unwrap().api_key.reveal(), "key-2");
+    // All or nothing, and what is wrong is named.
+    let wrong = json!({ "region": "UA", "kontur.workspace": " ", "colour": "blue" });
+    let problems = changed(&settings, &wrong).unwrap_err();
+    let paths: Vec<_> = problems.iter().map(|problem| (problem.code, problem.args[0].as_str())).collect();
+    assert_eq!(paths, [(Code::SettingsWrongValue, "kontur.workspace"), (Code::SettingsUnknownKey, "colour")]);
+    let rows = json!({ "directory": [{ "ext": "001" }, { "name": "Борис" }] });
+    assert_eq!(changed(&settings, &rows).unwrap_err()[0], Problem::about(Code::SettingsMissing, &["directory.1.ext"]));
+    let gone = changed(&settings, &json!({ "phonet.domain": null, "phonet.apiKey": null, "phonet.subscriber": null }))
+        .unwrap();
+    assert_eq!(gone.to_json().reveal(), r#"{"version":1}"#, "an empty section goes");
+}
+
+#[test]
+fn a_preset_is_beneath_the_users_own_and_a_lock_above_it() {
+    let policy = json!({
+        "preset": { "region": "UA", "phonet": { "domain": "demo.phonet.com.ua", "apiKey": "preset-key" }, "directory": [{ "ext": "001" }] },
+        "locked": { "kontur": { "workspace": "ws", "recordings": false }, "sites": ["https://crm.kontur.ru"] }
+    });
+    let own = json!({
+        "version": 1, "phonet": { "subscriber": "002" }, "kontur": { "workspace": "mine", "apiKey": "my-key" }, "region": "BY",
+        "sites": ["https://crm.kontur.ru", "https://other.example"]
+    });
+    let own = Settings::default().replaced_by(&own.to_string()).unwrap();
+    let governed = own.governed_by(Some(&policy.to_string()));
+    assert_eq!(governed.phonet.as_ref().unwrap().api_key.reveal(), "preset-key");
+    assert_eq!(governed.phonet.as_ref().unwrap().subscriber, "002");
+    let kontur = governed.kontur.as_ref().unwrap();
+    assert_eq!(
+        (kontur.workspace.as_str(), kontur.api_key.reveal().as_str(), kontur.recordings),
+        ("ws", "my-key", false)
+    );
+    assert_eq!(&*governed.region.0.as_region_str(), "BY");
+    assert_eq!((governed.directory.len(), governed.sites.len()), (1, 1));
+    let view = governed.view();
+    assert_eq!(view.locked, ["kontur.recordings", "kontur.workspace", "sites"]);
+    assert_eq!(view.preset, ["directory", "phonet.apiKey", "phonet.domain"]);
+    assert_eq!(view.secrets, ["phonet.apiKey", "kontur.apiKey"]);
+    assert!(!view.document.contains("-key") && view.policy.is_empty());
+    // What is stored and taken elsewhere is the user's own alone.
+    assert_eq!(governed.to_json(), own.to_json());
+    for locked in ["kontur.workspace", "kontur.recordings", "sites"] {
+        let problems = changed(&governed, &json!({ locked: true, "region": "RU" })).unwrap_err();
+        assert_eq!(problems, [Problem::about(Code::SettingsLocked, &[locked])]);
+    }
+    assert!(governed.with_site("https://other.example", true).is_err());
+    let lighter = changed(&governed, &json!({ "region": null })).unwrap();
+    assert_eq!(&*lighter.region.0.as_region_str(), "UA", "what the user takes away shows the preset");
+    assert_eq!(lighter.governed_by(None).sites.len(), 2, "what was locked comes back");
+    // The administrator's key goes to the administrator's host alone.
+    let moved = changed(&governed, &json!({ "phonet.domain": "evil.example" })).unwrap();
+    assert!(moved.phonet.is_none());
+    assert_eq!(moved.missing(), [Problem::about(Code::SettingsMissing, &["phonet.apiKey"])]);
+    let keyless = json!({ "preset": { "phonet": { "apiKey": "preset-key" } } });
+    let hostless = own.governed_by(Some(&keyless.to_string()));
+    assert!(
+        !changed(&hostless, &json!({ "phonet.domain": "evil.example" }))
+            .unwrap()
+            .view()
+            .secrets
+            .contains(&"phonet.apiKey".to_owned())
+    );
+}
+
+#[test]
+fn what_an_administrator_says_wrongly_is_left_out_and_told() {
+    let policy = json!({
+        "preset": { "region": "Russia", "colour": "blue", "phonet": { "domain": "demo.phonet.com.ua", "apiKey": 7 },
+            "directory": [{ "ext": "a", "userId": "b" }, { "ext": "001" }, { "name": "x" }] },
+        "locked": { "kontur": { "workspace": "ws", "cards": { "contact": "javascript:{id}" } }, "dialling": { "sites": { "x": "uis" } } }
+    });
+    let settings = Settings::default().governed_by(Some(&policy.to_string()));
+    let view = settings.view();
+    let told: Vec<_> = view.policy.iter().map(|problem| problem.args[0].as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "phonet.apiKey",
+            "directory.0.ext",
+            "directory.0.userId",
+            "directory.2.ext",
+            "region",
+            "colour",
+            "dialling.sites.x",
+            "kontur.cards.contact"
+        ]
+    );
+    assert_eq!(settings.directory.iter().map(|person| person.ext.as_str()).collect::<Vec<_>>(), ["001"]);
+    assert_eq!(view.locked, ["dialling.sites", "kontur.workspace"]);
+    for nonsense in ["", "7", "[]", r#"{"preset":7,"locked":[]}"#, r#"{"preset":{"version":9}}"#] {
+        assert!(Settings::default().governed_by(Some(nonsense)).view().locked.is_empty(), "{nonsense}");
+    }
+}
+
+#[test]
+fn a_way_into_uis_is_not_mixed_from_two_layers() {
+    let uis =
+        json!({ "login": "anna", "password": "preset", "virtualNumber": "74993720692", "operator": "79164572521" });
+    let governed = Settings::default().governed_by(Some(&json!({ "preset": { "uis": uis } }).to_string()));
+    assert_eq!(governed.view().secrets, ["uis.password"]);
+    let by_key = changed(&governed, &json!({ "uis.token": "mine" })).unwrap();
+    assert_eq!(by_key.view().secrets, ["uis.token"]);
+    assert!(by_key.uis.is_some());
+    assert_eq!(changed(&by_key, &json!({ "uis.token": null })).unwrap().uis, governed.uis);
+}
+
+fn person(ext: &str, name: Option<&str>, user_id: Option<&str>) -> PersonView {
+    let (ext, name) = (Some(ext.to_owned()), name.map(Into::into));
+    PersonView { ext, name, user_id: user_id.map(str::to_owned), email: None }
+}
+
+#[test]
+fn a_list_of_employees_is_read_as_table_programs_write_it() {
+    const ID: &str = "3f6a0c1e-0000-4000-8000-000000000001";
+    let anna = person("001", Some("Смирнова, Анна"), Some(ID));
+    let boris = person("002", Some("Борис \"Боб\" Орлов"), None);
+    let upper = ID.to_uppercase();
+    for text in [
+        format!(
+            "\u{feff}Внутренний номер;Имя;Id пользователя в CRM;Отдел\r\n001;Смирнова, Анна;{upper};Продажи\r\n002;\"Борис \"\"Боб\"\" Орлов\";;\r\n"
+        ),
+        format!("name,ext,userId\n\"Смирнова, Анна\",001,{ID}\n\"Борис \"\"Боб\"\" Орлов\", 002 ,"),
+        format!("\n\n001;Смирнова, Анна;{ID}\n;;\n002;\"Борис \"\"Боб\"\" Орлов\"\n"),
+    ] {
+        assert_eq!(read_people(&text), (vec![anna.clone(), boris.clone()], Vec::new()), "{text}");
+    }
+    // Each line that is wrong is named as an editor counts it.
+    let (people, problems) =
+        read_people("ext;name;id\r\n\r\n001;\"Анна\r\nСмирнова\"\r\nтри;Вера\r\n001;Ещё Анна\r\n004;Глеб;не id\r\n");
+    assert_eq!(people, [person("001", Some("Анна\r\nСмирнова"), None)]);
+    assert_eq!(
+        problems,
+        [
+            Problem::about(Code::PeopleNoExt, &["5"]),
+            Problem::about(Code::PeopleTwice, &["6", "001"]),
+            Problem::about(Code::PeopleWrongUserId, &["7"]),
+        ]
+    );
+    for empty in ["", "\u{feff}", "\n\n", "ext;name\n"] {
+        assert_eq!(read_people(empty), (Vec::new(), vec![Problem::new(Code::PeopleNone)]));
+    }
+    let many: String = (0..6_000).map(|ext| format!("{ext};Имя\n")).collect();
+    let (people, problems) = read_people(&many);
+    assert_eq!((people.len(), problems), (5_000, vec![Problem::about(Code::PeopleTooMany, &["5000"])]));
+    for hostile in ["\"001;Анна\n002;Борис", "\"\"\"\"\"\"", ";;;;\r\r\r", "001\u{0};\u{202e}<b>&"] {
+        read_people(hostile);
+    }
 }

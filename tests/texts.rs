@@ -22,6 +22,7 @@ const LANGUAGES: [&str; 3] = ["ru", "uk", "en"];
 const PREFIXES: [&str; 22] = [
     "problem_",
     "check_",
+    "checked_",
     "link_",
     "relay_",
     "direction_",

@@ -113,12 +113,14 @@ async function showPopup(tab) {
 }
 
 api.runtime.onInstalled.addListener(({ reason }) => {
-  if (reason === "install") void api.runtime.openOptionsPage();
+  if (reason === "install") void api.tabs.create({ url: api.runtime.getURL("welcome/welcome.html") });
 });
 
 api.runtime.onStartup.addListener(wake);
 api.runtime.onUpdateAvailable.addListener(() => tell((shell) => shell.updateAvailable()));
 api.alarms.onAlarm.addListener(wake);
+// Where the browser tells of it; else it is read at the next start.
+api.storage.managed.onChanged?.addListener(() => tell((shell) => shell.policyChanged()));
 api.permissions.onAdded.addListener((permissions) => void permissionsAdded(permissions));
 api.permissions.onRemoved.addListener(permissionsChanged);
 self.addEventListener("online", () => tell((shell) => shell.online(true)));

@@ -71,6 +71,12 @@ export const platform = {
     return (await api.storage.session.get(SESSION))[SESSION];
   },
 
+  /** Firefox throws where no policy names the extension. @returns {Promise<unknown>} */
+  async managed() {
+    const policy = await api.storage.managed.get(null).catch(() => ({}));
+    return Object.keys(policy).length === 0 ? undefined : JSON.stringify(policy);
+  },
+
   /** @param {Message} message */
   sendToPages(message) {
     const url = (sites ?? []).filter((site) => URL.canParse(site)).map(patternOf);

@@ -2,7 +2,7 @@
  * Texts, times and lengths in the user's language.
  *
  * Keys of `_locales` are written literally in HTML (`data-i18n="…"`) and in `t("…")`, so that a test can find the missing
- * ones. Only these prefixes are completed by a value of the protocol: `problem_` + code, `check_` + step, `link_` and `relay_` + state
+ * ones. Only these prefixes are completed by a value of the protocol: `problem_` + code, `check_` + step, `checked_` + state of a step, `link_` and `relay_` + state
  * of the link, `direction_` + direction, `phase_` + call phase, `dial_` + phase of a dial without a call, `delivery_` and
  * `recording_` + delivery state, `open_` + card, `can_` + ability of an exchange, `status_` + status of the integration,
  * `main_` + main telephony, `toolbar_` + how things stand in the toolbar. And these by the plural of a count: `missed_`, `waiting_`,

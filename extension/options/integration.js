@@ -12,7 +12,7 @@ const SECRET = /key|token|secret|password/iu;
 /** How often a web hook goes out unless somebody says otherwise, in minutes. */
 const USUAL_PERIOD = "5";
 
-const section = byId("integration", HTMLDetailsElement);
+const section = byId("topic-integration");
 const problems = byId("integration-problems");
 const state = byId("integration-state");
 const view = byId("integration-view");
@@ -25,9 +25,6 @@ const hooks = /** @type {const} */ (["upgrade", "sync"]).map((name) => ({ name, 
 /** Whether the CRM is being asked: what is clicked meanwhile does nothing. */
 let busy = false;
 
-section.addEventListener("toggle", () => {
-  if (section.open && view.hidden) void request({ kind: "getIntegration" });
-});
 byId("integration-read").addEventListener("click", () => request({ kind: "getIntegration" }));
 for (const feature of [call, hangUp]) {
   feature.addEventListener("click", (event) => {
@@ -53,10 +50,13 @@ activation.addEventListener("submit", (event) => {
   void request({ kind: "setUpIntegration", arguments: activationArguments.value }, activationArguments);
 });
 
+/** Reads it when it is looked at, unless it was read already. */
+export function look() {
+  if (view.hidden) void request({ kind: "getIntegration" });
+}
+
 /** Puts away what was read with other settings than those in force now. */
 export function putAway() {
-  section.hidden = false;
-  section.open = false;
   view.hidden = true;
   state.textContent = "";
   show([]);

@@ -4,7 +4,7 @@
 
 import { byId } from "../common/dom.js";
 import { Ring } from "../common/ring.js";
-import { valueAt } from "./form.js";
+import { valueAt } from "../common/settings.js";
 
 /** How long a trial rings, in milliseconds. */
 const TRIAL = 3_000;

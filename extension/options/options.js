@@ -1,61 +1,85 @@
-/** @import { Correction, Message, SettingsDocument } from "../protocol.js" */
+/** @import { Field } from "../common/fields.js" */
+/** @import { Correction, Message, Problem } from "../protocol.js" */
 
 import { api, ask } from "../common/api.js";
-import { byId, download, element, say } from "../common/dom.js";
+import { byId, element, say } from "../common/dom.js";
+import { examine, withheldHosts } from "../common/doctor.js";
+import { clearProblem, showProblem } from "../common/fields.js";
 import { localize, refusal, sentence, t } from "../common/i18n.js";
-import { addRow, clearProblem, clearProblems, collect, dropEmptyRows, fill, showAtField, showWhatApplies, valueAt } from "./form.js";
-import { putAway } from "./integration.js";
+import { neededOrigins } from "../common/permissions.js";
+import { askForSettings, inForce, names, settings, valueAt } from "../common/settings.js";
+import { edit, showDirectory } from "./directory.js";
+import { changesOf, fill, namedFields, showProblems, showWhatApplies } from "./form.js";
+import { look, putAway } from "./integration.js";
 import { neededPermissions } from "./interface.js";
-import { extraOrigins, hostOf, neededOrigins, withheld } from "./origins.js";
 import { fillRegions } from "./regions.js";
 import { showCorrections, showSites } from "./remembered.js";
 import "./shortcuts.js";
+import { markTopics, navigate } from "./topics.js";
+import { transfer } from "./transfer.js";
 
-const form = byId("settings", HTMLFormElement);
-const importFile = byId("import-file", HTMLInputElement);
+const form = byId("settings");
 const problemList = byId("problems");
-const checks = byId("checks");
+const undo = byId("undo");
 
-/** The settings in force, without their secrets. @type {SettingsDocument} */
-let saved = {};
+/** How long somebody may think while typing, before what stands there is saved, in milliseconds. */
+const PAUSE = 800;
 
-/** The form as it was filled last, to tell whether it has been changed since. */
-let pristine = "";
+/** What must not be taken half written: each change of it is a connection made anew. */
+const WHOLE = /^(phonet|advanced|relay)\.|\.(login|password|token|apiKey|secret|workspace)$/u;
 
-/** Whether an action is under way: a second click then does nothing. */
-let busy = false;
+/** What is written and not saved yet, by field, with the timer that waits for a pause. @type {Map<Field, number>} */
+const unsaved = new Map();
 
 localize();
-localize(byId("directory-row", HTMLTemplateElement).content);
 fillRegions(byId("region", HTMLSelectElement));
-const loaded = ask({ kind: "getSettings" }).then(take);
+byId("search").setAttribute("placeholder", t("options_search"));
+edit(changeDirectory);
+transfer(take, list);
+showAbout();
+navigate((topic) => {
+  if (topic === "integration" && !form.hidden) look();
+});
+void askForSettings({ kind: "getSettings" }).then(async (answer) => {
+  await take(answer, "");
+  if (location.hash === "#integration") look();
+});
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  if (await permitted()) alone(save);
+form.addEventListener("change", ({ target }) => {
+  if (isField(target)) void permit(target).then((isPermitted) => (isPermitted ? save(target, true) : undefined));
+  else if (/** @type {Element} */ (target).id === "uis-access") showWhatApplies();
 });
 form.addEventListener("input", ({ target }) => {
-  clearProblem(/** @type {Element} */ (target));
-  showWhatApplies();
-  showWhetherChanged();
+  if (!isField(target)) return;
+  clearProblem(target);
+  markTopics();
+  clearTimeout(unsaved.get(target));
+  const isSavedLater = WHOLE.test(target.name) || target instanceof HTMLSelectElement || target.type === "checkbox";
+  unsaved.set(target, isSavedLater ? 0 : setTimeout(() => void save(target, false), PAUSE));
 });
-byId("check").addEventListener("click", async () => {
-  if (await permitted()) alone(check);
+// Who leaves the page has written all there is to write.
+addEventListener("pagehide", () => unsaved.forEach((_, field) => void save(field, false)));
+undo.addEventListener("click", async () => {
+  await take(await askForSettings({ kind: "undoSettings" }), t("options_undone"));
+  if (undo.hidden) byId("search").focus();
 });
-byId("directory-add").addEventListener("click", () => addRow().focus());
-byId("directory-rows").addEventListener("click", ({ target }) => {
-  if (!(target instanceof Element) || !target.matches(".remove")) return;
-  target.closest("tr")?.remove();
-  dropEmptyRows();
-  byId("directory-add").focus();
-  showWhetherChanged();
+for (const path of ["kontur.apiKey", "kontur.secret"]) {
+  const id = path.replaceAll(".", "-");
+  byId(`${id}-remove`).addEventListener("click", async () => {
+    await takeOne(await askForSettings({ kind: "changeSettings", changes: { [path]: null } }));
+    byId(id).focus();
+  });
+}
+byId("check").addEventListener("click", () => alone(() => examine(byId("checks"), byId("checking"))));
+byId("grant").addEventListener("click", () => {
+  // The browser listens to that only within a click.
+  void api.permissions.request({ origins: neededOrigins(settings()).map(({ origin }) => origin) }).catch(() => false);
 });
-importFile.addEventListener("change", () => alone(importSettings));
-byId("export").addEventListener("click", () => alone(exportSettings));
 document.addEventListener("visibilitychange", () => void (document.hidden || refresh()));
-byId("grant").addEventListener("click", () => request(neededOrigins(saved)));
 api.permissions.onAdded.addListener(showWithheld);
 api.permissions.onRemoved.addListener(showWithheld);
+
+let busy = false;
 
 /**
  * Runs an action unless another one is under way.
@@ -72,136 +96,160 @@ async function alone(action) {
 }
 
 /**
- * Asks the user for the hosts that the form names beyond the manifest's own, and for what else it needs. The browser listens to that only within a
- * click, and the answer may never come: this is the first thing to do, and it keeps nothing else waiting.
- * @returns {Promise<boolean>} whether the form may be saved
+ * Whether this stands for one value of the settings.
+ * @param {EventTarget | null} target
+ * @returns {target is Field}
  */
-async function permitted() {
-  const settings = collect();
-  const [origins, permissions] = [extraOrigins(settings), neededPermissions(settings)];
-  if (origins.length + permissions.length === 0 || (await request(origins, permissions))) return true;
-  clearResults();
-  if (permissions.length > 0 && !(await api.permissions.contains({ permissions }))) {
-    showAtField("interface.notifications", () => t("options_notificationsRefused"))?.focus();
-  }
-  for (const { path, origin } of (await withheld(origins)).reverse()) {
-    showAtField(path, () => t("options_refused", hostOf(origin)))?.focus();
-  }
+function isField(target) {
+  return (target instanceof HTMLInputElement || target instanceof HTMLSelectElement) && target.name !== "";
+}
+
+/**
+ * Has the browser ask the user for what a setting needs beside hosts: it listens only within the user's own deed, so nothing comes before.
+ * @param {Field} field
+ * @returns {Promise<boolean>} whether the setting may be saved
+ */
+async function permit(field) {
+  const permissions = field.name === "interface.notifications" ? neededPermissions({ interface: { notifications: field.value } }) : [];
+  if (permissions.length === 0 || (await api.permissions.request({ permissions }).catch(() => false))) return true;
+  showProblem(field, t("options_notificationsRefused"));
   return false;
 }
 
 /**
- * Saves the form.
- * @returns {Promise<boolean>} whether the settings were taken
+ * Saves what a field says.
+ * @param {Field} field
+ * @param {boolean} isDone whether it is written to its end: before that, nobody is told that it is wrong
  */
-async function save() {
-  dropEmptyRows();
-  clearResults();
-  // Sites and corrections are as they stand now, not as they stood when the page was opened.
-  await refresh();
-  const { sites, corrections } = saved;
-  const document = JSON.stringify({ ...collect(), sites, corrections });
-  const answer = await ask({ kind: "saveSettings", document });
-  if (answer?.kind !== "invalid") return take(answer, t("options_saved"));
-  /** @type {(HTMLElement | undefined)[]} */
-  const fields = answer.problems.map(({ code, args: [path = "", ...rest] = [] }) =>
-    showAtField(path, (label) => sentence({ code, args: [label, ...rest] })),
-  );
-  list(answer.problems.filter((_, index) => !fields[index]).map(sentence));
-  fields.find(Boolean)?.focus();
-  return false;
+async function save(field, isDone) {
+  clearTimeout(unsaved.get(field));
+  unsaved.delete(field);
+  if (field instanceof HTMLInputElement && field.readOnly) return;
+  const answer = await askForSettings({ kind: "changeSettings", changes: changesOf(field) });
+  if (answer?.kind === "settings") {
+    clearProblem(field);
+    return takeOne(answer);
+  }
+  if (isDone) complain(answer);
 }
 
-/** Saves a file as it is. */
-async function importSettings() {
-  const file = importFile.files?.[0];
-  if (!file) return;
-  await loaded;
-  clearResults();
-  const document = await file.text();
-  importFile.value = "";
-  await take(await ask({ kind: "saveSettings", document }), t("options_imported", file.name));
+/**
+ * @param {Record<string, unknown>} changes
+ * @returns {Promise<Problem[]>} what is wrong with them
+ */
+async function changeDirectory(changes) {
+  const answer = await askForSettings({ kind: "changeSettings", changes });
+  if (answer?.kind === "invalid") {
+    queueMicrotask(markTopics);
+    return answer.problems;
+  }
+  show(answer, t("options_saved"), { all: false, directory: false });
+  return [];
 }
 
-/** Saves the settings in force as a file that can be loaded again. */
-async function exportSettings() {
-  clearResults();
-  const answer = await ask({ kind: "getSettings" });
-  if (answer?.kind !== "settings") return list([refusal(answer)]);
-  download("trubka-settings.json", "application/json", `${JSON.stringify(JSON.parse(answer.document), undefined, 2)}\n`);
-}
-
-/** Shows the sites and the corrections as they are by now. */
-async function refresh() {
-  const answer = await ask({ kind: "getSettings" });
-  if (answer?.kind !== "settings") return;
-  const settings = JSON.parse(answer.document);
-  // Another page of ours may have saved another CRM.
-  if (["kontur", "advanced"].some((key) => JSON.stringify(settings[key]) !== JSON.stringify(saved[key]))) putAway();
-  // Which exchange dials on a site is the form's.
-  showRemembered(settings, collect());
+/**
+ * Shows settings that are others altogether: what was being written is gone.
+ * @param {Message | undefined} answer
+ * @param {string} success what to say of settings that were taken
+ */
+async function take(answer, success) {
+  if (answer?.kind === "settings") {
+    namedFields().forEach(clearProblem);
+    putAway();
+  }
+  show(answer, success, { all: true, directory: true });
   await showWithheld();
 }
 
 /**
- * @param {SettingsDocument} settings in force
- * @param {SettingsDocument} form what says which exchange dials on which site
+ * Shows settings of which one was changed here.
+ * @param {Message | undefined} answer
  */
-function showRemembered({ sites, corrections }, form) {
-  saved = { ...saved, sites, corrections };
-  showSites(/** @type {string[]} */ (sites), valueAt(form, "dialling.sites") ?? {}, async (origin) => {
-    await ask({ kind: "setSite", origin, on: false });
-    await refresh();
+async function takeOne(answer) {
+  show(answer, t("options_saved"), { all: false, directory: false });
+  await showWithheld();
+}
+
+/**
+ * Shows the settings that are in force now, or why they are not.
+ * @param {Message | undefined} answer
+ * @param {string} success what to say of settings that were taken
+ * @param {{ all: boolean, directory: boolean }} what whether fields that are being written in are shown anew, and the employees
+ */
+function show(answer, success, { all, directory }) {
+  if (answer?.kind !== "settings") return complain(answer);
+  fill(answer, all);
+  if (directory) showDirectory(answer);
+  showRemembered();
+  showPolicy();
+  list([]);
+  form.hidden = false;
+  undo.hidden = !answer.undo;
+  say(byId("saved"), success);
+  markTopics();
+}
+
+/** @param {Message | undefined} answer */
+function complain(answer) {
+  say(byId("saved"), "");
+  if (answer?.kind !== "invalid") return list([refusal(answer)]);
+  list(showProblems(answer.problems).map(sentence));
+  markTopics();
+}
+
+/** Shows what another page of ours may have changed. */
+async function refresh() {
+  const before = inForce().document;
+  const answer = await askForSettings({ kind: "getSettings" });
+  if (answer?.kind !== "settings" || answer.document === before) return showWithheld();
+  const changed = (/** @type {string} */ key) => JSON.stringify(JSON.parse(before)[key]) !== JSON.stringify(settings()[key]);
+  // What the CRM said was said with other settings.
+  if (changed("kontur") || changed("advanced")) putAway();
+  show(answer, "", { all: false, directory: true });
+  await showWithheld();
+}
+
+/** The sites and the corrections: what is added elsewhere, and here only looked at and taken back. */
+function showRemembered() {
+  const { locked } = inForce();
+  const { sites, corrections, phonet, uis, ...rest } = settings();
+  const isLocked = { sites: names(locked, "sites"), exchanges: names(locked, "dialling.sites"), corrections: names(locked, "corrections") };
+  say(byId("sites-lock"), isLocked.sites ? t("options_locked") : "");
+  say(byId("corrections-lock"), isLocked.corrections ? t("options_locked") : "");
+  const exchanges = phonet && uis ? (valueAt(rest, "dialling.sites") ?? {}) : undefined;
+  showSites(/** @type {string[]} */ (sites), exchanges, isLocked, {
+    leave: async (origin) => {
+      await ask({ kind: "setSite", origin, on: false });
+      await refresh();
+    },
+    choose: async (chosen) => {
+      const changes = { "dialling.sites": Object.keys(chosen).length > 0 ? chosen : null };
+      await takeOne(await askForSettings({ kind: "changeSettings", changes }));
+    },
   });
-  showCorrections(/** @type {Correction[]} */ (corrections), async ({ label, pattern }) => {
+  showCorrections(/** @type {Correction[]} */ (corrections), isLocked.corrections, async ({ label, pattern }) => {
     await ask({ kind: "forgetCorrection", pattern, ...(label && { label }) });
     await refresh();
   });
-  showWhatApplies();
 }
 
-/** Saves the form and tries the connections. */
-async function check() {
-  if (!(await save())) return;
-  say(byId("checking"), t("options_checking"));
-  const answer = await ask({ kind: "checkConnection" });
-  say(byId("checking"), "");
-  if (answer?.kind !== "checks") return list([refusal(answer)]);
-  checks.replaceChildren(
-    ...answer.items.map(({ step, problem }) =>
-      element(
-        "li",
-        { "data-step": step, "data-ok": String(!problem) },
-        element("strong", {}, t(`check_${step}`)),
-        `: ${problem ? sentence(problem) : t("options_checkOk")}`,
-      ),
-    ),
-  );
-  checks.scrollIntoView({ block: "nearest" });
+/** What the administrator has said, and what is wrong with it. */
+function showPolicy() {
+  const { preset, locked, policy } = inForce();
+  byId("policy").hidden = preset.length + locked.length + policy.length === 0;
+  byId("policy-state").textContent = t("options_policyState", String(locked.length), String(preset.length));
+  const problems = byId("policy-problems");
+  problems.replaceChildren(...policy.map((problem) => element("li", {}, sentence(problem))));
+  problems.hidden = policy.length === 0;
 }
 
-/**
- * Shows what the background answered: the settings in force, or why it did not take new ones.
- * @param {Message | undefined} answer
- * @param {string} [success] what to say of settings that were taken
- * @returns {Promise<boolean>} whether these are settings
- */
-async function take(answer, success = "") {
-  if (answer?.kind !== "settings") {
-    list(answer?.kind === "invalid" ? answer.problems.map(sentence) : [refusal(answer)]);
-    return false;
-  }
-  saved = JSON.parse(answer.document);
-  fill(saved, answer.secrets);
-  showRemembered(saved, saved);
-  pristine = JSON.stringify(collect());
-  clearProblems();
-  form.hidden = false;
-  putAway();
-  showWhetherChanged();
-  say(byId("saved"), success);
-  await showWithheld();
-  return true;
+function showAbout() {
+  const { version } = api.runtime.getManifest();
+  const facts = [
+    [t("options_aboutVersion"), version],
+    [t("options_aboutLicence"), "Apache-2.0"],
+  ];
+  byId("about-facts").replaceChildren(...facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
 }
 
 /**
@@ -214,33 +262,9 @@ function list(sentences) {
   if (sentences.length > 0) problemList.focus();
 }
 
-/** Takes away what the last action showed. */
-function clearResults() {
-  clearProblems();
-  list([]);
-  say(byId("saved"), "");
-  checks.replaceChildren();
-}
-
-/** Says whether the form holds something that is not saved. */
-function showWhetherChanged() {
-  const changed = JSON.stringify(collect()) !== pristine;
-  byId("unsaved").hidden = !changed;
-  if (changed) say(byId("saved"), "");
-}
-
 /** Says which hosts the browser does not let us reach, and offers to ask for them. */
 async function showWithheld() {
-  const hosts = (await withheld(neededOrigins(saved))).map(({ origin }) => hostOf(origin));
+  const hosts = await withheldHosts();
   byId("permission").hidden = hosts.length === 0;
   say(byId("permission-text"), hosts.length === 0 ? "" : t("options_permission", hosts.join(", ")));
-}
-
-/**
- * Asks the user to let us reach these origins, and for these permissions.
- * @param {{ origin: string }[]} needed
- * @param {chrome.runtime.ManifestOptionalPermission[]} [permissions]
- */
-function request(needed, permissions = []) {
-  return api.permissions.request({ origins: needed.map(({ origin }) => origin), permissions }).catch(() => false);
 }

@@ -9,15 +9,24 @@ import { siteOf } from "../common/origins.js";
 
 /**
  * @param {string[]} sites
- * @param {Record<string, string>} exchanges which one dials on a site, where it is not the usual one
- * @param {(origin: string) => void} leave
+ * @param {Record<string, string> | undefined} exchanges which one dials on a site, where it is not the usual one; nothing where there is but one
+ * @param {{ sites: boolean, exchanges: boolean }} locked what the administrator has locked
+ * @param {{ leave: (origin: string) => void, choose: (exchanges: Record<string, string>) => void }} actions
  */
-export function showSites(sites, exchanges, leave) {
+export function showSites(sites, exchanges, locked, { leave, choose }) {
   const item = (/** @type {string} */ origin) => {
     const exchange = element("select", { "data-site": origin, "aria-label": t("options_siteExchange", siteOf(origin)) });
     exchange.append(new Option(t("options_siteUsual"), ""), ...Object.entries(EXCHANGES).map(([name, shown]) => new Option(shown, name)));
-    exchange.value = exchanges[origin] ?? "";
-    return element("li", {}, element("span", {}, siteOf(origin)), exchange, remover(t("options_siteOff"), siteOf(origin), () => leave(origin)));
+    exchange.value = exchanges?.[origin] ?? "";
+    exchange.hidden = !exchanges;
+    exchange.disabled = locked.exchanges;
+    exchange.addEventListener("change", () => {
+      const { [origin]: _, ...others } = exchanges ?? {};
+      choose(exchange.value ? { ...others, [origin]: exchange.value } : others);
+    });
+    const off = remover(t("options_siteOff"), siteOf(origin), () => leave(origin));
+    off.disabled = locked.sites;
+    return element("li", {}, element("span", {}, siteOf(origin)), exchange, off);
   };
   show("sites", sites.map(item));
   byId("no-sites").hidden = sites.length > 0;
@@ -25,14 +34,17 @@ export function showSites(sites, exchanges, leave) {
 
 /**
  * @param {Correction[]} corrections
+ * @param {boolean} locked
  * @param {(correction: Correction) => void} forget
  */
-export function showCorrections(corrections, forget) {
+export function showCorrections(corrections, locked, forget) {
   const item = (/** @type {Correction} */ correction) => {
     const { label, pattern, phone } = correction;
     const verdict = element("span", { class: "muted" }, phone ? t("options_correctionPhone") : t("options_correctionNotPhone"));
     const name = label ? t("options_correctionIn", pattern, label) : pattern;
-    return element("li", {}, element("span", {}, name, " ", verdict), remover(t("options_correctionRemove"), name, () => forget(correction)));
+    const off = remover(t("options_correctionRemove"), name, () => forget(correction));
+    off.disabled = locked;
+    return element("li", {}, element("span", {}, name, " ", verdict), off);
   };
   // The last one said comes first.
   show("corrections", corrections.map(item).reverse());

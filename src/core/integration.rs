@@ -29,8 +29,8 @@ pub struct Integration {
 /// Something that somebody waits for.
 #[derive(Debug)]
 struct Job {
-    /// Who asked.
-    ask: u32,
+    /// Who asked; nobody where it is a step of the check.
+    ask: Option<u32>,
     wanted: Request,
     stage: Stage,
     /// The instance as it was read last.
@@ -66,7 +66,7 @@ pub enum Progress {
     /// The key was refused: with a fresh one there is a further request.
     FreshKey(Private<String>),
     /// Who asked can be told.
-    Done(u32, Result<IntegrationView, Vec<Problem>>),
+    Done(Option<u32>, Result<IntegrationView, Vec<Problem>>),
 }
 
 /// Why this is not asked of the CRM at all.
@@ -86,7 +86,7 @@ pub fn objection(wanted: &Request, kontur: &Kontur) -> Option<Problem> {
 
 impl Integration {
     /// Takes a job, to be done after those asked for before.
-    pub fn ask(&mut self, ask: u32, wanted: Request, kontur: &Kontur) {
+    pub fn ask(&mut self, ask: Option<u32>, wanted: Request, kontur: &Kontur) {
         let stage = match &wanted {
             Request::SetUpIntegration { arguments } => Stage::SetUp(arguments.clone()),
             Request::SetFeatures { .. } | Request::SetWebHook { .. } => Stage::Look,
@@ -102,6 +102,11 @@ impl Integration {
         self.jobs.is_empty()
     }
 
+    /// Whether there is a job for the check.
+    pub fn is_checking(&self) -> bool {
+        self.jobs.iter().any(|job| job.ask.is_none())
+    }
+
     /// Whether a request is to be made.
     pub fn is_waiting(&self) -> bool {
         self.jobs.first().is_some_and(|job| job.under_way.is_none())
@@ -113,7 +118,7 @@ impl Integration {
     }
 
     /// Gives up every job, and tells who asked.
-    pub fn give_up(&mut self) -> Vec<u32> {
+    pub fn give_up(&mut self) -> Vec<Option<u32>> {
         self.jobs.drain(..).map(|job| job.ask).collect()
     }
 

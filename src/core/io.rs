@@ -7,7 +7,7 @@ use crate::{
     http::{AccessKey, HttpAnswer, HttpFailure, HttpRequest},
     json::{self, Fields},
     private::Private,
-    protocol::{AlertsView, Message, PageView, Request, Sender, StatusView},
+    protocol::{AlertsView, CheckItem, Message, PageView, Request, Sender, StatusView},
 };
 
 /// The sockets there are: one of each at a time.
@@ -88,6 +88,8 @@ pub enum Input {
     },
     /// A newer version of the extension waits to be started.
     UpdateAvailable,
+    /// The administrator says something else: the JSON of what managed storage holds, or nothing.
+    Policy(Option<Private<String>>),
 }
 
 /// Something to do. The shell does it in order, and reports back by an [`Input`] where one is named.
@@ -154,6 +156,8 @@ pub enum Output {
     Toolbar(Toolbar),
     /// What draws the agent's attention has changed; whatever was told before is to fit it.
     Alerts(AlertsView),
+    /// A check of the connections has come further.
+    Checks(Vec<CheckItem>),
     /// Whether the worker is to be kept alive, and brought back when it dies: while a connection is wanted.
     KeepAlive(bool),
     /// The origins we need to reach (`https://host`); their permission is to be checked, then `Permissions`.
@@ -304,6 +308,9 @@ pub struct Session {
     pub integration: Option<String>,
     /// The session key at UIS, good for an hour.
     pub uis: Option<AccessKey>,
+    /// The user's own settings as they were before each of the last changes, the last one last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<Private<String>>,
 }
 
 impl Session {
@@ -312,6 +319,7 @@ impl Session {
         let kept = json::parse(json);
         let Some(fields) = kept.as_ref().and_then(Fields::of) else { return Self::default() };
         let key = |name| fields.object(name).and_then(AccessKey::read);
-        Self { access: key("access"), integration: fields.text("integration"), uis: key("uis") }
+        let undo = fields.texts("undo").into_iter().map(Private::new).collect();
+        Self { access: key("access"), integration: fields.text("integration"), uis: key("uis"), undo }
     }
 }

@@ -89,6 +89,8 @@ pub struct User {
     pub ext: Option<String>,
     /// The e-mail address.
     pub email: Option<String>,
+    /// `displayName`: the name.
+    pub name: Option<Private<String>>,
 }
 
 impl User {
@@ -103,7 +105,12 @@ impl User {
 pub fn users(body: &str) -> Option<Vec<User>> {
     let rows = json::parse(body)?;
     let users = rows.as_array()?.iter().filter_map(Fields::of);
-    Some(users.map(|user| User { ext: lenient::text(user, "ext"), email: lenient::text(user, "email") }).collect())
+    let read = |user| User {
+        ext: lenient::text(user, "ext"),
+        email: lenient::text(user, "email"),
+        name: lenient::private(user, "displayName"),
+    };
+    Some(users.map(read).collect())
 }
 
 /// Reads the answer of [`ACTIVE_CALLS`]; `None` when it is no list. Rows that are no calls are left out.
@@ -156,7 +163,10 @@ mod tests {
         let calls = active_calls(r#"[{"lastEvent":"call.bridge","uuid":"a","lgDirection":2},{"uuid":"b"},7]"#).unwrap();
         assert_eq!(calls.len(), 1);
         assert_eq!(active_calls("<html>"), None);
-        assert_eq!(users(r#"[{"id":1,"ext":1,"email":"a@b.c"}]"#).unwrap()[0].ext.as_deref(), Some("1"));
+        let users =
+            users(r#"[{"id":1,"ext":1,"email":"a@b.c","displayName":"Анна"},{"id":2,"displayName":7},"x"]"#).unwrap();
+        assert_eq!((users.len(), users[0].ext.as_deref()), (2, Some("1")));
+        assert_eq!(users[0].name.as_ref().map(Private::reveal).map(String::as_str), Some("Анна"));
         let (records, rows) = history(
             r#"[{"uuid":"a","lgDirection":4,"endAt":1473973210000,"billSecs":4,"duration":9,"disposition":0,"otherLegNum":"+7916",
             "trunk":"o=380671234567;","audioRecUrl":"https://demo.phonet.com.ua/a.mp3 ","leg":{"ext":"001"}},

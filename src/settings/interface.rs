@@ -1,7 +1,5 @@
 //! How calls make themselves noticed on this computer.
 
-use serde::Serialize;
-
 use super::section::Section;
 use crate::problem::Code;
 
@@ -9,7 +7,7 @@ use crate::problem::Code;
 const VOLUME: u8 = 60;
 
 /// What people see and hear of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interface {
     /// Whether calls have a card on the pages of the sites.
     pub card: bool,
@@ -22,8 +20,7 @@ pub struct Interface {
 }
 
 /// What the browser's notifications say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Notifications {
     /// There are none: the browser asks the user before an extension may show any.
     #[default]

@@ -1,27 +1,32 @@
 //! The settings: one JSON document, described by `docs/settings.schema.json`.
 
 mod interface;
+mod layers;
+mod people;
 mod section;
 mod uis;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
-use self::section::{Section, is_card_template, is_guid, is_host, is_secret, is_subscriber, is_template, join};
 pub use self::{
     interface::{Interface, Notifications},
+    people::read_people,
     section::{is_ext, is_site},
     uis::{Credentials, FirstCall, Group, GroupPhone, Queue, SpokenKind, SpokenMessage, Uis, UisVersion},
 };
+use self::{
+    layers::{Layers, missing, sound},
+    section::{Section, is_card_template, is_guid, is_host, is_secret, is_subscriber, is_template},
+};
 use crate::{
     exchange::ExchangeName,
-    json,
     phone::{Correction, Region},
     phonet::rest::User,
     private::Private,
     problem::{Code, Problem},
+    protocol::SettingsView,
     relay::Listed,
 };
 
@@ -58,7 +63,9 @@ pub struct Settings {
     pub corrections: Vec<Correction>,
     /// How calls make themselves noticed.
     pub interface: Interface,
-    advanced: Advanced,
+    /// Phonet with a domain and a key, and nobody named yet.
+    nameless: Option<Phonet>,
+    layers: Layers,
     /// The subscriber's internal number as the exchange told it, where the settings name an e-mail address. Not stored.
     told_ext: Option<String>,
     /// Who is who, as the relay tells it. Not stored here.
@@ -78,7 +85,8 @@ impl Default for Settings {
             sites: vec![CRM.to_owned()],
             corrections: Vec::new(),
             interface: Interface::default(),
-            advanced: Advanced::default(),
+            nameless: None,
+            layers: Layers::default(),
             told_ext: None,
             handed: Vec::new(),
         }
@@ -96,251 +104,171 @@ impl Default for DefaultRegion {
 }
 
 /// The exchange: «Настройки» → «Интеграция» → «Другая CRM система» in Phonet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phonet {
     /// The exchange's domain, such as `qwerty.phonet.com.ua`.
     pub domain: String,
     /// The key.
-    #[serde(skip_serializing_if = "is_hidden")]
     pub api_key: Private<String>,
     /// Whose events are wanted: an internal number or an e-mail address.
     pub subscriber: String,
     /// The origin of its addresses, `https://<domain>` unless set otherwise.
-    #[serde(skip)]
     pub address: String,
 }
 
 /// Which exchange dials.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dialling {
     /// Everywhere but on the sites that say otherwise; the one that is set up unless set.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub exchange: Option<ExchangeName>,
     /// By a site's origin.
-    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "json::pairs")]
     pub sites: Vec<(String, ExchangeName)>,
 }
 
 /// The CRM.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kontur {
     /// The workspace's name or id.
     pub workspace: String,
     /// The integration's key; none where the relay hands out AccessKeys.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<Private<String>>,
     /// A public integration's secret, `name=value`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<Private<String>>,
     /// Who the agent is in the CRM.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// Whether the recordings of talks go to the CRM; they do unless it says no.
-    #[serde(skip_serializing_if = "is_true")]
     pub recordings: bool,
     /// Whether this workstation registers the company's missed calls that no agent's browser heard of.
-    #[serde(skip_serializing_if = "is_false")]
     pub missed_calls: bool,
     /// Where the client's cards are: templates with `{ws}` and `{id}`; no link where empty.
     pub cards: Cards,
     /// The origin of its addresses, `https://crm.kontur.ru` unless set otherwise.
-    #[serde(skip)]
     pub address: String,
 }
 
 /// The company's relay: what the CRM asks for comes from there.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Relay {
     /// Its origin.
     pub address: String,
     /// The agent's token.
-    #[serde(skip_serializing_if = "is_hidden")]
     pub token: Private<String>,
 }
 
 /// The addresses of the client's cards.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cards {
     /// Of a person.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
     /// Of a company.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
     /// Of a deal.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub deal: Option<String>,
     /// Of a contact that is to be made: a template with `{ws}` and `{phone}`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub new_contact: Option<String>,
 }
 
 /// One line of the directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     /// The internal number at the exchange.
     pub ext: String,
     /// The user in the CRM.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// The name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Private<String>>,
 }
 
 /// Addresses for a sandbox or a proxy.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 struct Advanced {
-    #[serde(skip_serializing_if = "Option::is_none")]
     phonet_address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     kontur_address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     uis_address: Option<String>,
 }
 
-/// The document as it is written.
-#[derive(Serialize)]
-struct Document<'a> {
-    version: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    phonet: Option<&'a Phonet>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uis: Option<&'a Uis>,
-    dialling: &'a Dialling,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kontur: Option<&'a Kontur>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    relay: Option<&'a Relay>,
-    directory: &'a [Person],
-    region: &'a str,
-    sites: &'a [String],
-    corrections: &'a [Correction],
-    interface: &'a Interface,
-    advanced: &'a Advanced,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
-fn is_true(value: &bool) -> bool {
-    *value
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
-fn is_false(value: &bool) -> bool {
-    !*value
-}
-
-/// The empty key stands for one that is not to be shown; an empty key is never taken.
-fn is_hidden(key: &Private<String>) -> bool {
-    key.reveal().is_empty()
-}
-
 impl Settings {
-    /// The settings as stored. A document that cannot be read counts as none: the user is asked to set up anew.
+    /// The settings as they were stored. What cannot be read of them is left out: the user sets it up anew.
     pub fn load(stored: Option<&str>) -> Self {
-        stored.and_then(|json| Self::default().replaced_by(json).ok()).unwrap_or_default()
+        Self::of(stored.map_or_else(Layers::default, Layers::load))
     }
 
-    /// Takes a new document; secrets it leaves out stay as they are. All that is wrong with it is told at once.
-    pub fn replaced_by(&self, document: &str) -> Result<Self, Vec<Problem>> {
-        let not_json = |error: serde_json::Error| vec![Problem::about(Code::SettingsNotJson, &[&place_of(&error)])];
-        let mut document: Value = serde_json::from_str(document.trim_start_matches('\u{feff}')).map_err(not_json)?;
-        let mut inherited = Vec::new();
-        for (section, key, kept) in self.kept_secrets() {
-            if let Some(fields) = document.get_mut(section).and_then(Value::as_object_mut)
-                && !fields.contains_key(key)
-                && is_wanted(fields, key)
-            {
-                fields.insert(key.to_owned(), kept.reveal().as_str().into());
-                inherited.push((section, key));
-            }
-        }
+    fn of(layers: Layers) -> Self {
         let mut problems = Vec::new();
-        let settings = Self::read(&document, &mut problems);
-        if let Some(settings) = &settings {
-            // A key goes to the host it was given for and to no other.
-            let moved = |old: Option<&String>, new: Option<&String>| old.is_some() && new.is_some() && old != new;
-            let phonet = |settings: &Self| {
-                settings.phonet.as_ref().map(|phonet| format!("{} {}", phonet.address, phonet.domain))
-            };
-            let kontur = |settings: &Self| settings.kontur.as_ref().map(|kontur| kontur.address.clone());
-            let uis = |settings: &Self| settings.uis.as_ref().map(|uis| uis.address.clone());
-            let relay = |settings: &Self| settings.relay.as_ref().map(|relay| relay.address.clone());
-            for (section, old, new) in [
-                ("phonet", phonet(self), phonet(settings)),
-                ("kontur", kontur(self), kontur(settings)),
-                ("uis", uis(self), uis(settings)),
-                ("relay", relay(self), relay(settings)),
-            ] {
-                let secret = inherited.iter().find(|(of, _)| *of == section);
-                if let Some((_, key)) = secret.filter(|_| moved(old.as_ref(), new.as_ref())) {
-                    problems.push(Problem::about(Code::SettingsMissing, &[&join(section, key)]));
-                }
-            }
-        }
-        match settings {
-            Some(settings) if problems.is_empty() => Ok(settings),
-            _ => Err(problems),
-        }
+        let (document, _) = sound(layers.merged());
+        let settings = Self::read(&document.into(), &mut problems).unwrap_or_default();
+        Self { layers, ..settings }
     }
 
-    /// The document with its secrets, for storage.
+    /// Takes a whole document in place of the user's own; secrets it leaves out stay as they are. All that is wrong with it is told
+    /// at once. What it lacks, [`Settings::missing`] names.
+    pub fn replaced_by(&self, document: &str) -> Result<Self, Vec<Problem>> {
+        self.layers.replaced_by(document).map(Self::of)
+    }
+
+    /// Changes single values, all or none of them: paths as `phonet.domain`, each with its value, or with `null` to take the user's
+    /// own away.
+    pub fn changed(&self, changes: &Map<String, Value>) -> Result<Self, Vec<Problem>> {
+        Ok(self.followed_by(self.layers.changed(changes)?))
+    }
+
+    /// The same settings under what the administrator says: `{"preset": {…}, "locked": {…}}`, each a document of settings.
+    pub fn governed_by(&self, policy: Option<&str>) -> Self {
+        self.followed_by(self.layers.governed_by(policy))
+    }
+
+    /// The user's own settings as they once were.
+    pub fn restored(&self, stored: &str) -> Self {
+        self.followed_by(self.layers.restored(stored))
+    }
+
+    /// What the exchange and the relay have told stays true while they are the same.
+    fn followed_by(&self, layers: Layers) -> Self {
+        let mut next = Self::of(layers);
+        if next.phonet == self.phonet {
+            next.told_ext.clone_from(&self.told_ext);
+        }
+        if next.relay == self.relay {
+            next.handed.clone_from(&self.handed);
+        }
+        next
+    }
+
+    /// The user's own document with its secrets, for storage.
     pub fn to_json(&self) -> Private<String> {
-        let document = Document {
-            version: VERSION,
-            phonet: self.phonet.as_ref(),
-            uis: self.uis.as_ref(),
-            dialling: &self.dialling,
-            kontur: self.kontur.as_ref(),
-            relay: self.relay.as_ref(),
-            directory: &self.directory,
-            region: &self.region.0.as_region_str(),
-            sites: &self.sites,
-            corrections: &self.corrections,
-            interface: &self.interface,
-            advanced: &self.advanced,
-        };
-        Private::new(serde_json::to_string(&document).unwrap_or_default())
+        self.layers.own(true)
     }
 
-    /// The document without its secrets, for the screen.
-    pub fn without_secrets(&self) -> String {
-        let mut shown = self.clone();
-        shown.phonet.iter_mut().for_each(|phonet| phonet.api_key = Private::default());
-        shown.uis.iter_mut().for_each(|uis| match &mut uis.credentials {
-            Credentials::Login { password: secret, .. } | Credentials::Token { token: secret } => {
-                *secret = Private::default();
-            }
-        });
-        shown.kontur.iter_mut().for_each(|kontur| {
-            kontur.api_key = None;
-            kontur.secret = None;
-        });
-        shown.relay.iter_mut().for_each(|relay| relay.token = Private::default());
-        shown.to_json().into_inner()
+    /// The user's own document as a file that can be taken elsewhere, with its secrets or without.
+    pub fn exported(&self, secrets: bool) -> Private<String> {
+        self.layers.own(secrets)
     }
 
-    /// The paths of the secrets that are set.
-    pub fn secrets(&self) -> Vec<String> {
-        self.kept_secrets().map(|(section, key, _)| format!("{section}.{key}")).collect()
+    /// All that is in force, for the screen: no secret is in it.
+    pub fn view(&self) -> SettingsView {
+        let mut document = self.layers.without_secrets();
+        document.insert("sites".to_owned(), self.sites.clone().into());
+        let corrections = serde_json::to_value(&self.corrections).unwrap_or_default();
+        document.insert("corrections".to_owned(), corrections);
+        SettingsView {
+            document: Value::from(document).to_string(),
+            secrets: self.layers.secrets(),
+            missing: self.missing(),
+            preset: self.layers.preset(),
+            locked: self.layers.locked(),
+            policy: self.layers.complaints().to_vec(),
+            undo: false,
+        }
     }
 
-    /// Section, key and value of each secret.
-    fn kept_secrets(&self) -> impl Iterator<Item = (&'static str, &'static str, &Private<String>)> {
-        let phonet = self.phonet.iter().map(|phonet| ("phonet", "apiKey", &phonet.api_key));
-        let kontur = self.kontur.iter().flat_map(|kontur| &kontur.api_key).map(|key| ("kontur", "apiKey", key));
-        let secret = self.kontur.iter().flat_map(|kontur| &kontur.secret).map(|secret| ("kontur", "secret", secret));
-        let uis = self.uis.iter().map(|uis| match &uis.credentials {
-            Credentials::Login { password, .. } => ("uis", "password", password),
-            Credentials::Token { token } => ("uis", "token", token),
-        });
-        let relay = self.relay.iter().map(|relay| ("relay", "token", &relay.token));
-        phonet.chain(kontur).chain(secret).chain(uis).chain(relay)
+    /// What is still to be filled in before a service that is partly set up can be used.
+    pub fn missing(&self) -> Vec<Problem> {
+        missing(&self.layers.merged())
+    }
+
+    /// The phonet section as far as REST needs it: without a subscriber, whose name may still be unknown.
+    pub fn keyed_phonet(&self) -> Option<&Phonet> {
+        self.phonet.as_ref().or(self.nameless.as_ref())
     }
 
     /// Takes the internal number behind the subscriber's e-mail address from the exchange's list of users.
@@ -398,7 +326,7 @@ impl Settings {
 
     /// The origins of the services.
     pub fn services(&self) -> impl Iterator<Item = &String> {
-        let phonet = self.phonet.iter().map(|phonet| &phonet.address);
+        let phonet = self.keyed_phonet().into_iter().map(|phonet| &phonet.address);
         let uis = self.uis.iter().map(|uis| &uis.address);
         let relay = self.relay.iter().map(|relay| &relay.address);
         phonet.chain(uis).chain(self.kontur.iter().map(|kontur| &kontur.address)).chain(relay)
@@ -414,17 +342,36 @@ impl Settings {
         fingerprint(&(self.region.0.as_region_str(), &self.corrections))
     }
 
-    /// Remembers a correction, in place of what was said of such numbers before; false where there are too many.
-    pub fn correct(&mut self, correction: Correction) -> bool {
-        self.forget(correction.label.as_deref(), &correction.pattern);
-        let fits = self.corrections.len() < MOST_CORRECTIONS;
-        self.corrections.extend(fits.then_some(correction));
-        fits
+    /// Remembers a correction, in place of what was said of such numbers before.
+    pub fn corrected(&self, correction: Correction) -> Result<Self, Vec<Problem>> {
+        let mut corrections = self.other_corrections(correction.label.as_deref(), &correction.pattern);
+        if corrections.len() >= MOST_CORRECTIONS {
+            return Err(vec![Problem::new(Code::CorrectionsFull)]);
+        }
+        corrections.push(correction);
+        self.with("corrections", serde_json::to_value(corrections).unwrap_or_default())
     }
 
     /// Forgets what was said of such numbers in fields of this name.
-    pub fn forget(&mut self, label: Option<&str>, pattern: &str) {
-        self.corrections.retain(|known| known.label.as_deref() != label || known.pattern != pattern);
+    pub fn forgetting(&self, label: Option<&str>, pattern: &str) -> Result<Self, Vec<Problem>> {
+        let corrections = self.other_corrections(label, pattern);
+        self.with("corrections", serde_json::to_value(corrections).unwrap_or_default())
+    }
+
+    /// Switches a site on or off.
+    pub fn with_site(&self, origin: &str, on: bool) -> Result<Self, Vec<Problem>> {
+        let others = self.sites.iter().filter(|site| *site != origin).cloned();
+        let sites: Vec<String> = others.chain(on.then(|| origin.to_owned())).collect();
+        self.with("sites", sites.into())
+    }
+
+    fn other_corrections(&self, label: Option<&str>, pattern: &str) -> Vec<Correction> {
+        let is_other = |known: &&Correction| known.label.as_deref() != label || known.pattern != pattern;
+        self.corrections.iter().filter(is_other).cloned().collect()
+    }
+
+    fn with(&self, path: &str, value: Value) -> Result<Self, Vec<Problem>> {
+        self.changed(&Map::from_iter([(path.to_owned(), value)]))
     }
 
     fn read(document: &Value, problems: &mut Vec<Problem>) -> Option<Self> {
@@ -442,13 +389,16 @@ impl Settings {
             Some(Advanced { phonet_address, kontur_address, uis_address: section.address("uisAddress") })
         });
         let advanced = advanced.unwrap_or_default();
+        let mut nameless = None;
         let phonet = root.section("phonet", |section| {
             let domain = section.required("domain", is_host);
             let api_key = section.required("apiKey", is_secret);
             let subscriber = section.required("subscriber", is_subscriber);
             let domain = domain?.to_ascii_lowercase();
             let address = advanced.phonet_address.clone().unwrap_or_else(|| format!("https://{domain}"));
-            Some(Phonet { domain, api_key: Private::new(api_key?), subscriber: subscriber?, address })
+            let phonet = Phonet { domain, api_key: Private::new(api_key?), subscriber: String::new(), address };
+            nameless = Some(phonet.clone());
+            Some(Phonet { subscriber: subscriber?, ..phonet })
         });
         let uis = root.section("uis", |section| uis::read(section, advanced.uis_address.clone()));
         let dialling = root.section("dialling", |section| {
@@ -534,7 +484,7 @@ impl Settings {
         }
         let interface = root.section("interface", |section| Some(interface::read(section))).unwrap_or_default();
         root.close();
-        let (told_ext, handed) = (None, Vec::new());
+        let (layers, told_ext, handed) = (Layers::default(), None, Vec::new());
         Some(Self {
             phonet,
             uis,
@@ -546,7 +496,8 @@ impl Settings {
             sites,
             corrections,
             interface,
-            advanced,
+            nameless,
+            layers,
             told_ext,
             handed,
         })
@@ -597,18 +548,4 @@ fn fingerprint(parts: &impl Hash) -> u32 {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     u32::try_from(hasher.finish() >> 32).unwrap_or_default()
-}
-
-/// Whether a secret that is left out belongs to what the section says: UIS takes a password or a permanent key.
-fn is_wanted(section: &Map<String, Value>, secret: &str) -> bool {
-    match secret {
-        "password" => section.contains_key("login"),
-        "token" => !section.contains_key("login"),
-        _ => true,
-    }
-}
-
-/// Where a JSON error is, without quoting what stands there.
-fn place_of(error: &serde_json::Error) -> String {
-    format!("{}:{}", error.line(), error.column())
 }

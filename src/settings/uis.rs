@@ -1,95 +1,76 @@
 //! The settings of UIS.
 
-use serde::Serialize;
-
 use super::{
-    fingerprint, is_false, is_hidden,
+    fingerprint,
     section::{Section, is_international, is_secret},
 };
 use crate::{private::Private, problem::Code};
 
 /// The address of the UIS Call API.
-const UIS: &str = "https://callapi.uiscom.ru";
+pub(super) const UIS: &str = "https://callapi.uiscom.ru";
 /// The Call API of UIS (CoMagic).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Uis {
     /// The version of the API.
     pub version: UisVersion,
     /// What lets us in.
-    #[serde(flatten)]
     pub credentials: Credentials,
     /// The company's line that the client sees, digits only.
     pub virtual_number: Private<String>,
     /// The agent's own phone, digits only; not needed where an employee or groups are named.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub operator: Option<Private<String>>,
     /// The agent as the exchange knows them (v4.0).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub employee_id: Option<u32>,
     /// Who is called first.
     pub first_call: FirstCall,
     /// Whether the two are joined as soon as the second answers, a message to the first broken off.
     pub switch_at_once: bool,
     /// Whether the agent hears the client's line while it rings (v4.0).
-    #[serde(skip_serializing_if = "is_false")]
     pub early_switching: bool,
     /// Whether the agent's phone shows the company's line rather than the client's number.
     pub show_virtual_number: bool,
     /// What is played while one waits: the name of a file (v1) or its id (v4.0).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub media: Option<String>,
     /// What the client hears first.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_message: Option<SpokenMessage>,
     /// What the agent hears first.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub operator_message: Option<SpokenMessage>,
     /// Whether calls wait in a queue (v1), and for how many seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<Queue>,
     /// Whom to call in the agent's place (v1).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
     /// The origin of its addresses, `https://callapi.uiscom.ru` unless set otherwise.
-    #[serde(skip)]
     pub address: String,
 }
 
 /// The versions of the UIS Call API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UisVersion {
     /// The first one: it dials, and can say nothing of the call.
-    #[serde(rename = "v1")]
     V1,
     /// The present one.
-    #[serde(rename = "v4.0")]
     V4,
 }
 
 /// What lets us in at UIS.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Credentials {
     /// A user of the API; brings a session key for an hour.
     Login {
         /// The user's login.
         login: String,
         /// The password.
-        #[serde(skip_serializing_if = "is_hidden")]
         password: Private<String>,
     },
     /// A permanent key (v4.0).
     Token {
         /// The key.
-        #[serde(skip_serializing_if = "is_hidden")]
         token: Private<String>,
     },
 }
 
 /// Who is called first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FirstCall {
     /// The agent.
     Operator,
@@ -100,18 +81,16 @@ pub enum FirstCall {
 }
 
 /// What somebody hears when they answer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SpokenMessage {
     /// What `value` is.
-    #[serde(rename = "type")]
     pub kind: SpokenKind,
     /// A file's name (v1) or id (v4.0), or the text.
     pub value: String,
 }
 
 /// What a message is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SpokenKind {
     /// A file.
     Media,
@@ -120,43 +99,35 @@ pub enum SpokenKind {
 }
 
 /// A queue (v1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Queue {
     /// How long a call may wait in it, in seconds.
     pub timeout: u32,
 }
 
 /// A group of phones that is called in the agent's place (v1).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Group {
     /// How many lines are added at a time while all are busy; needed unless calls wait in a queue.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub dialing_increment: Option<u32>,
     /// After how many seconds they are added; needed unless calls wait in a queue.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub incremental_dialing_timeout: Option<u32>,
     /// At most so many lines; 1 unless set.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub lines_limit: Option<u32>,
     /// At first so many lines; 1 unless set.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub lines_start: Option<u32>,
     /// The phones.
     pub phones: Vec<GroupPhone>,
 }
 
 /// A phone of a group (v1).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GroupPhone {
     /// Its number, digits only.
     pub number: Private<String>,
     /// How many calls it takes at a time; 1 unless set.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub channels_count: Option<u32>,
     /// For how many seconds it rings; 60 unless set.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u32>,
 }
 

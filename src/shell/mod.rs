@@ -25,6 +25,7 @@ use crate::{
         io::{Input, Output, Session, Snapshot, Toolbar},
     },
     http::LARGEST_FILE,
+    private::Private,
     problem::{Code, Problem},
     protocol::{MAX_PAGE_REQUEST, Message, Request, Sender},
     settings::Settings,
@@ -78,6 +79,8 @@ impl Shell {
         let storage_failed = stored.is_err();
         let Stored { settings, state, handed, rows, lines } = stored.unwrap_or_default();
         let settings = Settings::load(settings.as_ref().map(|json| json.reveal().as_str()));
+        let policy = managed(&platform).await;
+        let settings = settings.governed_by(policy.as_ref().map(|json| json.reveal().as_str()));
         let origins = settings.origins();
         let snapshot = Snapshot { state, handed, rows, lines, session, storage_failed };
 
@@ -148,6 +151,16 @@ impl Shell {
     #[wasm_bindgen(js_name = updateAvailable)]
     pub fn update_available(&self) {
         self.0.handle(Input::UpdateAvailable);
+    }
+
+    /// The administrator has changed what managed storage holds.
+    #[wasm_bindgen(js_name = policyChanged)]
+    pub fn policy_changed(&self) {
+        let inner = Rc::clone(&self.0);
+        spawn_local(async move {
+            let policy = managed(&inner.platform).await;
+            inner.handle(Input::Policy(policy));
+        });
     }
 
     /// The user granted or withdrew access to hosts.
@@ -238,6 +251,7 @@ impl Inner {
             Output::Status(status) => self.platform.send_to_extension(&to_js(&Message::Status(status))),
             Output::Toolbar(Toolbar { state, missed }) => self.platform.show_in_toolbar(state.name(), missed),
             Output::Alerts(alerts) => self.platform.alert(&to_js(&alerts)),
+            Output::Checks(items) => self.platform.send_to_extension(&to_js(&Message::Checks { items })),
             Output::KeepAlive(on) => self.timers.keep_alive(on),
             Output::Origins(origins) => {
                 self.origins.replace(origins);
@@ -286,6 +300,11 @@ impl Inner {
 async fn recall(platform: &Platform) -> Session {
     let json = platform.recall().await.ok().and_then(|json| json.as_string());
     json.map(|json| Session::read(&json)).unwrap_or_default()
+}
+
+/// What the administrator says; nothing when there is none, or it cannot be read.
+async fn managed(platform: &Platform) -> Option<Private<String>> {
+    platform.managed().await.ok().and_then(|json| json.as_string()).map(Private::new)
 }
 
 /// A message as it came from the browser; `None` when it is no request, or larger than its sender may send.

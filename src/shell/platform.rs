@@ -33,6 +33,10 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub async fn recall(this: &Platform) -> Result<JsValue, JsValue>;
 
+    /// The JSON of what the administrator has set by the browser's policies, or `undefined`.
+    #[wasm_bindgen(method, catch)]
+    pub async fn managed(this: &Platform) -> Result<JsValue, JsValue>;
+
     /// Sends a message to the content scripts of all pages that have them.
     #[wasm_bindgen(method, js_name = sendToPages)]
     pub fn send_to_pages(this: &Platform, message: &JsValue);

@@ -21,7 +21,7 @@ use trubka::{
     },
     http::{Body, FileInfo, HttpAnswer, HttpFailure, HttpRequest},
     private::Private,
-    protocol::{AlertsView, Message, PageView, Request, Sender, StatusView},
+    protocol::{AlertsView, CheckItem, Message, PageView, Request, Sender, StatusView},
     settings::Settings,
 };
 
@@ -76,6 +76,8 @@ pub fn read(document: &Value) -> Settings {
 
 /// Everything around one browser, and the browser's Trubka in it.
 pub struct World {
+    /// What the checks have told at each step.
+    pub checks: Vec<Vec<CheckItem>>,
     /// The time as it is. This computer's clock may be ahead of it.
     pub now: Millis,
     pub ahead: Millis,
@@ -305,6 +307,7 @@ impl World {
             files: BTreeMap::new(),
             callbacks: BTreeMap::new(),
             unsaved: Vec::new(),
+            checks: Vec::new(),
         };
         world.start();
         world
@@ -736,6 +739,7 @@ impl World {
 
     fn perform(&mut self, output: Output) {
         match output {
+            Output::Checks(items) => self.checks.push(items),
             Output::OpenSocket { socket: SocketName::Relay, epoch, url } => {
                 assert_eq!(url.reveal(), "wss://relay.example.com/agents/v1");
                 self.relay.socket = None;

@@ -17,6 +17,7 @@ export class FakePlatform {
   log = [];
   pages = [];
   session = undefined;
+  policy = undefined;
   forbiddenOrigins = [];
   heartbeat() {
     this.log.push("heartbeat");
@@ -35,6 +36,9 @@ export class FakePlatform {
   }
   async recall() {
     return this.session;
+  }
+  async managed() {
+    return this.policy;
   }
   sendToPages(message) {
     this.pages.push(message);

@@ -119,7 +119,7 @@ impl Bridge {
             self.recordings.put_off(now, &mut self.rng);
         }
         for check in &mut self.checks {
-            check.kontur(problem.clone());
+            check.kontur_key(problem.clone());
         }
         self.crm.problem = problem;
         true

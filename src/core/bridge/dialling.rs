@@ -247,11 +247,26 @@ impl Bridge {
                 }
             }
             News::Checked { problem } => {
+                let number = self.number_told();
                 for check in &mut self.checks {
-                    check.uis(Some(problem.clone()));
+                    check.uis(problem.clone(), number.clone());
                 }
             }
         }
+    }
+
+    /// What the last dial by UIS has told of the virtual number, if any has.
+    fn number_told(&self) -> Option<Result<(), Problem>> {
+        let of_uis = self.dials.iter().filter(|dial| dial.exchange == ExchangeName::Uis);
+        of_uis
+            .filter_map(|dial| match &dial.state {
+                DialState::Failed { problem } if problem.code == Code::UisVirtualNumberNotFound => {
+                    Some(Err(problem.clone()))
+                }
+                DialState::Placed | DialState::Bound { .. } => Some(Ok(())),
+                _ => None,
+            })
+            .last()
     }
 
     /// Hangs up a call of an exchange beside Phonet. Who else asks for the same hears the same.

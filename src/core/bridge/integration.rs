@@ -11,7 +11,7 @@ use crate::{
     },
     http::{Body, HttpAnswer, HttpFailure, Method},
     problem::{Code, Problem},
-    protocol::{Message, Request},
+    protocol::{IntegrationView, Message, Request},
 };
 
 impl Bridge {
@@ -23,7 +23,7 @@ impl Bridge {
         };
         let rests = || self.crm.outbox.is_asked_to_rest(now).then(|| Problem::new(Code::KonturTooMany));
         match (objection.or_else(rests), &self.settings.kontur) {
-            (None, Some(kontur)) => self.integration.ask(ask, wanted, kontur),
+            (None, Some(kontur)) => self.integration.ask(Some(ask), wanted, kontur),
             (problem, _) => self.reply(ask, Message::Invalid { problems: problem.into_iter().collect() }),
         }
     }
@@ -58,8 +58,34 @@ impl Bridge {
 
     fn give_up_jobs(&mut self, problem: &Problem) {
         for ask in self.integration.give_up() {
-            self.reply(ask, Message::Invalid { problems: vec![problem.clone()] });
+            self.job_done(ask, Err(vec![problem.clone()]));
         }
+    }
+
+    /// Tells who asked what came of a job.
+    fn job_done(&mut self, ask: Option<u32>, result: Result<IntegrationView, Vec<Problem>>) {
+        match (ask, result) {
+            (Some(ask), Ok(view)) => self.reply(ask, Message::Integration(view)),
+            (Some(ask), Err(problems)) => self.reply(ask, Message::Invalid { problems }),
+            (None, result) => {
+                let unnamed = || Problem::new(Code::IntegrationUnnamed);
+                let told = result.map(|view| view.status);
+                let told = told.map_err(|problems| problems.into_iter().next().unwrap_or_else(unnamed));
+                self.checks.iter_mut().for_each(|check| check.integration(&told));
+            }
+        }
+    }
+
+    /// Asks the CRM how the integration does, for the check.
+    pub(super) fn look_for_check(&mut self) {
+        let told = match &self.settings.kontur {
+            _ if self.integration.is_checking() => return,
+            Some(kontur) if self.crm.access.integration().is_some() => {
+                return self.integration.ask(None, Request::GetIntegration, kontur);
+            }
+            _ => Err(Problem::new(Code::IntegrationUnnamed)),
+        };
+        self.checks.iter_mut().for_each(|check| check.integration(&told));
     }
 
     /// The CRM answered a job's request, or whom a client is to be passed to; false when this was none.
@@ -74,8 +100,7 @@ impl Bridge {
             match progress {
                 Progress::Next => {}
                 Progress::FreshKey(key) => self.crm.access.forget(&key),
-                Progress::Done(ask, Ok(view)) => self.reply(ask, Message::Integration(view)),
-                Progress::Done(ask, Err(problems)) => self.reply(ask, Message::Invalid { problems }),
+                Progress::Done(ask, result) => self.job_done(ask, result),
             }
             "integration"
         } else if let Some(redirected) = self.redirects.answered(id, result, now) {

@@ -85,6 +85,8 @@ pub struct Bridge {
     away: Option<bool>,
     complaint: Option<(Problem, Millis)>,
     checks: Vec<Check>,
+    /// The user's own settings before each of the last changes.
+    undo: Vec<Private<String>>,
     forbidden: Vec<String>,
     /// The site to switch on once the browser grants access to it.
     wanted_site: Option<String>,
@@ -139,6 +141,8 @@ enum Question {
     History(Page),
     /// Hang up a leg of this call; somebody waits for the answer.
     HangUp { asker: Asker, call: String },
+    /// Who are the users? Somebody waits for the answer.
+    Users { ask: u32 },
 }
 
 /// Who waits for what becomes of hanging up.
@@ -164,6 +168,7 @@ struct Shown {
     wake_at: Option<Option<Millis>>,
     session: Session,
     link: Option<LinkState>,
+    checks: Private<String>,
     sites: Option<Vec<String>>,
     toolbar: Option<Toolbar>,
 }
@@ -217,10 +222,11 @@ impl Bridge {
             },
             integration: Integration::default(),
             redirects: Redirects::default(),
-            shown: Shown { session: snapshot.session, ..Shown::default() },
             away: state.and_then(|state| state.flag("away")),
             complaint: None,
             checks: Vec::new(),
+            undo: snapshot.session.undo.clone(),
+            shown: Shown { session: snapshot.session, ..Shown::default() },
             forbidden: Vec::new(),
             wanted_site: None,
             selected: None,
@@ -309,6 +315,7 @@ impl Bridge {
             }
             Input::Permissions { forbidden } => self.permitted(forbidden, now),
             Input::UpdateAvailable => self.update_waits = true,
+            Input::Policy(policy) => self.governed(policy.as_ref(), now),
         }
         self.drive(now);
     }
@@ -321,8 +328,11 @@ impl Bridge {
     /// Starts everything anew with the settings in force.
     fn configure(&mut self, now: Millis) {
         for question in self.rest.clear().collect::<Vec<_>>() {
-            if let Question::HangUp { asker, call } = question {
-                self.told_hung_up(asker, call, Some(Problem::new(Code::PhonetConnectionLost)));
+            let problem = Problem::new(Code::PhonetConnectionLost);
+            match question {
+                Question::HangUp { asker, call } => self.told_hung_up(asker, call, Some(problem)),
+                Question::Users { ask } => self.reply(ask, Message::Invalid { problems: vec![problem] }),
+                _ => {}
             }
         }
         self.rest_works = false;
@@ -373,7 +383,7 @@ impl Bridge {
         self.deliver(now);
         self.ask_responsible(now);
         self.transfer(now);
-        self.finish_checks();
+        self.advance_checks(now);
         self.answer_relay(now);
         self.persist(now);
         self.show(now);
@@ -427,7 +437,7 @@ impl Bridge {
         {
             return;
         }
-        let Some(phonet) = &self.settings.phonet else { return };
+        let Some(phonet) = self.settings.keyed_phonet() else { return };
         let next = self.http.wrapping_add(1);
         let request = match self.rest.answered(id, result, next, phonet) {
             Some(Progress::Next(request)) => request,
@@ -516,6 +526,7 @@ impl Bridge {
             access: self.crm.access.kept().cloned(),
             integration: self.crm.access.integration().map(str::to_owned),
             uis: self.elsewhere.iter().find_map(|exchange| exchange.session()).cloned(),
+            undo: self.undo.clone(),
         };
         if self.shown.session != session {
             self.shown.session = session.clone();

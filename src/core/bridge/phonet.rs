@@ -5,7 +5,7 @@ use crate::{
     Millis,
     core::{
         calls::{Source, Told},
-        check::KeyVerdict,
+        check::{KeyVerdict, users},
         io::Output,
         log,
         recovery::{GIVEN_UP, Page},
@@ -17,10 +17,10 @@ use crate::{
     phone,
     phonet::{
         Frame,
-        rest::{self, HistoryList, HistoryRecord},
+        rest::{self, HistoryList, HistoryRecord, User},
     },
     problem::{Code, Problem},
-    protocol::Message,
+    protocol::{Message, PersonView},
 };
 
 /// How long the frame may take that tells what REST has told already.
@@ -220,7 +220,7 @@ impl Bridge {
     }
 
     pub(super) fn ask_exchange(&mut self) {
-        let Some(phonet) = &self.settings.phonet else { return };
+        let Some(phonet) = self.settings.keyed_phonet() else { return };
         if self.forbidden.contains(&phonet.address) {
             return;
         }
@@ -256,14 +256,50 @@ impl Bridge {
             Question::Calls { asked_at, in_doubt } => self.calls_answered(asked_at, in_doubt, result, now),
             Question::History(page) => self.history_answered(page, result, now),
             Question::HangUp { asker, call } => self.hung_up(asker, call, result),
+            Question::Users { ask } => self.users_told(ask, &result),
         }
     }
 
+    /// Asks who the users are, within a fresh session: the key may be another one than a moment ago.
+    pub(super) fn ask_users(&mut self, ask: u32) {
+        let problem = match self.settings.keyed_phonet() {
+            None => Some(Problem::new(Code::PhonetNotConfigured)),
+            Some(phonet) => self.missing_permission(&phonet.address),
+        };
+        match problem {
+            Some(problem) => self.reply(ask, Message::Invalid { problems: vec![problem] }),
+            None => {
+                let (question, path) = (Question::Users { ask }, rest::USERS.to_owned());
+                self.rest.ask_first(Task { question, path, fresh_session: true, keep: false });
+            }
+        }
+    }
+
+    fn users_told(&mut self, ask: u32, result: &Result<HttpAnswer, RestError>) {
+        let Some(phonet) = self.settings.keyed_phonet() else { return };
+        let message = match users(result, phonet) {
+            Ok(users) => Message::People {
+                people: users.into_iter().map(|user| self.person(user)).collect(),
+                problems: Vec::new(),
+            },
+            Err(problem) => Message::Invalid { problems: vec![problem] },
+        };
+        self.reply(ask, message);
+    }
+
+    fn person(&self, User { ext, email, name }: User) -> PersonView {
+        let user_id = ext.as_deref().and_then(|ext| self.settings.user_id(ext)).map(str::to_owned);
+        PersonView { ext, name, user_id, email }
+    }
+
     fn key_answered(&mut self, result: &Result<HttpAnswer, RestError>, now: Millis) {
-        let Some(phonet) = &self.settings.phonet else { return };
+        let Some(phonet) = self.settings.keyed_phonet() else { return };
         let verdict = KeyVerdict::read(result, phonet);
         for check in &mut self.checks {
             check.phonet(&verdict);
+        }
+        if self.settings.phonet.is_none() {
+            return;
         }
         let is_open = self.link.open_epoch().is_some();
         match verdict {

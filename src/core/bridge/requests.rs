@@ -1,25 +1,29 @@
 //! The bridge's side towards people: what content scripts, the popup and the options ask for.
 
-use super::{Asker, Bridge, dialling::Wanted};
+use super::{Asker, Bridge, dialling::Wanted, has_changed};
 use crate::{
     Millis,
     core::{
         cards::Cards,
-        check::{Check, KeyVerdict},
+        check::Check,
         io::{DocumentName, Output, Write},
         views::Seen,
     },
     phone::{self, Correction, Field, Found},
     private::Private,
     problem::{Code, Problem},
-    protocol::{DialPhase, FoundItem, FoundNumber, Message, Request, SelectedView, Sender, TextItem},
-    settings::{Settings, is_site},
+    protocol::{
+        CheckStep, DialPhase, FoundItem, FoundNumber, Message, Request, SelectedView, Sender, SettingsView, TextItem,
+    },
+    settings::{Settings, is_site, read_people},
 };
 
 /// The most texts of one batch.
 const LARGEST_BATCH: usize = 1_000;
 /// The most numbers of a selection that are shown.
 const MOST_SELECTED: usize = 10;
+/// The most changes of the settings that can be taken back.
+const MOST_UNDONE: usize = 10;
 /// A selection that the user wants to call is read as what stands in a field of this name.
 const SELECTED: &str = "телефон";
 
@@ -101,18 +105,23 @@ impl Bridge {
             }
             Request::GetSettings => self.settings_message(),
             Request::ForgetCorrection { label, pattern } => {
-                self.settings.forget(label.as_deref(), &pattern);
-                self.save_settings();
-                self.settings_message()
-            }
-            Request::SaveSettings { document } => match self.settings.replaced_by(&document) {
-                Ok(settings) => {
-                    self.log.add(now, "settings", "saved");
-                    self.take_settings(settings, now);
-                    self.settings_message()
+                match self.settings.forgetting(label.as_deref(), &pattern) {
+                    Ok(settings) => {
+                        self.keep(settings);
+                        self.settings_message()
+                    }
+                    Err(problems) => Message::Invalid { problems },
                 }
-                Err(problems) => Message::Invalid { problems },
-            },
+            }
+            Request::SaveSettings { document } => self.save(self.settings.replaced_by(&document), now),
+            Request::ChangeSettings { changes } => self.save(self.settings.changed(changes.reveal()), now),
+            Request::UndoSettings => self.undo_settings(now),
+            Request::ExportSettings { secrets } => Message::Exported { document: self.settings.exported(secrets) },
+            Request::ListUsers => return self.ask_users(ask),
+            Request::ReadPeople { text } => {
+                let (people, problems) = read_people(text.reveal());
+                Message::People { people, problems }
+            }
             request @ (Request::GetIntegration
             | Request::SetUpIntegration { .. }
             | Request::SetFeatures { .. }
@@ -174,11 +183,15 @@ impl Bridge {
         if phone && phone::find(text, &field).is_empty() {
             return refused(Code::CorrectionNotNumber);
         }
-        if !self.settings.correct(correction) {
-            return refused(Code::CorrectionsFull);
+        match self.settings.corrected(correction) {
+            Ok(settings) => {
+                self.keep(settings);
+                self.page(now)
+            }
+            Err(mut problems) => {
+                problems.pop().map_or_else(|| refused(Code::BadRequest), |problem| Message::Refused { problem })
+            }
         }
-        self.save_settings();
-        self.page(now)
     }
 
     /// Notes what somebody did with the cards; of a call that has none nothing.
@@ -211,12 +224,16 @@ impl Bridge {
         if !is_site(&origin) {
             return refused(Code::BadRequest);
         }
-        if on {
-            self.wanted_site = Some(origin);
-        } else {
-            self.wanted_site.take_if(|wanted| *wanted == origin);
-            self.settings.sites.retain(|site| *site != origin);
-            self.save_settings();
+        match self.settings.with_site(&origin, on) {
+            Err(mut problems) => {
+                let problem = problems.pop().unwrap_or_else(|| Problem::new(Code::BadRequest));
+                return Message::Refused { problem };
+            }
+            Ok(_) if on => self.wanted_site = Some(origin),
+            Ok(settings) => {
+                self.wanted_site.take_if(|wanted| *wanted == origin);
+                self.keep(settings);
+            }
         }
         self.ask_for_origins();
         Message::Status(self.status(now))
@@ -230,9 +247,9 @@ impl Bridge {
         }
         if let Some(site) = self.wanted_site.take_if(|site| !self.forbidden.contains(site))
             && !self.settings.sites.contains(&site)
+            && let Ok(settings) = self.settings.with_site(&site, true)
         {
-            self.settings.sites.push(site);
-            self.save_settings();
+            self.keep(settings);
         }
         let has_changed = |origin: &String| before.contains(origin) != self.forbidden.contains(origin);
         if self.settings.services().any(has_changed) {
@@ -243,17 +260,56 @@ impl Bridge {
     // ── Settings ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     fn settings_message(&self) -> Message {
-        Message::Settings { document: self.settings.without_secrets(), secrets: self.settings.secrets() }
+        Message::Settings(SettingsView { undo: !self.undo.is_empty(), ..self.settings.view() })
     }
 
-    fn take_settings(&mut self, settings: Settings, now: Millis) {
-        self.settings = settings;
-        self.save_settings();
+    /// Takes other settings, or says what is wrong with them.
+    fn save(&mut self, settings: Result<Settings, Vec<Problem>>, now: Millis) -> Message {
+        match settings {
+            Ok(settings) => {
+                self.log.add(now, "settings", "saved");
+                self.keep(settings);
+                self.ask_for_origins();
+                self.configure(now);
+                self.settings_message()
+            }
+            Err(problems) => Message::Invalid { problems },
+        }
+    }
+
+    /// Keeps other settings, and those before them to go back to.
+    fn keep(&mut self, settings: Settings) {
+        let before = std::mem::replace(&mut self.settings, settings).to_json();
+        if before == self.settings.to_json() {
+            return;
+        }
+        self.undo.push(before);
+        let too_many = self.undo.len().saturating_sub(MOST_UNDONE);
+        self.undo.drain(..too_many);
+        self.store_settings();
+    }
+
+    fn undo_settings(&mut self, now: Millis) -> Message {
+        let Some(before) = self.undo.pop() else {
+            return Message::Invalid { problems: vec![Problem::new(Code::SettingsNothingToUndo)] };
+        };
+        self.settings = self.settings.restored(before.reveal());
+        self.store_settings();
+        self.log.add(now, "settings", "undone");
+        self.ask_for_origins();
+        self.configure(now);
+        self.settings_message()
+    }
+
+    /// The administrator says something, or something else than before.
+    pub(super) fn governed(&mut self, policy: Option<&Private<String>>, now: Millis) {
+        self.settings = self.settings.governed_by(policy.map(|policy| policy.reveal().as_str()));
+        self.log.add(now, "settings", "governed");
         self.ask_for_origins();
         self.configure(now);
     }
 
-    fn save_settings(&mut self) {
+    pub(super) fn store_settings(&mut self) {
         let json = self.settings.to_json();
         self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
     }
@@ -276,7 +332,7 @@ impl Bridge {
         if self.checks.is_empty() {
             return;
         }
-        let phonet = match &self.settings.phonet {
+        let phonet = match self.settings.keyed_phonet() {
             None => Some(Problem::new(Code::PhonetNotConfigured)),
             Some(phonet) => self.missing_permission(&phonet.address),
         };
@@ -285,21 +341,29 @@ impl Bridge {
             None => Some(Problem::new(Code::KonturNotConfigured)),
             Some(kontur) => self.missing_permission(&kontur.address),
         };
-        self.crm.renew = kontur.is_none();
+        let mut services: Vec<&[CheckStep]> = Vec::new();
+        if self.settings.keyed_phonet().is_some() || uis.is_none() {
+            services.push(&CheckStep::PHONET);
+        }
+        if uis.is_some() {
+            services.push(&CheckStep::UIS);
+        }
+        if self.settings.relay.is_some() {
+            services.push(&CheckStep::RELAY);
+        }
+        services.push(&CheckStep::KONTUR);
+        let refusals: [(&[CheckStep], &Option<Problem>); 3] = [
+            (&CheckStep::PHONET, &phonet),
+            (&CheckStep::UIS, uis.as_ref().unwrap_or(&None)),
+            (&CheckStep::KONTUR, &kontur),
+        ];
         for check in &mut self.checks {
-            if self.settings.phonet.is_none() && uis.is_some() {
-                check.without_phonet();
-            }
-            if let Some(problem) = &phonet {
-                check.phonet(&KeyVerdict::NoAnswer(problem.clone()));
-            }
-            if !matches!(uis, Some(None)) {
-                check.uis(uis.clone());
-            }
-            if kontur.is_some() {
-                check.kontur(kontur.clone());
+            check.begin(&services);
+            for (service, problem) in refusals {
+                problem.iter().for_each(|problem| check.forbidden(service, problem));
             }
         }
+        self.crm.renew = kontur.is_none();
         if phonet.is_none() {
             self.ask_key();
         }
@@ -308,14 +372,40 @@ impl Bridge {
         }
     }
 
-    /// Answers the checks that have heard from everybody.
-    pub(super) fn finish_checks(&mut self) {
-        let (link, relay) = (self.link.view(), self.relay.view());
-        let finished = |check: &Check| check.finished(&link, relay.as_ref());
-        let done = self.checks.extract_if(.., |check| finished(check).is_some());
-        let replies: Vec<_> = done.filter_map(|check| Some((check.ask, finished(&check)?))).collect();
-        for (ask, items) in replies {
-            self.reply(ask, Message::Checks { items });
+    /// Takes the checks as far as they come by now, tells of it, and answers those that are over.
+    pub(super) fn advance_checks(&mut self, now: Millis) {
+        let (link, relay, user) = (self.link.view(), self.relay.view(), self.user_problem());
+        for check in &mut self.checks {
+            check.link(&link);
+            check.relay(relay.as_ref());
+            check.user(user.as_ref());
+        }
+        if self.checks.iter().any(Check::awaits_integration) {
+            self.look_for_check();
+            self.drive_integration(now);
+        }
+        if let Some(check) = self.checks.last()
+            && has_changed(&mut self.shown.checks, &check.items())
+        {
+            self.out.push_back(Output::Checks(check.items().to_vec()));
+        }
+        let finished: Vec<_> = self.checks.extract_if(.., |check| check.is_finished()).collect();
+        for check in finished {
+            self.shown.checks = Private::default();
+            self.reply(check.ask, Message::Checks { items: check.items().to_vec() });
+        }
+    }
+
+    /// What is wrong with who the agent is in the CRM, as far as the settings tell.
+    fn user_problem(&self) -> Option<Problem> {
+        let own = self.settings.kontur.as_ref().and_then(|kontur| kontur.user_id.as_deref());
+        let ext = self.settings.own_ext();
+        match (own, ext.and_then(|ext| self.settings.user_id(ext))) {
+            (None, None) => Some(Problem::new(Code::UserMissing)),
+            (Some(own), Some(listed)) if own != listed => {
+                Some(Problem::about(Code::UserMismatch, &[ext.unwrap_or_default()]))
+            }
+            _ => None,
         }
     }
 

@@ -94,8 +94,7 @@ impl Bridge {
             self.storage.writes.push(Write::ClearRows);
             let rows: Vec<_> = self.crm.outbox.rows().iter().map(|row| row.id).collect();
             rows.into_iter().for_each(|id| self.store_row(id));
-            let json = self.settings.to_json();
-            self.storage.writes.push(Write::Document { name: DocumentName::Settings, json });
+            self.store_settings();
             self.store_handed();
         }
         if self.storage.dirty || self.storage.failed {

@@ -362,13 +362,13 @@ async fn lead(
 ) -> Result<(Driver, WebDriver)> {
     let (driver, capabilities) = match kind {
         BrowserKind::Chromium => {
-            let driver = Driver::start("chromedriver", &["--enable-chrome-logs"]).await?;
+            let driver = Driver::start("chromedriver", &["--enable-chrome-logs"], None).await?;
             let mut arguments = chromium_arguments(profile, headless, tls, extension);
             arguments.push("--enable-logging=stderr".to_owned());
             (driver, json!({ "goog:chromeOptions": { "args": arguments } }))
         }
         BrowserKind::Firefox => {
-            let driver = Driver::start("geckodriver", &["--allow-system-access"]).await?;
+            let driver = Driver::start("geckodriver", &["--allow-system-access"], Some(profile)).await?;
             (driver, firefox(profile, headless, tls))
         }
     };

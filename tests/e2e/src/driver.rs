@@ -3,6 +3,7 @@
 use std::{
     io::ErrorKind,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener},
+    path::Path,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -22,14 +23,15 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts `program` and waits until it listens.
-    pub async fn start(program: &str, arguments: &[&str]) -> Result<Self> {
+    /// Starts `program`, in a home folder of its own where one is given, and waits until it listens.
+    pub async fn start(program: &str, arguments: &[&str], home: Option<&Path>) -> Result<Self> {
         let port = free_port()?;
         let mut process = Command::new(program)
             .arg(format!("--port={port}"))
             .args(arguments)
             // Where Chromium on Linux takes its language from, if it has that language at all.
             .envs([("LC_ALL", "ru_RU.UTF-8"), ("LANGUAGE", "ru")])
+            .envs(home.map(|home| ("HOME", home)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -335,12 +335,24 @@ impl<'a> Options<'a> {
         Ok(Self { stage })
     }
 
+    /// Looks at a topic, by its name in the address.
+    pub async fn topic(&self, name: &str) -> Result<()> {
+        let link = self.stage.browser.find(&format!("[data-nav={name}]")).await?;
+        link.with_context(|| format!("no topic {name}"))?.click().await?;
+        let shown = format!("[data-topic={name}]:not([hidden])");
+        until(&shown, async || self.stage.browser.find(&shown).await).await.map(drop)
+    }
+
     /// Imports a settings file.
     pub async fn import(&self, text: &str) -> Result<()> {
-        let file = self.stage.browser.folder().join("settings.json");
-        std::fs::write(&file, text)?;
-        let input = self.stage.browser.find("#import-file").await?.context("no #import-file")?;
-        Ok(input.send_keys(file.display().to_string()).await?)
+        self.choose_file("#import-file", "settings.json", text.as_bytes()).await
+    }
+
+    /// Gives a file of this content to a field for files.
+    pub async fn choose_file(&self, css: &str, name: &str, content: &[u8]) -> Result<()> {
+        let file = self.stage.browser.folder().join(name);
+        std::fs::write(&file, content)?;
+        Ok(self.reach(css).await?.send_keys(file.display().to_string()).await?)
     }
 
     /// Waits until they say that the settings were taken.
@@ -378,8 +390,21 @@ impl<'a> Options<'a> {
         Ok(())
     }
 
+    /// Writes into a field and leaves it, as a person does: then it is saved.
+    pub async fn enter(&self, css: &str, text: &str) -> Result<()> {
+        self.write(css, text).await?;
+        Ok(self.stage.browser.web().active_element().await?.send_keys(Key::Tab + "").await?)
+    }
+
+    /// Goes to the topic that an element is in, and to the element.
     async fn reach(&self, css: &str) -> Result<WebElement> {
         let element = self.stage.browser.find(css).await?.with_context(|| format!("no {css}"))?;
+        let topic =
+            "const topic = arguments[0].closest('[data-topic]'); return topic?.hidden ? topic.dataset.topic : null";
+        let topic: Option<String> = self.stage.browser.script(topic, vec![element.to_json()?]).await?;
+        if let Some(topic) = topic {
+            self.topic(&topic).await?;
+        }
         let script = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
         self.stage.browser.script::<()>(script, vec![element.to_json()?]).await?;
         Ok(element)
@@ -387,10 +412,24 @@ impl<'a> Options<'a> {
 
     /// Waits until an element's text holds the message `key`.
     pub async fn says(&self, css: &str, key: &str) -> Result<String> {
+        until(css, async || Ok(self.stage.browser.find(css).await?.map(drop))).await?;
+        self.reach(css).await?;
         says(self.stage, css, key).await
     }
 
-    async fn text(&self, css: &str) -> Result<String> {
+    /// Waits until an element matches.
+    pub async fn has(&self, css: &str) -> Result<()> {
+        until(&format!("{css} in the options"), async || self.stage.browser.find(css).await).await.map(drop)
+    }
+
+    /// What a field holds.
+    pub async fn value(&self, css: &str) -> Result<String> {
+        let field = self.stage.browser.find(css).await?.with_context(|| format!("no {css}"))?;
+        Ok(field.prop("value").await?.unwrap_or_default())
+    }
+
+    /// The words of an element that is shown.
+    pub async fn text(&self, css: &str) -> Result<String> {
         let element = self.stage.browser.find(css).await?.with_context(|| format!("no {css}"))?;
         Ok(element.text().await?)
     }

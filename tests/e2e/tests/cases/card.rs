@@ -191,7 +191,6 @@ async fn alerts(stage: &Stage) -> Result<()> {
     let options = Options::open(stage).await?;
     options.choose("#interface-notifications", "named").await?;
     options.click("#interface-ring").await?;
-    options.click("#save").await?;
     options.saved().await?;
     stage.control.wait("socket:001").await?;
     listen_for_rings(stage).await?;

@@ -105,7 +105,7 @@ async fn open(stage: &Stage) -> Result<Options<'_>> {
         options.import(trubka_e2e::SETTINGS).await?;
         options.saved().await?;
     }
-    options.click("#integration > summary").await?;
+    options.topic("integration").await?;
     shown(stage, "#integration-view[aria-busy=false]:not([hidden])").await?;
     Ok(options)
 }

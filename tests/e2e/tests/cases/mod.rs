@@ -21,6 +21,7 @@ mod soak;
 mod trouble;
 mod uis;
 mod walk;
+mod welcome;
 
 use std::time::Duration;
 
@@ -105,6 +106,10 @@ cases! {
     settings::an_unknown_key_is_named,
     settings::a_wrong_type_is_named,
     settings::the_check_says_what_is_wrong,
+    settings::what_is_typed_is_saved_and_can_be_undone,
+    settings::a_file_with_keys_is_closed_by_a_passphrase,
+    settings::employees_come_from_a_file_and_from_the_exchange,
+    settings::an_administrator_presets_and_locks,
     sites::a_site_is_switched_on_and_off_in_the_popup,
     sites::a_site_is_switched_off_in_the_options,
     sites::a_site_that_the_user_withdraws_in_the_browser_is_left,
@@ -143,6 +148,7 @@ cases! {
     killing::a_day_of_deaths within 480,
     soak::memory_and_database_stay_flat in Chromium within 300,
     pictures::of_popup_and_options,
+    welcome::a_newcomer_calls_within_two_minutes,
     walk::numbers_are_found_wherever_they_are_shown,
     walk::what_the_page_changes_is_followed,
     walk::an_answer_for_a_text_that_changed_counts_for_nothing,

@@ -72,7 +72,6 @@ pub async fn each_site_has_the_exchange_that_is_chosen_for_it(stage: &Stage) -> 
     for (exchange, number) in [("uis", "79654568789"), ("phonet", "76046851124")] {
         let options = Options::open(stage).await?;
         options.choose("#sites select[data-site='https://crm.kontur.ru']", exchange).await?;
-        options.click("#save").await?;
         options.saved().await?;
         // The popup goes by the default.
         stage.popup().await?.element("#exchange-list [data-exchange=phonet][data-dials]").await?;
@@ -85,18 +84,18 @@ pub async fn either_way_in_is_written_and_checked(stage: &Stage) -> Result<()> {
     connect(stage, "v4.0", "uis").await?;
     let options = Options::open(stage).await?;
     let ways = [
-        ("token", "#uis-token", "wrong", false),
-        ("token", "#uis-token", "sandbox-uis-token", true),
-        ("login", "#uis-password", "sandbox-uis-password", true),
+        ("token", "#uis-token", "wrong", "failed"),
+        ("token", "#uis-token", "sandbox-uis-token", "passed"),
+        ("login", "#uis-password", "sandbox-uis-password", "passed"),
     ];
-    for (way, field, secret, is_good) in ways {
+    for (way, field, secret, state) in ways {
         options.choose("#uis-access", way).await?;
         if way == "login" {
             options.write("#uis-login", "sandbox-uis").await?;
         }
         options.write(field, secret).await?;
         options.click("#check").await?;
-        let shown = format!("#checks [data-step=uisKey][data-ok={is_good}]");
+        let shown = format!("#checks [data-step=uisKey][data-state={state}]");
         until(&shown, async || stage.browser.find(&shown).await).await?;
         let placeholder = stage.message("options_secretSaved")?;
         let kept = format!("{field}[placeholder='{placeholder}']");

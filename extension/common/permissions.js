@@ -1,8 +1,8 @@
 /** @import { SettingsDocument } from "../protocol.js" */
 
-import { api } from "../common/api.js";
-import { patternOf } from "../common/origins.js";
-import { valueAt } from "./form.js";
+import { api } from "./api.js";
+import { patternOf } from "./origins.js";
+import { valueAt } from "./settings.js";
 
 /** Where UIS is reached unless the settings say otherwise. */
 const UIS = "https://callapi.uiscom.ru";
