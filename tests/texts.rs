@@ -19,7 +19,7 @@ use trubka::problem::Code;
 
 const LANGUAGES: [&str; 3] = ["ru", "uk", "en"];
 /// Keys that end with a value of the protocol, so that no source names them whole.
-const PREFIXES: [&str; 22] = [
+const PREFIXES: [&str; 23] = [
     "problem_",
     "check_",
     "checked_",

@@ -153,10 +153,13 @@ async function changeDirectory(changes) {
  * @param {string} success what to say of settings that were taken
  */
 async function take(answer, success) {
-  if (answer?.kind === "settings") {
-    namedFields().forEach(clearProblem);
-    putAway();
+  if (answer?.kind !== "settings") {
+    // What is wrong with a file is told of the file, not of what stands in the fields.
+    say(byId("saved"), "");
+    return list(answer?.kind === "invalid" ? answer.problems.map(sentence) : [refusal(answer)]);
   }
+  namedFields().forEach(clearProblem);
+  putAway();
   show(answer, success, { all: true, directory: true });
   await showWithheld();
 }

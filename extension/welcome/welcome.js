@@ -126,6 +126,8 @@ async function save(step, changed) {
     return false;
   }
   show(false);
+  // Another key looks the same from here.
+  if (changed) delete step.tried;
   if (changed === who) await takeUserId();
   if (changed) void tryOut(step, false);
   return true;

@@ -147,7 +147,7 @@ impl Bridge {
             self.crm.foreign_key.clone().unwrap_or_else(|| Problem::new(Code::RelayKeyMissing))
         });
         for check in &mut self.checks {
-            check.kontur(self.crm.problem.clone());
+            check.kontur_key(self.crm.problem.clone());
         }
     }
 

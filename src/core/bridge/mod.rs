@@ -41,7 +41,7 @@ use crate::{
     phonet::connector,
     private::Private,
     problem::{Code, Problem},
-    protocol::{LinkState, SelectedView, StatusView},
+    protocol::{LinkState, Message, SelectedView, StatusView},
     settings::Settings,
 };
 

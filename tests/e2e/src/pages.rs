@@ -373,7 +373,7 @@ impl<'a> Options<'a> {
     /// Replaces what a field holds, as a person does.
     pub async fn write(&self, css: &str, text: &str) -> Result<()> {
         let field = self.reach(css).await?;
-        field.clear().await?;
+        field.send_keys(Key::Control + "a").await?;
         Ok(field.send_keys(text).await?)
     }
 
