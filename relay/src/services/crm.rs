@@ -147,7 +147,7 @@ impl Crm {
             return Err(vec![problem]);
         }
         let mut jobs = Integration::default();
-        jobs.ask(0, wanted, &self.kontur);
+        jobs.ask(Some(0), wanted, &self.kontur);
         loop {
             let key = self.key().await.map_err(|error| vec![problem_of(error)])?;
             let id = self.access.lock().await.integration().map(str::to_owned);
