@@ -1119,15 +1119,15 @@ fn the_list_holds_so_many_calls_and_no_more() {
 #[test]
 fn what_is_not_with_the_crm_is_told_of_however_old_it_is() {
     let mut world = World::live(65);
-    world.crm.fails_for = Some("u1".into());
-    miss(&mut world, "u1");
-    for n in 2..70 {
+    world.crm.fails_for = Some("kept".into());
+    miss(&mut world, "kept");
+    for n in 1..70 {
         miss(&mut world, &format!("u{n}"));
     }
     world.run_for(Millis::secs(10));
     let status = world.status.clone().unwrap();
-    assert!(status.recent.iter().all(|call| call.id != "u1"));
-    assert_eq!(status.undelivered.iter().map(|view| view.call.as_str()).collect::<Vec<_>>(), ["u1"]);
+    assert!(status.recent.iter().all(|call| call.id != "kept"));
+    assert_eq!(status.undelivered.iter().map(|view| view.call.as_str()).collect::<Vec<_>>(), ["kept"]);
     assert_eq!(status.undelivered[0].delivery.state, DeliveryState::Waiting);
     world.crm.fails_for = None;
     world.run_for(Millis::mins(6));
@@ -1160,7 +1160,9 @@ fn the_toolbar_shows_how_things_stand() {
     assert_eq!(state(&world), ToolbarState::Call);
     world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "serverTime": at(9).0 })));
     assert_eq!(state(&world), ToolbarState::Live);
-    world.input(Input::Online(false));
+    world.network = false;
+    world.drop_socket();
+    world.run_for(Millis::secs(1));
     assert_eq!(state(&world), ToolbarState::Waiting);
     let world = World::new(68, Settings::default());
     assert_eq!(state(&world), ToolbarState::Off);
