@@ -274,7 +274,7 @@ fn where_a_relay_hands_out_keys_none_is_needed() {
     assert!(!schema.is_valid(&removed));
     assert_eq!(settings.replaced_by(&removed.to_string()).unwrap_err()[0].code, Code::SettingsWrongValue);
     removed["kontur"].as_object_mut().unwrap().remove("apiKey");
-    assert_eq!(keyless.replaced_by(&removed.to_string()).unwrap_err()[0].code, Code::SettingsMissing);
+    assert_eq!(keyless.replaced_by(&removed.to_string()).unwrap().missing()[0].code, Code::SettingsMissing);
 }
 
 /// UIS takes a password or a permanent key: what is kept of the one must not get into the way of the other.
