@@ -120,7 +120,7 @@ api.runtime.onStartup.addListener(wake);
 api.runtime.onUpdateAvailable.addListener(() => tell((shell) => shell.updateAvailable()));
 api.alarms.onAlarm.addListener(wake);
 // Where the browser tells of it; else it is read at the next start.
-api.storage.managed.onChanged?.addListener(() => tell((/** @type {any} */ shell) => shell.policyChanged()));
+api.storage.managed.onChanged?.addListener(() => tell((shell) => shell.policyChanged()));
 api.permissions.onAdded.addListener((permissions) => void permissionsAdded(permissions));
 api.permissions.onRemoved.addListener(permissionsChanged);
 self.addEventListener("online", () => tell((shell) => shell.online(true)));
