@@ -121,7 +121,7 @@ enum Expected {
 pub fn run(day: Day) -> Result<(), String> {
     let mut rng = Rng::with_seed(day.seed);
     // Most companies have no relay.
-    let mut document = if rng.u8(0..3) == 0 { with_relay() } else { document() };
+    let mut document = if rng.u8(0..8) == 0 { with_relay() } else { document() };
     let recordings = rng.u8(0..5) > 0;
     if !recordings {
         document["kontur"]["recordings"] = json!(false);

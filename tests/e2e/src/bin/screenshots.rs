@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use trubka_e2e::{Appearance, BrowserKind, CrmPage, Stage, root};
+use thirtyfour::WebElement;
+use trubka_e2e::{Appearance, BrowserKind, CrmPage, Stage, root, until};
 
 /// A number of the sandbox's CRM, as digits; the exchange knows it as «Петров Иван Иванович».
 const CLIENT: &str = "79451235489";
@@ -43,10 +44,13 @@ impl Album<'_> {
         self.first_run().await.context("the first run")?;
         let crm = stage.connected_crm().await?;
         self.page(&crm).await.context("the page")?;
-        self.popup().await.context("the popup")
+        self.popup().await.context("the popup")?;
+        self.options().await.context("the options")
     }
 
     async fn first_run(&self) -> Result<()> {
+        self.open("welcome/welcome.html", "#phonet-domain").await?;
+        self.take("welcome", 720, 860).await?;
         self.stage.popup().await?.link("off").await?;
         self.take("popup-off", 380, 420).await
     }
@@ -93,6 +97,43 @@ impl Album<'_> {
         popup.element("#number").await?.send_keys("Пет").await?;
         popup.element("#suggestions:not([hidden]) [role=option]").await?;
         self.take("popup-dial", 380, 640).await
+    }
+
+    async fn options(&self) -> Result<()> {
+        for (topic, height) in
+            [("exchange", 760), ("crm", 760), ("employees", 620), ("numbers", 620), ("calls", 620), ("advanced", 620)]
+        {
+            self.topic(topic).await?;
+            if topic == "exchange" {
+                self.take_in_both("options-exchange", 1000, height).await?;
+            } else {
+                self.take(&format!("options-{topic}"), 1000, height).await?;
+            }
+        }
+        self.topic("connection").await?;
+        self.find("#check").await?.click().await?;
+        self.find("#checks [data-step=konturKey][data-ok=true]").await?;
+        self.take("options-connection", 1000, 760).await?;
+        self.topic("integration").await?;
+        self.find("#integration-view:not([hidden])").await?;
+        self.take("options-integration", 1000, 760).await?;
+        self.find("#search").await?.send_keys("запис").await?;
+        self.take("options-search", 1000, 520).await?;
+        self.open("welcome/welcome.html", "#done:not([hidden])").await?;
+        self.take("welcome-done", 720, 1400).await
+    }
+
+    async fn topic(&self, topic: &str) -> Result<()> {
+        self.open(&format!("options/options.html#{topic}"), &format!("[data-topic={topic}]:not([hidden])")).await
+    }
+
+    async fn open(&self, page: &str, css: &str) -> Result<()> {
+        self.stage.browser.open(&self.stage.browser.page(page)).await?;
+        self.find(css).await.map(drop)
+    }
+
+    async fn find(&self, css: &str) -> Result<WebElement> {
+        until(css, async || self.stage.browser.find(css).await).await
     }
 
     /// Where both browsers show the same, one picture is enough.
