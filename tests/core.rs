@@ -11,6 +11,8 @@
 
 mod model;
 
+use std::collections::BTreeSet;
+
 use model::{ANNA, BORIS, CRM_SITE, START, World, event, page};
 use serde_json::{Value, json};
 use trubka::{
@@ -868,7 +870,8 @@ fn what_the_administrator_locks_is_in_force_at_once() {
     world.run_for(Millis::secs(5));
     let ask = world.ask(Sender::Extension, Request::GetSettings);
     let Message::Settings(settings) = &world.replies[&ask] else { panic!() };
-    assert_eq!(settings.locked, ["phonet.subscriber", "sites"]);
+    let locked: BTreeSet<_> = settings.locked.iter().map(String::as_str).collect();
+    assert_eq!(locked, BTreeSet::from(["phonet.subscriber", "sites"]));
     let ask = world.ask(Sender::Extension, Request::SetSite { origin: "https://crm.kontur.ru".into(), on: false });
     let Message::Refused { problem } = &world.replies[&ask] else { panic!() };
     assert_eq!(*problem, Problem::about(Code::SettingsLocked, &["sites"]));

@@ -132,6 +132,11 @@ impl Check {
     /// The CRM has told what it thinks of the key.
     pub fn kontur_key(&mut self, problem: Option<Problem>) {
         let step = match problem.as_ref().map(|problem| problem.code) {
+            // Nobody could be asked without it.
+            Some(Code::RelayKeyMissing) => {
+                self.skip(CheckStep::KonturReachable, None);
+                CheckStep::KonturKey
+            }
             None | Some(Code::KonturNotInstalled | Code::KonturWrongWorkspace) => CheckStep::KonturWorkspace,
             Some(Code::KonturKeyRefused | Code::KonturRefused) => CheckStep::KonturKey,
             Some(_) => CheckStep::KonturReachable,

@@ -96,7 +96,8 @@ async fn metrics_are_told_to_the_administrator_alone() {
     assert!(!metrics.body.contains(SECRET));
     assert_eq!(get(relay.address(), "/metrics").await.code, 404);
     for address in [relay.address(), operations] {
-        assert_eq!(get(address, "/healthz").await.body, r#"{"nats":"none","status":"ok"}"#);
+        let health: serde_json::Value = serde_json::from_str(&get(address, "/healthz").await.body).unwrap();
+        assert_eq!(health, serde_json::json!({ "nats": "none", "status": "ok" }));
         assert_eq!(get(address, "/readyz").await.code, 200);
     }
     assert_eq!(get(operations, &format!("/{SECRET}/communications/call")).await.code, 404);
