@@ -215,6 +215,11 @@ class FakeSocket {
   }
   send(text) {
     this.sent.push(text);
+    this.onSent?.();
+  }
+  /** Resolves when it sends the next frame. */
+  nextSent() {
+    return new Promise((resolve) => (this.onSent = resolve));
   }
   close() {
     this.closed = true;

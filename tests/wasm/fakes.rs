@@ -59,6 +59,8 @@ extern "C" {
     pub fn receive(this: &FakeSocket, data: &JsValue);
     #[wasm_bindgen(method)]
     pub fn end(this: &FakeSocket, clean: bool);
+    #[wasm_bindgen(method, js_name = nextSent)]
+    pub async fn next_sent(this: &FakeSocket);
     #[wasm_bindgen(js_name = fakeSockets)]
     pub fn fake_sockets() -> Array;
 

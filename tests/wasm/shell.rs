@@ -182,11 +182,10 @@ async fn the_exchange_and_the_relay_have_a_socket_each() {
     relay.receive(&json!({ "kind": "welcome", "now": now as i64 }).to_string().into());
     let call = json!({ "kind": "command", "id": "c", "expiresAt": now as i64 + 9_000, "command": "call",
         "communication": "c", "number": "79161234567", "internal": false });
+    let is_dialled = exchange.next_sent();
     relay.receive(&call.to_string().into());
-    // It is stored first.
-    while exchange.sent().is_empty() {
-        ask(&shell, &js(json!({ "kind": "getStatus" })), "extension").await;
-    }
+    assert_eq!(exchange.sent(), Vec::<String>::new(), "it is stored first");
+    is_dialled.await;
     assert_eq!(exchange.sent(), [r#"{"action":"call","to":"79161234567"}"#]);
     exchange.receive(&r#"{"event":"success"}"#.into());
     assert_eq!(relay.sent().last().unwrap(), r#"{"kind":"answer","id":"c","outcome":"accepted"}"#);

@@ -183,29 +183,14 @@ impl Browser {
         Ok(())
     }
 
-    /// Has an administrator say something of the extension's settings. Firefox reads it from a native manifest in the home folder, when
-    /// it starts. Chromium's policies are the whole computer's, so there the worker's own `storage.managed` answers with it, and says
-    /// that it has changed.
+    /// Has an administrator say something of the extension's settings, by a native manifest in Firefox's home folder, which it reads when
+    /// it starts. Chromium's policies are the whole computer's.
     pub async fn govern(&mut self, policy: &Value) -> Result<()> {
-        match self.kind() {
-            BrowserKind::Chromium => {
-                let expression = format!(
-                    "chrome.storage.managed.get = async () => ({policy});
-                     chrome.storage.managed.onChanged.dispatch({{}}, 'managed');
-                     'governed'"
-                );
-                ensure!(self.in_worker(&expression).await? == json!("governed"), "storage.managed cannot be replaced");
-                Ok(())
-            }
-            BrowserKind::Firefox => {
-                let manifest =
-                    json!({ "name": GECKO_ID, "description": "a policy", "type": "storage", "data": policy });
-                let folder = self.folder().join(".mozilla/managed-storage");
-                std::fs::create_dir_all(&folder)?;
-                std::fs::write(folder.join(format!("{GECKO_ID}.json")), manifest.to_string())?;
-                self.reopen().await
-            }
-        }
+        let manifest = json!({ "name": GECKO_ID, "description": "a policy", "type": "storage", "data": policy });
+        let folder = self.folder().join(".mozilla/managed-storage");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join(format!("{GECKO_ID}.json")), manifest.to_string())?;
+        self.reopen().await
     }
 
     /// Chooses an item of the context menu on an element of the tab looked at. `title` names it in Firefox, whose menu is the real

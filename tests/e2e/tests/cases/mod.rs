@@ -109,7 +109,7 @@ cases! {
     settings::what_is_typed_is_saved_and_can_be_undone,
     settings::a_file_with_keys_is_closed_by_a_passphrase,
     settings::employees_come_from_a_file_and_from_the_exchange,
-    settings::an_administrator_presets_and_locks,
+    settings::an_administrator_presets_and_locks in Firefox,
     sites::a_site_is_switched_on_and_off_in_the_popup,
     sites::a_site_is_switched_off_in_the_options,
     sites::a_site_that_the_user_withdraws_in_the_browser_is_left,
