@@ -379,15 +379,19 @@ impl<'a> Options<'a> {
 
     /// Chooses the option of this value, as a person does at the keyboard.
     pub async fn choose(&self, css: &str, value: &str) -> Result<()> {
-        let select = self.reach(css).await?;
-        let script = "const [{ options, selectedIndex }, value] = arguments;
-            return [...options].findIndex((option) => option.value === value) - selectedIndex";
-        let steps: i32 = self.stage.browser.script(script, vec![select.to_json()?, value.into()]).await?;
-        let key = if steps < 0 { Key::Up } else { Key::Down };
-        for _ in 0..steps.abs() {
-            select.send_keys(key.clone()).await?;
-        }
-        Ok(())
+        // What is chosen on the way is saved, and the list may be made anew.
+        until(&format!("{css} to be {value}"), async || {
+            let select = self.reach(css).await?;
+            let script = "const [{ options, selectedIndex }, value] = arguments;
+                return [...options].findIndex((option) => option.value === value) - selectedIndex";
+            let steps: i32 = self.stage.browser.script(script, vec![select.to_json()?, value.into()]).await?;
+            if steps == 0 {
+                return Ok(Some(()));
+            }
+            select.send_keys(if steps < 0 { Key::Up } else { Key::Down }).await?;
+            Ok(None)
+        })
+        .await
     }
 
     /// Writes into a field and leaves it, as a person does: then it is saved.
