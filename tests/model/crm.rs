@@ -102,6 +102,13 @@ impl Crm {
         if path == "/api/v1/ws/files" {
             return self.keep(request, file);
         }
+        if path.starts_with("/api/v1/ws/integrations/instances/") {
+            return Reply::json(&json!({ "id": "i", "baseUrl": "https://relay.example.com", "status": "active",
+                "features": { "call": true, "hangup": true }, "webHooks": [] }));
+        }
+        if path.starts_with("/api/v1/ws/ui-settings") {
+            return Reply::status(409, r#"{"status":"notFound","message":"Telephony not found"}"#);
+        }
         let Body::Json(body) = &request.body else { panic!("a callback without a body") };
         if self.fails_for.as_ref().is_some_and(|call| body.reveal().contains(call.as_str())) {
             return Reply::status(500, "");
