@@ -277,6 +277,7 @@ export type CheckStep =
   | "uisKey"
   | "uisNumber"
   | "relayLink"
+  | "relayFeatures"
   | "konturPermission"
   | "konturReachable"
   | "konturKey"

@@ -163,18 +163,21 @@ pub enum News {
 pub enum EventKind {
     /// `call.dial`: it began to ring.
     Dial,
-    /// `call.bridge`: it was answered.
+    /// `call.bridge`: it was answered, or the talk goes on after a hold.
     Bridge,
+    /// The talk is on hold. Phonet tells of none.
+    Hold,
     /// `call.hangup`: it, or the talk, is over.
     Hangup,
 }
 
 impl EventKind {
-    /// Its name, as Phonet has it.
+    /// Its name, as Phonet has it or would.
     pub fn name(self) -> &'static str {
         match self {
             Self::Dial => "call.dial",
             Self::Bridge => "call.bridge",
+            Self::Hold => "call.hold",
             Self::Hangup => "call.hangup",
         }
     }

@@ -147,6 +147,8 @@ codes! {
     RelayTokenRefused = "relayTokenRefused",
     /// The relay takes no more browsers, of this agent or of all: `$1` its host.
     RelayFull = "relayFull",
+    /// There is a relay, and the CRM does not make the system calls that it is for.
+    RelayFeaturesOff = "relayFeaturesOff",
     /// What answers at `$1` is no relay, or one of another version.
     RelayUnexpectedAnswer = "relayUnexpectedAnswer",
     /// The settings hold no key to the CRM, and the relay has handed none out yet.

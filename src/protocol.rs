@@ -863,6 +863,8 @@ pub enum CheckStep {
     UisNumber,
     /// The connection to the relay, and its token.
     RelayLink,
+    /// The CRM's own buttons are switched on, whose calls the relay brings.
+    RelayFeatures,
     /// The browser lets us reach the CRM.
     KonturPermission,
     /// The CRM's address leads to the CRM.
@@ -885,7 +887,7 @@ impl CheckStep {
     pub const UIS: [Self; 5] =
         [Self::UisPermission, Self::UisReachable, Self::UisAddress, Self::UisKey, Self::UisNumber];
     /// The steps of the relay.
-    pub const RELAY: [Self; 1] = [Self::RelayLink];
+    pub const RELAY: [Self; 2] = [Self::RelayLink, Self::RelayFeatures];
     /// The steps of the CRM, in order.
     pub const KONTUR: [Self; 6] = [
         Self::KonturPermission,

@@ -13,7 +13,7 @@ mod model;
 
 use model::{
     ANNA, CRM_SITE, Death, World, document,
-    uis::{Dial, RINGING, TALKING},
+    uis::{Dial, HELD, RINGING, TALKING},
 };
 use serde_json::{Value, json};
 use trubka::{
@@ -112,6 +112,34 @@ fn a_click_dials_through_uis_and_the_crm_hears_of_all_of_it() {
     world.run_for(Millis::mins(5));
     assert_eq!(world.uis.asked["list.calls"], asked, "nobody is asked while nothing goes on");
     clean(&world);
+}
+
+#[test]
+fn a_hold_is_told_once_and_its_end_too_whatever_dies() {
+    for dies in [false, true] {
+        let mut world = world(17, &json!({}));
+        world.dial("k1", NUMBER);
+        world.run_for(Millis::secs(2));
+        for states in [[TALKING, TALKING], [HELD, TALKING], [TALKING, TALKING], [TALKING, HELD]] {
+            world.uis.set(100, Some(states));
+            world.run_for(Millis::mins(3));
+            if dies {
+                world.die(Death { of_browser: true, pause: Millis::secs(20) });
+                world.run_for(Millis::mins(1));
+            }
+        }
+        assert_eq!(world.view.calls[0].phase, CallPhase::Talking);
+        let talked_at = world.view.calls[0].answered_at;
+        world.uis.set(100, None);
+        world.run_for(Millis::secs(60));
+        let [start, end] =
+            [["call-started", "appeared", "connected"], ["disconnected", "call-finished", "register-call"]];
+        assert_eq!(told(&world), [&start[..], &["paused", "connected", "paused"], &end].concat());
+        let registered = world.crm.calls["uis-100"].registered.as_ref().unwrap();
+        let started = Millis::from_rfc3339(registered["items"][0]["startedAt"].as_str().unwrap());
+        assert_eq!(started, talked_at, "the talk began with its first word");
+        clean(&world);
+    }
 }
 
 #[test]

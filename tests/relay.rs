@@ -22,7 +22,7 @@ use trubka::{
     Millis,
     core::io::Input,
     problem::Code,
-    protocol::{CallPhase, CheckStep, DialPhase, LinkState, LinkView, Message, Request, Sender, TextItem},
+    protocol::{CallPhase, CheckState, CheckStep, DialPhase, LinkState, LinkView, Message, Request, Sender, TextItem},
 };
 
 const DIGITS: &str = "79161234567";
@@ -649,6 +649,29 @@ fn a_key_of_another_workspace_is_not_taken() {
     let problem = world.status.as_ref().unwrap().crm.clone().unwrap();
     assert_eq!((problem.code, problem.args), (Code::KonturWrongWorkspace, vec!["another".to_owned(), "ws".to_owned()]));
     assert_eq!(told(&world).len(), 0);
+}
+
+#[test]
+fn the_check_says_whether_the_crms_buttons_are_on() {
+    let buttons = |world: &mut World| {
+        let ask = world.ask(Sender::Extension, Request::CheckConnection);
+        world.run_for(Millis::secs(40));
+        let Some(Message::Checks { items }) = world.replies.remove(&ask) else { panic!("not answered") };
+        let item = items.into_iter().find(|item| item.step == CheckStep::RelayFeatures).unwrap();
+        (item.state, item.problem.map(|problem| problem.code))
+    };
+    // With its own key this CRM does not say which integration that is of.
+    let mut world = live(56);
+    assert_eq!(buttons(&mut world), (CheckState::NotTried, None));
+    world.crm.refuses_key = true;
+    assert_eq!(buttons(&mut world), (CheckState::NotTried, None));
+
+    let mut world = World::new(57, read(&keyless()));
+    assert_eq!(buttons(&mut world), (CheckState::NotTried, None));
+    hand_out(&mut world, "access-1");
+    assert_eq!(buttons(&mut world), (CheckState::Passed, None));
+    world.crm.features_off = true;
+    assert_eq!(buttons(&mut world), (CheckState::Failed, Some(Code::RelayFeaturesOff)));
 }
 
 #[test]

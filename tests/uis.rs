@@ -1067,7 +1067,14 @@ fn a_call_is_followed_from_the_dial_to_its_end() {
 
     assert_eq!(world.sleep(), Millis::secs(5), "people who talk need no haste");
     world.serve("list.calls", listed("На удержании", "Разговор"));
-    assert!(world.news().is_empty());
+    let News::Event(hold) = world.only_news() else { panic!() };
+    assert_eq!((hold.kind, hold.server_time), (EventKind::Hold, Some(world.now + world.ahead)));
+    world.sleep();
+    world.serve("list.calls", listed("На удержании", "На удержании"));
+    assert!(world.news().is_empty(), "that is told already");
+    world.sleep();
+    world.serve("list.calls", listed("Разговор", "Разговор"));
+    assert_eq!(world.events(), [EventKind::Bridge], "it goes on");
     world.sleep();
     world.serve("list.calls", json!({ "data": [] }));
     let News::Event(hangup) = world.only_news() else { panic!() };
@@ -1093,7 +1100,8 @@ fn every_state_of_a_leg_means_something() {
         let mut world = World::dialling();
         world.sleep();
         world.serve("list.calls", listed("Разговор", state));
-        assert_eq!(world.events(), [EventKind::Bridge], "{state}");
+        let kind = if state == "На удержании" { EventKind::Hold } else { EventKind::Bridge };
+        assert_eq!(world.events(), [kind], "{state}");
     }
     for state in ["Дозвон", "На очереди", "Разъединено", "Что-то новое"] {
         let mut world = World::dialling();

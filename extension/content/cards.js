@@ -9,6 +9,8 @@ class CallCards {
   #announced = new Map();
   /** What was dismissed here, until the background says so. @type {Set<string>} */
   #dismissed = new Set();
+  /** Which card was just unfolded here. @type {string | undefined} */
+  #unfolded;
   /** Where the focus came from when it entered the cards. @type {HTMLElement | undefined} */
   #origin;
   #background;
@@ -68,6 +70,7 @@ class CallCards {
     if (said.length > 0) this.#voice.textContent = said.join(". ");
     if (cards) this.#berth.put(cards.place);
     if (isNew && !this.#root.activeElement) this.#host.scrollTop = this.#host.scrollHeight;
+    this.#reveal(folded);
     this.#tick();
   }
 
@@ -84,7 +87,10 @@ class CallCards {
     const { id } = call;
     const card = new CallCard(call, this.#hangUps, {
       dismiss: () => this.#dismiss(id),
-      fold: (folded) => void this.#ask({ kind: "foldCall", call: id, folded }),
+      fold: (folded) => {
+        this.#unfolded = folded ? undefined : id;
+        void this.#ask({ kind: "foldCall", call: id, folded });
+      },
       copy: (text) => clipboard.write(text),
       say: (sentence) => (this.#voice.textContent = sentence),
     });
@@ -100,6 +106,18 @@ class CallCards {
    */
   #ask(request) {
     return this.#background.askUntilAnswered(request);
+  }
+
+  /**
+   * Scrolls to all of the card that was unfolded here, once it is.
+   * @param {Set<string>} folded
+   */
+  #reveal(folded) {
+    const id = this.#unfolded;
+    if (id === undefined || folded.has(id)) return;
+    this.#unfolded = undefined;
+    const bottom = this.#cards.get(id)?.element.getBoundingClientRect().bottom ?? 0;
+    this.#host.scrollTop += Math.max(0, bottom - this.#host.getBoundingClientRect().bottom);
   }
 
   /** @param {string} id */

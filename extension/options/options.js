@@ -73,7 +73,8 @@ for (const path of ["kontur.apiKey", "kontur.secret"]) {
 byId("check").addEventListener("click", () => alone(() => examine(byId("checks"), byId("checking"))));
 byId("grant").addEventListener("click", () => {
   // The browser listens to that only within a click.
-  void api.permissions.request({ origins: neededOrigins(settings()).map(({ origin }) => origin) }).catch(() => false);
+  const origins = neededOrigins(settings()).map(({ origin }) => origin);
+  void api.permissions.request({ origins, permissions: neededPermissions(settings()) }).catch(() => false);
 });
 document.addEventListener("visibilitychange", () => void (document.hidden || refresh()));
 api.permissions.onAdded.addListener(showWithheld);
@@ -265,9 +266,13 @@ function list(sentences) {
   if (sentences.length > 0) problemList.focus();
 }
 
-/** Says which hosts the browser does not let us reach, and offers to ask for them. */
+/** Says what the browser does not let us do, and offers to ask for it. */
 async function showWithheld() {
   const hosts = await withheldHosts();
-  byId("permission").hidden = hosts.length === 0;
-  say(byId("permission-text"), hosts.length === 0 ? "" : t("options_permission", hosts.join(", ")));
+  const permissions = neededPermissions(settings());
+  const isSilent = permissions.length > 0 && !(await api.permissions.contains({ permissions }));
+  const lacks = [hosts.length > 0 ? t("options_permission", hosts.join(", ")) : "", isSilent ? t("options_notificationsWithheld") : ""];
+  const text = lacks.filter(Boolean).join("\n");
+  byId("permission").hidden = text === "";
+  say(byId("permission-text"), text);
 }

@@ -28,7 +28,7 @@ use crate::commands::{Ending, Order};
 use crate::guard::Speaker;
 use crate::pace::Pace;
 use crate::sync::Attendance;
-use crate::tokens::{AgentId, TokenHash, Tokens};
+use crate::tokens::{AgentId, SEEN_WITHIN, TokenHash, Tokens};
 
 /// How many browsers an agent may have connected at once.
 const MOST_BROWSERS: usize = 8;
@@ -390,9 +390,11 @@ impl Talk {
         let refused = Err(End::Refused(RefusedReason::Hello));
         let Ok(first) = timeout(self.agents.pace.hello, self.socket.next()).await else { return refused };
         let Some(FromAgent::Hello { token, .. }) = heard(first)? else { return refused };
-        let tokens = Arc::clone(&self.agents.tokens.borrow());
-        let known = tokens.agent(&token).ok_or(End::Refused(RefusedReason::Token))?;
-        Ok((known.1, known.0))
+        let mut tokens = self.agents.tokens.clone();
+        // A token that was issued a moment ago comes with the next look at the file; whoever guesses has to wait.
+        let _ = timeout(SEEN_WITHIN, tokens.wait_for(|tokens| tokens.agent(&token).is_some())).await;
+        let (hash, agent) = tokens.borrow().agent(&token).ok_or(End::Refused(RefusedReason::Token))?;
+        Ok((agent, hash))
     }
 
     async fn stay(&mut self, agent: AgentId, token: TokenHash) -> End {

@@ -279,3 +279,40 @@ fn read_certificate(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewed_certificate_is_taken_and_a_broken_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Tls { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+        let issue = |name: &str| {
+            let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+            std::fs::write(&files.certificate, made.cert.pem()).unwrap();
+            std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+        };
+        issue("one.example");
+        let mut served = watch_certificate(files.clone()).unwrap();
+        let first = Arc::clone(&served.borrow_and_update());
+        std::fs::write(&files.certificate, "half of one").unwrap();
+        sleep(3 * CERTIFICATE_LOOK).await;
+        assert!(Arc::ptr_eq(&first, &served.borrow()), "what cannot be read is not served");
+        issue("two.example");
+        timeout(2 * CERTIFICATE_LOOK, served.changed()).await.unwrap().unwrap();
+        assert!(!Arc::ptr_eq(&first, &served.borrow()));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_that_tells_nothing() {
+        use tower::{Service, ServiceExt};
+
+        let broken = service_fn(async |_: Request<Body>| -> Result<Response, Infallible> { panic!("+79451235489") });
+        let mut guarded = CatchPanicLayer::custom(panicked).layer(broken);
+        let answer = guarded.ready().await.unwrap().call(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(Body::new(answer.into_body()), 1024).await.unwrap();
+        assert!(body.is_empty());
+    }
+}

@@ -20,6 +20,8 @@ use crate::clock;
 const LONGEST_NAME: usize = 64;
 /// How often a running relay looks whether the file has changed.
 const LOOK: Duration = Duration::from_secs(1);
+/// Within which time a running relay knows a token that was issued, and no more one that was revoked.
+pub const SEEN_WITHIN: Duration = Duration::from_secs(2);
 
 /// An agent, known by the hash of the name: what logs and other instances get to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -139,9 +139,14 @@ function who(call) {
   return call.direction === "outbound" ? `${party(call.leg)} → ${client}` : `${client} → ${party(call.leg)}`;
 }
 
+/** @param {string} uuid */
+function callPath(uuid) {
+  return `/control/calls/${encodeURIComponent(uuid)}`;
+}
+
 /** @param {string} uuid @param {boolean} rings */
 function callButtons(uuid, rings) {
-  const path = `/control/calls/${encodeURIComponent(uuid)}`;
+  const path = callPath(uuid);
   const buttons = element("span", { class: "line end" });
   if (rings) buttons.append(button("Ответить", () => post(`${path}/answer`), `answer-${uuid}`));
   buttons.append(button("Положить трубку", () => post(`${path}/hangup`), `hangup-${uuid}`));
@@ -152,9 +157,15 @@ function callButtons(uuid, rings) {
 function sessionLine({ uuid, version, number, client, operator, employee, legs }) {
   const states = legs.map(({ side, state }) => `${word(side)}: ${state}`).join(", ");
   const rings = legs.some((leg) => leg.rings);
+  const held = legs.some(({ state }) => state === "На удержании");
+  const buttons = callButtons(uuid, rings);
+  if (!rings) {
+    const [title, operator] = held ? ["Снять с удержания", "Разговор"] : ["Удержать", "На удержании"];
+    buttons.prepend(button(title, () => post(`${callPath(uuid)}/legs`, { operator }), `hold-${uuid}`));
+  }
   return element("li", { class: "line" },
     element("span", { class: "whole" }, `${employee ?? `+${operator}`} → ${client ?? `+${number}`}, UIS ${version}`),
-    element("span", { class: rings ? "note" : "good" }, states), callButtons(uuid, rings));
+    element("span", { class: rings ? "note" : "good" }, states), buttons);
 }
 
 /** @param {State} state */

@@ -5,7 +5,7 @@ use crate::{
     http::HttpAnswer,
     phonet::rest::{self, User},
     problem::{Code, Problem},
-    protocol::{CheckItem, CheckState, CheckStep, InstanceStatus, LinkState, LinkView},
+    protocol::{CheckItem, CheckState, CheckStep, InstanceStatus, IntegrationView, LinkState, LinkView},
     settings::Phonet,
 };
 
@@ -50,6 +50,11 @@ impl Check {
         }
     }
 
+    fn conclude(&mut self, step: CheckStep, problem: Option<Problem>) {
+        let state = if problem.is_some() { CheckState::Failed } else { CheckState::Passed };
+        self.settle(step, state, problem);
+    }
+
     fn skip(&mut self, step: CheckStep, why: Option<Problem>) {
         self.settle(step, CheckState::NotTried, why);
     }
@@ -60,7 +65,7 @@ impl Check {
             self.settle(before, CheckState::Passed, None);
         }
         let failed = problem.is_some();
-        self.settle(step, if failed { CheckState::Failed } else { CheckState::Passed }, problem);
+        self.conclude(step, problem);
         if failed {
             for &after in service.iter().skip_while(|other| **other != step) {
                 self.skip(after, None);
@@ -96,12 +101,16 @@ impl Check {
         }
     }
 
-    /// Takes the connection to the relay as it stands, where there is one; while it is being opened it is waited for.
+    /// Takes the connection to the relay as it stands, where there is one; while it is being opened it is waited for. Whether the CRM's
+    /// buttons are on is not known where the integration cannot be asked for.
     pub fn relay(&mut self, link: Option<&LinkView>) {
         match link.map(|link| lacking(link, Code::RelayConnectionLost)) {
             None => self.skip(CheckStep::RelayLink, None),
             Some(None) => {}
             Some(Some(problem)) => self.reach(&CheckStep::RELAY, CheckStep::RelayLink, problem),
+        }
+        if self.state(CheckStep::KonturIntegration) == Some(CheckState::NotTried) {
+            self.skip(CheckStep::RelayFeatures, None);
         }
     }
 
@@ -151,22 +160,26 @@ impl Check {
     }
 
     /// The CRM has told how the integration does.
-    pub fn integration(&mut self, told: &Result<InstanceStatus, Problem>) {
-        let code = match told {
-            Ok(InstanceStatus::NotConfigured) => Some(Code::IntegrationNotConfigured),
-            Ok(InstanceStatus::Paused) => Some(Code::IntegrationPaused),
-            Ok(InstanceStatus::Failed) => Some(Code::IntegrationFailed),
-            Ok(InstanceStatus::Active | InstanceStatus::HasErrors | InstanceStatus::Unknown) | Err(_) => None,
-        };
+    pub fn integration(&mut self, told: &Result<IntegrationView, Problem>) {
         match told {
             // It works though its id is told to nobody.
             Err(problem) if problem.code == Code::IntegrationUnnamed => {
                 self.skip(CheckStep::KonturIntegration, Some(problem.clone()));
             }
-            Err(problem) => self.settle(CheckStep::KonturIntegration, CheckState::Failed, Some(problem.clone())),
-            Ok(_) => {
-                let state = if code.is_some() { CheckState::Failed } else { CheckState::Passed };
-                self.settle(CheckStep::KonturIntegration, state, code.map(Problem::new));
+            Err(problem) => {
+                self.settle(CheckStep::KonturIntegration, CheckState::Failed, Some(problem.clone()));
+                self.skip(CheckStep::RelayFeatures, None);
+            }
+            Ok(IntegrationView { status, features, .. }) => {
+                let code = match status {
+                    InstanceStatus::NotConfigured => Some(Code::IntegrationNotConfigured),
+                    InstanceStatus::Paused => Some(Code::IntegrationPaused),
+                    InstanceStatus::Failed => Some(Code::IntegrationFailed),
+                    InstanceStatus::Active | InstanceStatus::HasErrors | InstanceStatus::Unknown => None,
+                };
+                self.conclude(CheckStep::KonturIntegration, code.map(Problem::new));
+                let is_on = features.call && features.hang_up;
+                self.conclude(CheckStep::RelayFeatures, (!is_on).then(|| Problem::new(Code::RelayFeaturesOff)));
             }
         }
     }
@@ -174,8 +187,7 @@ impl Check {
     /// Who the agent is in the CRM, once the CRM has let us in.
     pub fn user(&mut self, problem: Option<&Problem>) {
         if self.state(CheckStep::KonturWorkspace) == Some(CheckState::Passed) {
-            let state = if problem.is_some() { CheckState::Failed } else { CheckState::Passed };
-            self.settle(CheckStep::KonturUser, state, problem.cloned());
+            self.conclude(CheckStep::KonturUser, problem.cloned());
         }
     }
 }

@@ -165,15 +165,16 @@ pub struct CallEvent {
     pub to: Party,
 }
 
-/// What can happen to a leg. Two more are documented and not sent: `paused`, for no exchange tells of a hold in its events and the
-/// CRM has none for its end, and `finished`, which says of a leg what `disconnected` says.
+/// What can happen to a leg. One more is documented and not sent: `finished` says of a leg what `disconnected` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EventType {
     /// It rings.
     Appeared,
-    /// It was answered.
+    /// It was answered, or goes on after a hold.
     Connected,
+    /// It is on hold.
+    Paused,
     /// It is over.
     Disconnected,
 }

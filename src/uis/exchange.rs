@@ -102,8 +102,10 @@ struct Call {
     bridge_at: Option<Millis>,
     answered: bool,
     listed: bool,
-    /// When it was known to go on last, and when that was said last; by this computer's clock.
+    /// When it was known to go on last, by this computer's clock.
     seen_at: Millis,
+    /// How it was said to go on last, by this life of the worker, and when.
+    told: Option<EventKind>,
     told_at: Millis,
     /// The key of its dial, while it is not known whether we may look at it.
     unannounced: Option<String>,
@@ -370,6 +372,7 @@ impl Uis {
             answered: false,
             listed: false,
             seen_at: now,
+            told: Some(EventKind::Dial),
             told_at: now,
             unannounced: Some(key.to_owned()),
         };
@@ -431,15 +434,13 @@ impl Uis {
             self.announce(&mut call);
             // Who looks too late knows only until when it went on.
             let unseen = if now - call.seen_at > UNSEEN { now - call.seen_at } else { Millis(0) };
-            if session.is_some() {
+            if let Some(session) = session {
                 call.listed = true;
                 call.seen_at = now;
-            }
-            if !call.answered && session.is_some_and(CallSession::is_answered) {
-                call.answered = true;
-                call.bridge_at = Some(at);
-                call.told_at = now;
-                self.tell(&call, EventKind::Bridge, at);
+                if !call.answered && session.is_answered() {
+                    call.answered = true;
+                    call.bridge_at = Some(at);
+                }
             }
             let is_over = match session {
                 Some(session) => session.is_over(),
@@ -449,9 +450,17 @@ impl Uis {
                 self.tell(&call, EventKind::Hangup, at - unseen);
                 continue;
             }
-            if session.is_some() && (call.told_at + UNSEEN).has_come(now, UNSEEN) {
-                call.told_at = now;
-                self.tell(&call, if call.answered { EventKind::Bridge } else { EventKind::Dial }, at);
+            if let Some(session) = session {
+                let goes_on = match (call.answered, session.is_held()) {
+                    (false, _) => EventKind::Dial,
+                    (true, false) => EventKind::Bridge,
+                    (true, true) => EventKind::Hold,
+                };
+                if call.told != Some(goes_on) || (call.told_at + UNSEEN).has_come(now, UNSEEN) {
+                    call.told = Some(goes_on);
+                    call.told_at = now;
+                    self.tell(&call, goes_on, at);
+                }
             }
             self.calls.push(call);
         }
@@ -544,6 +553,7 @@ impl Exchange for Uis {
                 answered,
                 listed: false,
                 seen_at: heard_at.min(now),
+                told: None,
                 told_at: heard_at.min(now),
                 unannounced: None,
             });

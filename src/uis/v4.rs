@@ -505,6 +505,11 @@ impl CallSession {
         talks(true) && talks(false)
     }
 
+    /// Whether one of them lets the other wait.
+    pub fn is_held(&self) -> bool {
+        self.legs.iter().any(|leg| leg.state == HELD)
+    }
+
     /// Whether everybody who took part has gone.
     pub fn is_over(&self) -> bool {
         !self.legs.is_empty() && self.legs.iter().all(|leg| leg.state == DISCONNECTED)
@@ -513,11 +518,13 @@ impl CallSession {
 
 /// The state of somebody who has gone.
 const DISCONNECTED: &str = "Разъединено";
+/// The state of somebody who waits, or lets wait.
+const HELD: &str = "На удержании";
 /// The states of somebody who talks, or has talked and is still there.
 const TALKED: [&str; 9] = [
     "Разговор",
     "Разговор операторов",
-    "На удержании",
+    HELD,
     "Перевод вызова",
     "Отправка dtmf",
     "Получение факса",

@@ -32,6 +32,8 @@ pub struct Crm {
     pub exchanges: u32,
     /// The AccessKeys it gave, and until when they are good.
     pub keys: BTreeMap<String, Millis>,
+    /// Whether it makes no CALL.
+    pub features_off: bool,
     pub refuses_key: bool,
     pub requests: Vec<(String, Value)>,
     /// Which of its cards are every client's; one contact unless set.
@@ -104,7 +106,7 @@ impl Crm {
         }
         if path.starts_with("/api/v1/ws/integrations/instances/") {
             return Reply::json(&json!({ "id": "i", "baseUrl": "https://relay.example.com", "status": "active",
-                "features": { "call": true, "hangup": true }, "webHooks": [] }));
+                "features": { "call": !self.features_off, "hangup": true }, "webHooks": [] }));
         }
         if path.starts_with("/api/v1/ws/ui-settings") {
             return Reply::status(409, r#"{"status":"notFound","message":"Telephony not found"}"#);
@@ -264,7 +266,7 @@ impl Communication {
     fn objection(&self, event: &Value) -> Option<&'static str> {
         let of_leg: Vec<_> =
             self.events.iter().filter(|known| known["realtimeCallItemId"] == event["realtimeCallItemId"]).collect();
-        let has = |kind: &str| of_leg.iter().any(|event| event["type"] == kind);
+        let last = of_leg.last().map(|event| text(&event["type"]));
         let before = self.events.last().or(self.started.as_ref()).map(|event| moment(&event["timestamp"]));
         if self.started.is_none() {
             return Some("an event before the start");
@@ -275,12 +277,12 @@ impl Communication {
         if Some(moment(&event["timestamp"])) < before {
             return Some("time runs backwards");
         }
-        match text(&event["type"]) {
-            _ if has("disconnected") => Some("an event after disconnected"),
-            "appeared" if !of_leg.is_empty() => Some("appeared twice"),
-            "connected" if !has("appeared") || has("connected") => Some("connected out of order"),
-            "disconnected" if !has("appeared") => Some("disconnected out of order"),
-            "appeared" | "connected" | "disconnected" => None,
+        match (last, text(&event["type"])) {
+            (None, "appeared")
+            | (Some("appeared" | "paused"), "connected")
+            | (Some("connected"), "paused")
+            | (Some("appeared" | "connected" | "paused"), "disconnected") => None,
+            (_, "appeared" | "connected" | "paused" | "disconnected") => Some("an event out of order"),
             _ => Some("no such event"),
         }
     }

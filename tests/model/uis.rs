@@ -39,6 +39,7 @@ pub struct Session {
 
 pub const RINGING: &str = "Дозвон";
 pub const TALKING: &str = "Разговор";
+pub const HELD: &str = "На удержании";
 
 impl Uis {
     /// The call is in these states, the agent's and the client's; or over.

@@ -4,6 +4,8 @@
 mod agents;
 mod hostile;
 mod nats;
+#[path = "../nats_server.rs"]
+mod nats_server;
 mod operations;
 mod support;
 mod system_calls;

@@ -1,10 +1,8 @@
 //! Several instances on one NATS: a real server, Debian's.
 
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
 use tokio::time::timeout;
 use trubka::Millis;
 use trubka::problem::{Code, Problem};
@@ -13,51 +11,8 @@ use trubka_relay::bus::Health;
 use trubka_relay::pace::Pace;
 use trubka_relay::tokens::AgentId;
 
+use crate::nats_server::NatsServer;
 use crate::support::{Browser, LONG, Setup, call, get};
-
-/// A NATS server that can be stopped and started again.
-struct Server {
-    state: TempDir,
-    port: u16,
-    process: Option<Child>,
-}
-
-impl Server {
-    fn start() -> Self {
-        // Free a moment ago; a server that finds it taken does not start, and the test says so.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { state: tempfile::tempdir().unwrap(), port, process: None };
-        server.start_again();
-        server
-    }
-
-    fn start_again(&mut self) {
-        let process = Command::new("nats-server")
-            .args(["--jetstream", "--addr", "127.0.0.1", "--port", &self.port.to_string(), "--store_dir"])
-            .arg(self.state.path())
-            .stderr(Stdio::null())
-            .spawn();
-        self.process = Some(process.expect("nats-server is missing: ./build.sh setup installs it"));
-    }
-
-    fn stop(&mut self) {
-        let mut process = self.process.take().unwrap();
-        process.kill().unwrap();
-        process.wait().unwrap();
-    }
-
-    fn setup(&self) -> Setup {
-        Setup::new(&format!("[nats]\nservers = [\"nats://127.0.0.1:{}\"]", self.port))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if self.process.is_some() {
-            self.stop();
-        }
-    }
-}
 
 /// Waits until an instance says so of its NATS.
 async fn until(address: SocketAddr, nats: &str) {
@@ -89,8 +44,8 @@ async fn call_when_known(address: SocketAddr, communication: &str) -> (u16, Stri
 
 #[tokio::test]
 async fn a_call_that_reaches_one_instance_rings_at_a_browser_of_another() {
-    let nats = Server::start();
-    let setup = nats.setup();
+    let nats = NatsServer::start();
+    let setup = Setup::new(&nats.settings());
     let (a, b) = (setup.start(Pace::default()).await, setup.start(Pace::default()).await);
     until(a.address(), "connected").await;
     until(b.address(), "connected").await;
@@ -129,8 +84,8 @@ async fn a_call_that_reaches_one_instance_rings_at_a_browser_of_another() {
 
 #[tokio::test]
 async fn an_instance_killed_in_the_middle_of_a_command_gives_an_honest_answer() {
-    let nats = Server::start();
-    let setup = nats.setup();
+    let nats = NatsServer::start();
+    let setup = Setup::new(&nats.settings());
     let a = setup.start(Pace::default()).await;
     let mut b = setup.spawn().await;
     until(a.address(), "connected").await;
@@ -169,8 +124,8 @@ async fn an_instance_killed_in_the_middle_of_a_command_gives_an_honest_answer() 
 
 #[tokio::test]
 async fn without_nats_each_instance_serves_its_own_and_with_it_again_all() {
-    let mut nats = Server::start();
-    let setup = nats.setup();
+    let mut nats = NatsServer::start();
+    let setup = Setup::new(&nats.settings());
     let (a, b) = (setup.start(Pace::default()).await, setup.start(Pace::default()).await);
     until(a.address(), "connected").await;
     until(b.address(), "connected").await;
@@ -199,8 +154,8 @@ async fn without_nats_each_instance_serves_its_own_and_with_it_again_all() {
 
 #[tokio::test]
 async fn one_instance_holds_a_lease_and_one_that_starts_without_nats_waits_for_it() {
-    let mut nats = Server::start();
-    let setup = nats.setup();
+    let mut nats = NatsServer::start();
+    let setup = Setup::new(&nats.settings());
     nats.stop();
     let a = setup.start(Pace::default()).await;
     assert_eq!(a.bus().health(), Health::Gone);

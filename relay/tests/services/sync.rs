@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use crate::nats_server::NatsServer;
 use crate::support::{ANNA, BORIS, Bench, Browser, CLIENT, Connection, Relay, Rest};
 use serde_json::{Value, json};
 use trubka::{
@@ -34,8 +35,13 @@ struct Stage {
 impl Stage {
     /// Both people have had a browser once, so that all their later calls are owed; and the history has begun.
     async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// The same, with more in the relay's settings file.
+    async fn with(more: &str) -> Self {
         let bench = crate::support::sandbox().await;
-        let relay = Relay::of(&bench, "");
+        let relay = Relay::of(&bench, more);
         let attendance = Attendance::default();
         let sync = sync(&relay, attendance.clone()).await;
         let stage = Self { bench, relay, sync, attendance };
@@ -110,6 +116,19 @@ async fn sync(relay: &Relay, attendance: Attendance) -> Sync {
     let bus = Bus::start(&relay.config).await.unwrap();
     let settings = services::settings(&relay.config);
     Sync::new(bus, services.exchange.unwrap(), services.crm.unwrap(), settings, agents, attendance).at(AT_ONCE)
+}
+
+/// A run to its end; the lease of one that died ends when its task has noticed.
+async fn runs_once_it_may(sync: &Sync) -> Summary {
+    loop {
+        match sync.run(None, &|_| {}).await {
+            (_, Err(Stopped::Busy)) => tokio::time::sleep(Duration::from_millis(5)).await,
+            (summary, result) => {
+                result.unwrap();
+                return summary;
+            }
+        }
+    }
 }
 
 /// Model browsers of these people, for as long as calls are made.
@@ -270,14 +289,7 @@ async fn a_run_that_dies_is_gone_on_with() {
         _ = stage.bench.wait(&wait) => {}
     }
     let reborn = sync(&stage.relay, stage.attendance.clone()).await;
-    // The lease of the one that died ends when its task has noticed.
-    let (summary, result) = loop {
-        match reborn.run(None, &|_| {}).await {
-            (_, Err(Stopped::Busy)) => tokio::task::yield_now().await,
-            ran => break ran,
-        }
-    };
-    result.unwrap();
+    let summary = runs_once_it_may(&reborn).await;
     assert_eq!((summary.calls, summary.known, summary.registered), (4, 1, 3));
     for call in &calls {
         assert_eq!(stage.communication(call).await["state"], "registered");
@@ -355,6 +367,29 @@ async fn two_at_a_time_are_one() {
     let (first, second) = tokio::join!(stage.sync.run(None, &|_| {}), stage.sync.run(None, &|_| {}));
     let busy = [&first.1, &second.1].into_iter().filter(|result| matches!(result, Err(Stopped::Busy))).count();
     assert_eq!((busy, first.0.registered + second.0.registered), (1, 3));
+    stage.is_well().await;
+}
+
+/// How far the history was read is nobody's own, and neither is who reads it.
+#[tokio::test]
+async fn instances_that_share_a_nats_go_on_where_the_other_one_got_to() {
+    let nats = NatsServer::start();
+    let stage = Stage::with(&nats.settings()).await;
+    let other = Relay::of(&stage.bench, &nats.settings());
+    let other = sync(&other, stage.attendance.clone()).await;
+    for _ in 0..3 {
+        stage.talk("001", "001").await;
+    }
+    stage.catch_up().await;
+    let (first, second) = tokio::join!(stage.sync.run(None, &|_| {}), other.run(None, &|_| {}));
+    let busy = [&first.1, &second.1].into_iter().filter(|result| matches!(result, Err(Stopped::Busy))).count();
+    assert_eq!((busy, first.0.registered + second.0.registered), (1, 3), "{first:?} {second:?}");
+    for instance in [&other, &stage.sync] {
+        stage.talk("001", "001").await;
+        stage.catch_up().await;
+        let summary = runs_once_it_may(instance).await;
+        assert_eq!((summary.calls, summary.registered), (1, 1), "what the other one did is not done again");
+    }
     stage.is_well().await;
 }
 

@@ -159,7 +159,9 @@ fn judge_events(world: &World, communication: &Communication, leg: &str, problem
             EventType::Appeared => call.dial_times(),
             EventType::Connected => call.bridge_times(),
             EventType::Disconnected => call.end_times(),
-            EventType::Paused | EventType::Finished => continue,
+            // It tells of no hold.
+            EventType::Paused => Vec::new(),
+            EventType::Finished => continue,
         };
         if !follows(event.timestamp, &truths, before) {
             let (kind, told) = (event.kind.word(), event.timestamp);

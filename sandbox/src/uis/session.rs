@@ -113,6 +113,9 @@ pub(crate) struct Session {
     pub created_at: i64,
     /// Since when both have been talking.
     pub talked_at: Option<i64>,
+    /// When its talk was put on hold, and when it went on.
+    pub held_at: Vec<i64>,
+    pub resumed_at: Vec<i64>,
     pub ended_at: Option<i64>,
     /// Its client has heard its id: from the answer that began it, or in a list.
     pub known: bool,
@@ -226,6 +229,8 @@ impl Sessions {
             legs: Vec::new(),
             created_at: id,
             talked_at: None,
+            held_at: Vec::new(),
+            resumed_at: Vec::new(),
             ended_at: vanish.then(|| self.clock.tick()),
             known: false,
             vanished: vanish,
@@ -288,7 +293,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Notes since when both talk, and that a session of which nobody is left is over.
+    /// Notes since when both talk or one waits, and that a session of which nobody is left is over.
     fn settle(&mut self, uuid: &str) {
         let at = self.clock.tick();
         let Ok(session) = self.live_mut(uuid) else { return };
@@ -297,6 +302,13 @@ impl Sessions {
         }
         if session.legs.iter().all(|leg| leg.state == State::Disconnected) {
             session.ended_at = Some(at);
+            return;
+        }
+        let is_held = session.talked_at.is_some() && session.legs.iter().any(|leg| leg.state == State::Held);
+        match (session.held_at.len() > session.resumed_at.len(), is_held) {
+            (false, true) => session.held_at.push(at),
+            (true, false) => session.resumed_at.push(at),
+            _ => {}
         }
     }
 

@@ -69,8 +69,7 @@ impl Bridge {
             (Some(ask), Err(problems)) => self.reply(ask, Message::Invalid { problems }),
             (None, result) => {
                 let unnamed = || Problem::new(Code::IntegrationUnnamed);
-                let told = result.map(|view| view.status);
-                let told = told.map_err(|problems| problems.into_iter().next().unwrap_or_else(unnamed));
+                let told = result.map_err(|problems| problems.into_iter().next().unwrap_or_else(unnamed));
                 self.checks.iter_mut().for_each(|check| check.integration(&told));
             }
         }

@@ -250,7 +250,8 @@ impl Call {
     /// Brings the event's leg up to what the event asserts.
     pub(super) fn step(&mut self, event: &CallEvent, settings: &Settings, now: Millis, tell: &mut Vec<Callback>) {
         let heard = event.server_time.unwrap_or(now);
-        let bridged = event.bridge_at.or_else(|| (event.kind == EventKind::Bridge).then_some(heard));
+        let talks = matches!(event.kind, EventKind::Bridge | EventKind::Hold);
+        let bridged = event.bridge_at.or_else(|| talks.then_some(heard));
         let ended = (event.kind == EventKind::Hangup).then_some(heard);
         if event.is_of_entity() || self.entity.as_ref().is_some_and(|entity| entity.uuid == event.uuid) {
             let entity = self.entity.get_or_insert_with(|| Leg::new(event, settings, dial_at(event, now), now));
@@ -267,15 +268,18 @@ impl Call {
         });
         let Some(leg) = self.legs.get_mut(place) else { return };
         leg.heard_at = now;
-        let (answered, over) = (leg.bridge_at.is_some(), leg.end_at.is_some());
+        let (answered, held, over) = (leg.bridge_at.is_some(), leg.held, leg.end_at.is_some());
         if over {
             return;
         }
         if let Some(at) = bridged.filter(|_| !answered) {
             self.tell_leg(place, EventType::Connected, at, tell);
         }
-        if let Some(at) = ended {
-            self.tell_leg(place, EventType::Disconnected, at, tell);
+        match event.kind {
+            EventKind::Hold if !held => self.tell_leg(place, EventType::Paused, heard, tell),
+            EventKind::Bridge if held => self.tell_leg(place, EventType::Connected, heard, tell),
+            EventKind::Hangup => self.tell_leg(place, EventType::Disconnected, heard, tell),
+            EventKind::Dial | EventKind::Bridge | EventKind::Hold => {}
         }
     }
 
@@ -408,7 +412,11 @@ impl Call {
         let at = at.max(leg.bridge_at.unwrap_or(leg.dial_at));
         match kind {
             EventType::Appeared => leg.dial_at = at,
-            EventType::Connected => leg.bridge_at = Some(at),
+            EventType::Connected => {
+                leg.bridge_at.get_or_insert(at);
+                leg.held = false;
+            }
+            EventType::Paused => leg.held = true,
             EventType::Disconnected => leg.end_at = Some(at),
         }
         if self.telling != Telling::Live || !self.registered.is_empty() {

@@ -22,6 +22,8 @@ pub struct Leg {
     pub dial_at: Millis,
     pub bridge_at: Option<Millis>,
     pub end_at: Option<Millis>,
+    /// Whether the talk is on hold.
+    pub held: bool,
     /// When its last event arrived, by this computer's clock.
     pub heard_at: Millis,
 }
@@ -37,6 +39,7 @@ impl Leg {
             dial_at: fields.millis("dialAt")?,
             bridge_at: fields.millis("bridgeAt"),
             end_at: fields.millis("endAt"),
+            held: fields.flag("held").unwrap_or_default(),
             heard_at: fields.millis("heardAt")?,
         })
     }
@@ -63,6 +66,7 @@ impl Leg {
             dial_at,
             bridge_at: None,
             end_at: None,
+            held: false,
             heard_at: now,
         }
     }

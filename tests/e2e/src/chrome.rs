@@ -1,5 +1,7 @@
 //! What belongs to the browser and not to a page: the extension's icon, the context menu, and the user's consent.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -183,14 +185,26 @@ impl Browser {
         Ok(())
     }
 
-    /// Has an administrator say something of the extension's settings, by a native manifest in Firefox's home folder, which it reads when
-    /// it starts. Chromium's policies are the whole computer's.
-    pub async fn govern(&mut self, policy: &Value) -> Result<()> {
-        let manifest = json!({ "name": GECKO_ID, "description": "a policy", "type": "storage", "data": policy });
-        let folder = self.folder().join(".mozilla/managed-storage");
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join(format!("{GECKO_ID}.json")), manifest.to_string())?;
-        self.reopen().await
+    /// Has an administrator say something of the extension's settings: in Firefox by a native manifest in its home folder, in Chromium by
+    /// a policy, which is the whole computer's and goes by the extension's id. Both are read when the browser starts.
+    pub async fn govern(&mut self, policy: &Value) -> Result<Policy> {
+        let (folder, name, content) = match self.kind() {
+            BrowserKind::Chromium => {
+                let id = self.unpacked_id();
+                let content = json!({ "3rdparty": { "extensions": { id.as_str(): policy } } });
+                (PathBuf::from(POLICIES), format!("trubka-{id}.json"), content)
+            }
+            BrowserKind::Firefox => {
+                let content = json!({ "name": GECKO_ID, "description": "a policy", "type": "storage", "data": policy });
+                (self.folder().join(".mozilla/managed-storage"), format!("{GECKO_ID}.json"), content)
+            }
+        };
+        let policy = Policy(folder.join(name));
+        std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&policy.0, content.to_string())).with_context(
+            || format!("an administrator writes into {}: be root, or let this user do it", folder.display()),
+        )?;
+        self.reopen().await?;
+        Ok(policy)
     }
 
     /// Chooses an item of the context menu on an element of the tab looked at. `title` names it in Firefox, whose menu is the real
@@ -227,6 +241,19 @@ impl Browser {
                 .await
             }
         }
+    }
+}
+
+/// Where Debian's Chromium looks for policies.
+const POLICIES: &str = "/etc/chromium/policies/managed";
+
+/// What an administrator has said; it is taken back when this is dropped.
+pub struct Policy(PathBuf);
+
+impl Drop for Policy {
+    fn drop(&mut self) {
+        // Firefox's is gone already where the browser is.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

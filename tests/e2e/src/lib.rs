@@ -20,7 +20,7 @@ mod wait;
 
 pub use browser::{Appearance, Browser, BrowserKind, Tab};
 pub use cdp::Cdp;
-pub use chrome::IconPopup;
+pub use chrome::{IconPopup, Policy};
 pub use control::{Answer, Communication, Control, Entry, Ringing, Verdict};
 pub use day::{Script, clear, weather};
 pub use pages::{CallButton, Calling, CrmPage, Options, Popup};

@@ -44,14 +44,18 @@ pub(super) fn judge(world: &World, session: &Session, problems: &mut Vec<String>
     if communication.leg_ids().into_iter().any(|leg| leg != id) {
         problem("told with another leg than its own");
     }
+    let mut was_connected = false;
     for event in &communication.events {
-        let (what, truth) = match event.kind {
-            EventType::Appeared => ("appeared", Some(session.created_at)),
-            EventType::Connected => ("connected", session.talked_at),
-            EventType::Disconnected => ("disconnected", session.ended_at),
-            EventType::Paused | EventType::Finished => continue,
+        let (what, truths) = match event.kind {
+            EventType::Appeared => ("appeared", vec![session.created_at]),
+            EventType::Connected if was_connected => ("connected again", session.resumed_at.clone()),
+            EventType::Connected => ("connected", Vec::from_iter(session.talked_at)),
+            EventType::Paused => ("paused", session.held_at.clone()),
+            EventType::Disconnected => ("disconnected", Vec::from_iter(session.ended_at)),
+            EventType::Finished => continue,
         };
-        if !times.tell(event.timestamp, truth) {
+        was_connected |= event.kind == EventType::Connected;
+        if !truths.into_iter().any(|truth| times.tell(event.timestamp, Some(truth))) {
             problem(&format!("{what} at a time when it was not"));
         }
         judge_parties(session, &event.parties, &mut problem);

@@ -112,7 +112,7 @@ impl Album<'_> {
         }
         self.topic("connection").await?;
         self.find("#check").await?.click().await?;
-        self.find("#checks [data-step=konturKey][data-ok=true]").await?;
+        self.find("#checks [data-step=konturKey][data-state=passed]").await?;
         self.take("options-connection", 1000, 760).await?;
         self.topic("integration").await?;
         self.find("#integration-view:not([hidden])").await?;

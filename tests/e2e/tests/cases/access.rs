@@ -4,9 +4,13 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use thirtyfour::By;
-use trubka_e2e::{Appearance, Stage, until};
+use trubka_e2e::{Appearance, Options, SETTINGS, Stage, until};
 
-use super::{CLIENT, menu::popup_of_selection, settings::configure};
+use super::{
+    CLIENT,
+    menu::popup_of_selection,
+    settings::{changed, configure},
+};
 
 pub async fn the_popup_has_no_fault_in_any_state(stage: &Stage) -> Result<()> {
     stage.popup().await?.link("off").await?;
@@ -60,6 +64,77 @@ pub async fn the_popup_has_no_fault_in_any_state(stage: &Stage) -> Result<()> {
     popup.element("#search").await?.send_keys("никого").await?;
     popup.element("#no-recent:not([hidden])").await?;
     faultless(stage, "the popup that finds nothing", 380).await
+}
+
+pub async fn the_options_have_no_fault_in_any_state(stage: &Stage) -> Result<()> {
+    let options = Options::open(stage).await?;
+    topics(stage, &options, "empty").await?;
+    // Everything there is to show: both exchanges, employees, corrections, another site, and a permission that is withheld.
+    let everything = changed(&[
+        ("/uis", json!({ "login": "l", "password": "p", "virtualNumber": "74993720692", "operator": "79164572521" })),
+        ("/sites", json!(["https://crm.example.com"])),
+        ("/corrections", json!([{ "label": "ИНН", "pattern": "#########", "phone": false }])),
+        ("/interface", json!({ "notifications": "named", "ring": true })),
+        ("/kontur/apiKey", json!("wrong")),
+    ])?;
+    options.import(&everything).await?;
+    options.saved().await?;
+    options.has("#permission:not([hidden])").await?;
+    options.click("#check").await?;
+    options.has("#checks [data-step=konturKey][data-state=failed]").await?;
+    options.enter("#phonet-subscriber", "nobody").await?;
+    options.says("#phonet-subscriber-error", "problem_settingsWrongValue").await?;
+    topics(stage, &options, "full, with something wrong").await?;
+
+    options.import(SETTINGS).await?;
+    options.saved().await?;
+    options.topic("integration").await?;
+    options.has("#integration-view:not([hidden])").await?;
+    faultless(stage, "the integration", 1000).await?;
+    options.import("{").await?;
+    options.has("#problems:not([hidden])").await?;
+    faultless(stage, "a file that is none", 1000).await?;
+    stage.browser.find("#search").await?.context("no search")?.send_keys("никогда").await?;
+    options.has("#found:not([hidden])").await?;
+    faultless(stage, "a search in vain", 1000).await?;
+    for (button, dialog) in [("#export-sealed", "#phrase"), ("#reset", "#reset-dialog")] {
+        let options = Options::open(stage).await?;
+        options.click(button).await?;
+        options.has(&format!("{dialog}[open]")).await?;
+        faultless(stage, dialog, 1000).await?;
+    }
+    Ok(())
+}
+
+pub async fn the_first_run_has_no_fault_in_any_state(stage: &Stage) -> Result<()> {
+    let welcome = stage.browser.page("welcome/welcome.html");
+    stage.browser.open(&welcome).await?;
+    until("the first page", async || stage.browser.find("#phonet-domain").await).await?;
+    faultless(stage, "at first", 800).await?;
+    configure(stage, "/phonet/apiKey", "wrong").await?;
+    stage.browser.open(&welcome).await?;
+    let check = "#exchange [data-part=check]";
+    until(check, async || stage.browser.find(check).await).await?.click().await?;
+    let failed = "#exchange [data-state=failed]";
+    until(failed, async || stage.browser.find(failed).await).await?;
+    faultless(stage, "with a wrong key", 800).await?;
+    stage.configure(SETTINGS).await?;
+    stage.browser.open(&welcome).await?;
+    let done = "#done:not([hidden])";
+    until(done, async || stage.browser.find(done).await).await?;
+    faultless(stage, "at its end", 800).await
+}
+
+/// Audits every topic of the options.
+async fn topics(stage: &Stage, options: &Options<'_>, how: &str) -> Result<()> {
+    let names = "return [...document.querySelectorAll('[data-nav]')].map((link) => link.dataset.nav)";
+    let names: Vec<String> = stage.browser.script(names, Vec::new()).await?;
+    ensure!(names.len() > 5, "the topics are {names:?}");
+    for name in names {
+        options.topic(&name).await?;
+        faultless(stage, &format!("{name}, {how}"), 1000).await?;
+    }
+    Ok(())
 }
 
 pub async fn what_we_put_on_a_page_has_no_fault(stage: &Stage) -> Result<()> {

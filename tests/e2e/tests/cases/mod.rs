@@ -46,6 +46,8 @@ macro_rules! cases {
 
 cases! {
     access::the_popup_has_no_fault_in_any_state within 240,
+    access::the_options_have_no_fault_in_any_state within 300,
+    access::the_first_run_has_no_fault_in_any_state within 240,
     access::what_we_put_on_a_page_has_no_fault,
     calls::a_click_rings_and_the_call_is_in_the_crm,
     calls::a_double_click_dials_once,
@@ -106,10 +108,11 @@ cases! {
     settings::an_unknown_key_is_named,
     settings::a_wrong_type_is_named,
     settings::the_check_says_what_is_wrong,
+    settings::a_file_that_wants_notifications_leads_to_the_browsers_question,
     settings::what_is_typed_is_saved_and_can_be_undone,
     settings::a_file_with_keys_is_closed_by_a_passphrase,
     settings::employees_come_from_a_file_and_from_the_exchange,
-    settings::an_administrator_presets_and_locks in Firefox,
+    settings::an_administrator_presets_and_locks,
     sites::a_site_is_switched_on_and_off_in_the_popup,
     sites::a_site_is_switched_off_in_the_options,
     sites::a_site_that_the_user_withdraws_in_the_browser_is_left,

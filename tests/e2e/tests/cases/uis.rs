@@ -24,6 +24,9 @@ pub async fn a_click_is_followed_and_hung_up(stage: &Stage) -> Result<()> {
     }
     crm.phase(CLIENT, "talking").await?;
     stage.control.wait(&format!("event:{call}:connected")).await?;
+    stage.control.act(&format!("calls/{call}/legs"), &json!({ "contact": "На удержании" })).await?;
+    stage.control.wait(&format!("event:{call}:paused")).await?;
+    stage.control.act(&format!("calls/{call}/legs"), &json!({ "contact": "Разговор" })).await?;
     // A click this soon after the button has turned would be taken for a double click's second.
     sleep(Duration::from_millis(600)).await;
     crm.click(CLIENT).await?;
