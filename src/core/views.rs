@@ -13,7 +13,6 @@ use crate::{
     },
     exchange::{Abilities, Entry, ExchangeName},
     kontur::digits,
-    phone,
     private::Private,
     problem::{Code, Problem},
     protocol::{
@@ -218,7 +217,7 @@ impl Seen<'_> {
             answered: call.answered_at().is_some(),
             missed: call.is_missed(),
             client: self.client(call),
-            call_back: self.call_back(call),
+            call_back: call.call_back.clone(),
             line: call.line_shown.clone(),
             line_name: call.line_name.clone(),
             started_at: call.started_at,
@@ -244,11 +243,6 @@ impl Seen<'_> {
             company: call.client.company.clone(),
             number: call.number_shown.clone(),
         }
-    }
-
-    fn call_back(&self, call: &Call) -> Option<Private<String>> {
-        let number = call.client.number.as_ref().filter(|_| call.direction != Direction::Internal)?;
-        phone::normalize(number.reveal(), self.settings.region.0).map(|number| number.as_private().clone())
     }
 
     fn links(&self, call: &Call) -> Vec<CardLink> {

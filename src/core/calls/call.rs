@@ -15,7 +15,7 @@ use crate::{
         files::Recording,
         telephony::{CallBoundary, CallEvent as LegEvent, Callback, EventType, Item, Links, RegisterCall},
     },
-    phone,
+    phone::{self, E164},
     private::Private,
     protocol::Direction,
     settings::Settings,
@@ -41,6 +41,8 @@ pub struct Call {
     pub colleague_name: Option<Private<String>>,
     /// The client's number for people.
     pub number_shown: Option<Private<String>>,
+    /// The client's number in E.164, where it is one.
+    pub call_back: Option<Private<String>>,
     /// The company's line.
     line: Option<Private<String>>,
     /// The company's line for people.
@@ -140,6 +142,7 @@ impl Call {
             colleague: fields.text("colleague"),
             colleague_name: fields.private("colleagueName"),
             number_shown: fields.private("numberShown"),
+            call_back: fields.private("callBack"),
             line: fields.private("line"),
             line_shown: fields.private("lineShown"),
             line_name: fields.private("lineName"),
@@ -180,6 +183,7 @@ impl Call {
             colleague: None,
             colleague_name: None,
             number_shown: None,
+            call_back: None,
             line: None,
             line_shown: None,
             line_name: None,
@@ -230,12 +234,14 @@ impl Call {
         }
         fill(&mut self.line, &event.line);
         fill(&mut self.line_name, &event.line_name);
-        let display = |number: &Private<String>| phone::display(number, settings.region.0);
-        if self.number_shown.is_none() {
-            self.number_shown = self.client.number.as_ref().map(display);
+        let region = settings.region.0;
+        if let (Some(number), None) = (&self.client.number, &self.number_shown) {
+            let e164 = phone::normalize(number.reveal(), region);
+            self.number_shown = Some(e164.as_ref().map_or_else(|| number.clone(), E164::display));
+            self.call_back = e164.map(|number| number.as_private().clone());
         }
         if self.line_shown.is_none() {
-            self.line_shown = self.line.as_ref().map(display);
+            self.line_shown = self.line.as_ref().map(|line| phone::display(line, region));
         }
     }
 
