@@ -439,6 +439,8 @@ impl Talk {
                         Some(FromAgent::Active) => self.agents.active(agent, serial),
                         Some(FromAgent::KeyRefused) => self.agents.key_refused.notify_one(),
                         Some(FromAgent::Answer { id, outcome }) => if let Some(answer) = awaited.remove(&id) {
+                            // What was asked for is no flood.
+                            frames -= 1;
                             // Nobody waits any longer for an answer that came too late.
                             let _ = answer.send(outcome);
                         },
