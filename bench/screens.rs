@@ -53,6 +53,7 @@ async fn popups(stage: &Stage) -> Result<(f64, f64)> {
     let tab = stage.browser.open("about:blank").await?;
     let mut cdp = Cdp::connect(stage.browser.folder()).await?;
     let session = cdp.attach(&tab.to_string()).await?;
+    cdp.ask::<Value>(Some(&session), "Page.enable", json!({})).await?;
     let pages = [("popup/popup.html", "#recent .call"), ("manifest.json", "body")];
     let mut times = [const { Vec::new() }; 2];
     for round in 0..=TIMES {
