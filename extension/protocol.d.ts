@@ -226,6 +226,7 @@ export interface StatusView {
   dials: DialView[];
   selected?: SelectedView;
   sites: string[];
+  sitesLocked: boolean;
   waiting: number;
   failed: number;
 }

@@ -750,6 +750,8 @@ pub struct StatusView {
     pub selected: Option<SelectedView>,
     /// The origins of the sites that Trubka works on: switched on, and granted by the browser.
     pub sites: Vec<String>,
+    /// Whether the administrator alone says which sites these are.
+    pub sites_locked: bool,
     /// Calls of which something waits to be told to the CRM.
     pub waiting: u32,
     /// Calls of which the CRM refused something, or whose recording cannot be had.

@@ -54,13 +54,18 @@ export function look() {
   });
 }
 
+/** The events that are listened to: another grant of the permission may bring the same ones, or others. @type {WeakSet<object>} */
+const heard = new WeakSet();
+
 /**
  * Hears of clicks on notifications. The browser lets an extension hear of them only once the user lets it show any.
  * @param {{ open: (call: string) => void, hangUp: (call: string) => void }} actions
  */
 export function hear({ open, hangUp }) {
   const { onClicked, onButtonClicked } = api.notifications ?? {};
-  onClicked?.addListener(open);
+  if (!onClicked || heard.has(onClicked)) return;
+  heard.add(onClicked);
+  onClicked.addListener(open);
   onButtonClicked?.addListener((call, index) => (buttonsOf(call)[index] === "hangUp" ? hangUp(call) : open(call)));
 }
 

@@ -154,8 +154,11 @@ class CallCard {
   /** Shows how far hanging up is. */
   showHangUp() {
     const hangUp = this.#hangUps.of(this.#call);
+    const hadFocus = this.#hangUp.matches(":focus");
     CallCard.#write(this.#hangUp, hangUp ? words.text(hangUp.asked ? "hangUp_asked" : "hangUp") : "");
     this.#hangUp.ariaDisabled = String(hangUp?.asked ?? false);
+    // Whoever hung up by the keyboard stays on the card.
+    if (hadFocus && this.#hangUp.hidden) this.#fold.focus();
     CallCard.#write(this.#hangUpReason, hangUp?.reason ?? "");
   }
 

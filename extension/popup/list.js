@@ -3,7 +3,8 @@ const shown = new WeakMap();
 
 /**
  * Fills a list. The element of an item that has not changed is left alone. The focus stays on the control with the same id; where
- * that is gone, on the item in its place, so that a key pressed once more does nothing to another call.
+ * that is gone, on the item in its place, so that a key pressed once more does nothing to another call; where no item is left, on
+ * the field that dials.
  * @template T
  * @param {HTMLElement} container
  * @param {T[]} items
@@ -28,6 +29,7 @@ export function list(container, items, keyOf, build) {
     else container.insertBefore(element, next);
   }
   if (place < 0 || container.contains(document.activeElement)) return;
-  const kept = document.getElementById(focused?.id ?? "") ?? container.children[place] ?? container.lastElementChild;
+  const instead = container.children[place] ?? container.lastElementChild ?? document.getElementById("number");
+  const kept = document.getElementById(focused?.id ?? "") ?? instead;
   if (kept instanceof HTMLElement) kept.focus({ preventScroll: true });
 }

@@ -99,7 +99,7 @@ async function exportLog() {
 function render(view) {
   status = view;
   renderSelected(status);
-  showSite(status.sites);
+  showSite(status);
   const { exchanges } = status;
   const usual = status.dialling.exchange;
   const shown = exchanges.map((view) => ({ view, dials: view.exchange === usual }));
@@ -144,7 +144,9 @@ function render(view) {
 function renderSelected({ selected, recent, current }) {
   const section = byId("selected");
   const appears = section.hidden && selected !== undefined;
+  const hadFocus = section.contains(document.activeElement);
   section.hidden = selected === undefined;
+  if (hadFocus && section.hidden) byId("number").focus();
   const numbers = selected?.numbers ?? [];
   byId("nothing-selected").hidden = numbers.length > 0;
   const calls = [...current, ...recent];

@@ -1,17 +1,19 @@
 /** The switch for the buttons on the site of the tab that the popup was opened on. */
 
+/** @import { StatusView } from "../protocol.js" */
+
 import { api, ask } from "../common/api.js";
 import { byId, say } from "../common/dom.js";
 import { refusal, t } from "../common/i18n.js";
 import { patternOf, siteOf } from "../common/origins.js";
 
-/** What can be switched on, as `src/settings.rs` takes it. */
+/** What can be switched on, as `src/settings/section.rs` takes it. */
 const SITE = /^https?:\/\/[a-z0-9-]+(\.[a-z0-9-]+)*(:\d+)?$/;
 
 const control = byId("site-switch");
 
-/** The origins that are switched on, as the background said last. @type {string[] | undefined} */
-let sites;
+/** What the background said last. @type {Pick<StatusView, "sites" | "sitesLocked"> | undefined} */
+let status;
 
 /** The origin of the tab's page; empty where the browser lets no extension in, `undefined` while that is not known. @type {string | undefined} */
 let here;
@@ -22,9 +24,9 @@ void find().then((origin) => {
   render();
 });
 
-/** @param {string[]} on */
-export function showSite(on) {
-  sites = on;
+/** @param {StatusView} view */
+export function showSite(view) {
+  status = view;
   render();
 }
 
@@ -48,25 +50,27 @@ async function activeTab() {
 }
 
 function render() {
-  if (here === undefined || !sites) return;
+  if (here === undefined || !status) return;
   byId("site").hidden = false;
   control.hidden = here === "";
   byId("site-none").hidden = here !== "";
   if (here === "") return;
   byId("site-name").textContent = t("popup_site", siteOf(here));
-  control.setAttribute("aria-checked", String(sites.includes(here)));
+  control.setAttribute("aria-checked", String(status.sites.includes(here)));
+  control.setAttribute("aria-disabled", String(status.sitesLocked));
+  if (status.sitesLocked) say(byId("site-refused"), t("options_locked"));
 }
 
 /** Switches the site on or off. The browser asks the user only within the click, and may close the popup for it: the background knows. */
 async function flip() {
-  if (!here) return;
+  if (!here || status?.sitesLocked) return;
   const on = control.getAttribute("aria-checked") !== "true";
   const granted = on ? api.permissions.request({ origins: [patternOf(here)] }).catch(() => false) : true;
   const answer = await ask({ kind: "setSite", origin: here, on });
   if (answer?.kind !== "status") return say(byId("site-refused"), refusal(answer));
   if (await granted) {
     say(byId("site-refused"), "");
-    if (!on) showSite(answer.sites);
+    if (!on) showSite(answer);
   } else {
     await ask({ kind: "setSite", origin: here, on: false });
     say(byId("site-refused"), t("popup_siteRefused"));

@@ -235,7 +235,7 @@ impl Layers {
     }
 
     /// Whether something at this path, above it or below it is locked.
-    fn is_locked(&self, path: &str) -> bool {
+    pub(super) fn is_locked(&self, path: &str) -> bool {
         let is_within = |outer: &str, inner: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };

@@ -203,7 +203,7 @@ impl Settings {
     /// Takes a whole document in place of the user's own; secrets it leaves out stay as they are. All that is wrong with it is told
     /// at once. What it lacks, [`Settings::missing`] names.
     pub fn replaced_by(&self, document: &str) -> Result<Self, Vec<Problem>> {
-        self.layers.replaced_by(document).map(Self::of)
+        Ok(self.followed_by(self.layers.replaced_by(document)?))
     }
 
     /// Changes single values, all or none of them: paths as `phonet.domain`, each with its value, or with `null` to take the user's
@@ -330,6 +330,11 @@ impl Settings {
         let uis = self.uis.iter().map(|uis| &uis.address);
         let relay = self.relay.iter().map(|relay| &relay.address);
         phonet.chain(uis).chain(self.kontur.iter().map(|kontur| &kontur.address)).chain(relay)
+    }
+
+    /// Whether the administrator has locked the value at a path, or some of it.
+    pub fn is_locked(&self, path: &str) -> bool {
+        self.layers.is_locked(path)
     }
 
     /// The origins that the browser must let us reach: the services and the sites.

@@ -327,6 +327,41 @@ impl Bridge {
 
     /// Starts everything anew with the settings in force.
     fn configure(&mut self, now: Millis) {
+        self.configure_phonet(now);
+        self.configure_crm();
+        self.configure_relay(now);
+        self.join_exchanges(now);
+        self.ask_for_checks();
+    }
+
+    /// Takes other settings. What they say otherwise starts anew; what they do not touch goes on.
+    fn take_settings(&mut self, settings: Settings, now: Millis) {
+        let before = std::mem::replace(&mut self.settings, settings);
+        let after = &self.settings;
+        let phonet = before.phonet != after.phonet || before.keyed_phonet() != after.keyed_phonet();
+        let (uis, crm, relay) =
+            (before.uis != after.uis, before.kontur != after.kontur, before.relay != after.relay);
+        if before.origins() != after.origins() {
+            self.ask_for_origins();
+        }
+        if phonet {
+            self.configure_phonet(now);
+        }
+        if crm {
+            self.configure_crm();
+        }
+        if relay {
+            self.configure_relay(now);
+        }
+        if phonet || uis {
+            self.join_exchanges(now);
+        }
+        if phonet || uis || crm || relay {
+            self.ask_for_checks();
+        }
+    }
+
+    fn configure_phonet(&mut self, now: Millis) {
         for question in self.rest.clear().collect::<Vec<_>>() {
             let problem = Problem::new(Code::PhonetConnectionLost);
             match question {
@@ -336,9 +371,18 @@ impl Bridge {
             }
         }
         self.rest_works = false;
-        self.files = Rest::default();
-        self.drop_file();
-        self.recordings.abandon();
+        self.break_transfer_off();
+        if let Some(phonet) = &self.settings.phonet {
+            self.storage.dirty |= self.recovery.configure(phonet.fingerprint(), now);
+        }
+        let phonet = self.settings.phonet.as_ref();
+        let forbidden = phonet.and_then(|phonet| self.missing_permission(&phonet.address));
+        let step = self.link.configure(phonet.is_some(), forbidden, now);
+        self.take_step(step, now);
+    }
+
+    fn configure_crm(&mut self) {
+        self.break_transfer_off();
         self.crm.access.abandon();
         self.crm.exchange_failures = 0;
         self.crm.exchange_at = Millis(0);
@@ -346,19 +390,16 @@ impl Bridge {
         self.crm.foreign_key = None;
         self.crm.outbox.resume();
         self.integration.begin_anew();
-        if let Some(phonet) = &self.settings.phonet {
-            self.storage.dirty |= self.recovery.configure(phonet.fingerprint(), now);
-        }
         if self.settings.kontur.as_ref().is_none_or(|kontur| !kontur.recordings) {
             self.storage.dirty |= self.recordings.discard_all();
         }
-        let phonet = self.settings.phonet.as_ref();
-        let forbidden = phonet.and_then(|phonet| self.missing_permission(&phonet.address));
-        let step = self.link.configure(phonet.is_some(), forbidden, now);
-        self.take_step(step, now);
-        self.configure_relay(now);
-        self.join_exchanges(now);
-        self.ask_for_checks();
+    }
+
+    /// The recording under way from the exchange to the CRM begins anew.
+    fn break_transfer_off(&mut self) {
+        self.files = Rest::default();
+        self.drop_file();
+        self.recordings.abandon();
     }
 
     /// What to tell the user where the browser does not let us reach an origin.
@@ -487,6 +528,7 @@ impl Bridge {
             dials: seen.dials(),
             selected: self.selected.clone(),
             sites: self.sites(),
+            sites_locked: self.settings.is_locked("sites"),
             waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
             failed: u32::try_from(failed).unwrap_or(u32::MAX),
         })

@@ -107,7 +107,7 @@ impl Bridge {
             Request::ForgetCorrection { label, pattern } => {
                 match self.settings.forgetting(label.as_deref(), &pattern) {
                     Ok(settings) => {
-                        self.keep(settings);
+                        self.keep(settings, now);
                         self.settings_message()
                     }
                     Err(problems) => Message::Invalid { problems },
@@ -185,7 +185,7 @@ impl Bridge {
         }
         match self.settings.corrected(correction) {
             Ok(settings) => {
-                self.keep(settings);
+                self.keep(settings, now);
                 self.page(now)
             }
             Err(mut problems) => {
@@ -229,13 +229,15 @@ impl Bridge {
                 let problem = problems.pop().unwrap_or_else(|| Problem::new(Code::BadRequest));
                 return Message::Refused { problem };
             }
-            Ok(_) if on => self.wanted_site = Some(origin),
+            Ok(_) if on => {
+                self.wanted_site = Some(origin);
+                self.ask_for_origins();
+            }
             Ok(settings) => {
                 self.wanted_site.take_if(|wanted| *wanted == origin);
-                self.keep(settings);
+                self.keep(settings, now);
             }
         }
-        self.ask_for_origins();
         Message::Status(self.status(now))
     }
 
@@ -249,7 +251,7 @@ impl Bridge {
             && !self.settings.sites.contains(&site)
             && let Ok(settings) = self.settings.with_site(&site, true)
         {
-            self.keep(settings);
+            self.keep(settings, now);
         }
         let has_changed = |origin: &String| before.contains(origin) != self.forbidden.contains(origin);
         if self.settings.services().any(has_changed) {
@@ -268,9 +270,7 @@ impl Bridge {
         match settings {
             Ok(settings) => {
                 self.log.add(now, "settings", "saved");
-                self.keep(settings);
-                self.ask_for_origins();
-                self.configure(now);
+                self.keep(settings, now);
                 self.settings_message()
             }
             Err(problems) => Message::Invalid { problems },
@@ -278,8 +278,9 @@ impl Bridge {
     }
 
     /// Keeps other settings, and those before them to go back to.
-    fn keep(&mut self, settings: Settings) {
-        let before = std::mem::replace(&mut self.settings, settings).to_json();
+    fn keep(&mut self, settings: Settings, now: Millis) {
+        let before = self.settings.to_json();
+        self.take_settings(settings, now);
         if before == self.settings.to_json() {
             return;
         }
@@ -293,20 +294,17 @@ impl Bridge {
         let Some(before) = self.undo.pop() else {
             return Message::Invalid { problems: vec![Problem::new(Code::SettingsNothingToUndo)] };
         };
-        self.settings = self.settings.restored(before.reveal());
+        self.take_settings(self.settings.restored(before.reveal()), now);
         self.store_settings();
         self.log.add(now, "settings", "undone");
-        self.ask_for_origins();
-        self.configure(now);
         self.settings_message()
     }
 
     /// The administrator says something, or something else than before.
     pub(super) fn governed(&mut self, policy: Option<&Private<String>>, now: Millis) {
-        self.settings = self.settings.governed_by(policy.map(|policy| policy.reveal().as_str()));
         self.log.add(now, "settings", "governed");
-        self.ask_for_origins();
-        self.configure(now);
+        let policy = policy.map(|policy| policy.reveal().as_str());
+        self.take_settings(self.settings.governed_by(policy), now);
     }
 
     pub(super) fn store_settings(&mut self) {
@@ -315,7 +313,7 @@ impl Bridge {
     }
 
     /// Has the browser asked whether it lets us reach what is needed, and what is wanted.
-    fn ask_for_origins(&mut self) {
+    pub(super) fn ask_for_origins(&mut self) {
         let origins = self.settings.origins().into_iter().chain(self.wanted_site.clone());
         self.out.push_back(Output::Origins(origins.collect()));
     }
