@@ -861,6 +861,31 @@ fn a_change_is_taken_back() {
     assert_eq!(world.view.link.state, LinkState::Live);
 }
 
+/// A change breaks off nothing that it is not about: whoever sets the ring in a call keeps the call's connection.
+#[test]
+fn a_change_starts_anew_only_what_it_is_about() {
+    let mut world = World::live(58);
+    world.frame(&event("call.dial", "u1", 4, T, &json!({})));
+    world.run_for(Millis::secs(5));
+    let change = |world: &mut World, changes: Value| {
+        let changes = Private::new(changes.as_object().unwrap().clone());
+        world.ask(Sender::Extension, Request::ChangeSettings { changes });
+        world.run_for(Millis::secs(5));
+    };
+    let (opened, exchanges) = (world.exchange.opened, world.crm.exchanges);
+    let people = json!([{ "ext": "002", "name": "Борис", "userId": BORIS }]);
+    for changes in
+        [json!({ "interface.volume": 10 }), json!({ "region": "UA" }), json!({ "directory": people }), json!({})]
+    {
+        change(&mut world, changes);
+    }
+    assert_eq!((world.exchange.opened, world.crm.exchanges), (opened, exchanges));
+    change(&mut world, json!({ "kontur.recordings": false }));
+    assert_eq!(world.exchange.opened, opened, "of the CRM the exchange knows nothing");
+    change(&mut world, json!({ "phonet.subscriber": "002" }));
+    assert_eq!(world.exchange.opened, opened + 1);
+}
+
 /// The administrator speaks while the extension runs.
 #[test]
 fn what_the_administrator_locks_is_in_force_at_once() {
