@@ -865,7 +865,7 @@ fn a_change_is_taken_back() {
 #[test]
 fn a_change_starts_anew_only_what_it_is_about() {
     let mut world = World::live(58);
-    world.frame(&event("call.dial", "u1", 4, T, &json!({})));
+    world.frame(&event("call.dial", "u1", 4, START, &json!({})));
     world.run_for(Millis::secs(5));
     let change = |world: &mut World, changes: Value| {
         let changes = Private::new(changes.as_object().unwrap().clone());
