@@ -866,11 +866,11 @@ fn a_change_is_taken_back() {
 fn a_change_starts_anew_only_what_it_is_about() {
     let mut world = World::live(58);
     world.frame(&event("call.dial", "u1", 4, START, &json!({})));
-    world.run_for(Millis::secs(5));
+    world.run_for(Millis::secs(1));
     let change = |world: &mut World, changes: Value| {
         let changes = Private::new(changes.as_object().unwrap().clone());
         world.ask(Sender::Extension, Request::ChangeSettings { changes });
-        world.run_for(Millis::secs(5));
+        world.run_for(Millis::secs(1));
     };
     let (opened, exchanges) = (world.exchange.opened, world.crm.exchanges);
     let people = json!([{ "ext": "002", "name": "Борис", "userId": BORIS }]);

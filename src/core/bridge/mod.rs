@@ -339,8 +339,7 @@ impl Bridge {
         let before = std::mem::replace(&mut self.settings, settings);
         let after = &self.settings;
         let phonet = before.phonet != after.phonet || before.keyed_phonet() != after.keyed_phonet();
-        let (uis, crm, relay) =
-            (before.uis != after.uis, before.kontur != after.kontur, before.relay != after.relay);
+        let (uis, crm, relay) = (before.uis != after.uis, before.kontur != after.kontur, before.relay != after.relay);
         if before.origins() != after.origins() {
             self.ask_for_origins();
         }
