@@ -113,7 +113,9 @@ async function showPopup(tab) {
 }
 
 api.runtime.onInstalled.addListener(({ reason }) => {
-  if (reason === "install") void api.tabs.create({ url: api.runtime.getURL("welcome/welcome.html") });
+  if (reason !== "install") return;
+  // A browser that is just closing opens no page.
+  api.tabs.create({ url: api.runtime.getURL("welcome/welcome.html") }).catch(() => {});
 });
 
 api.runtime.onStartup.addListener(wake);

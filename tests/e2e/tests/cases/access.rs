@@ -73,7 +73,7 @@ pub async fn the_options_have_no_fault_in_any_state(stage: &Stage) -> Result<()>
     let everything = changed(&[
         ("/uis", json!({ "login": "l", "password": "p", "virtualNumber": "74993720692", "operator": "79164572521" })),
         ("/sites", json!(["https://crm.example.com"])),
-        ("/corrections", json!([{ "label": "ИНН", "pattern": "#########", "phone": false }])),
+        ("/corrections", json!([{ "label": "инн", "pattern": "#########", "phone": false }])),
         ("/interface", json!({ "notifications": "named", "ring": true })),
         ("/kontur/apiKey", json!("wrong")),
     ])?;
