@@ -217,13 +217,16 @@ impl<'a> CrmPage<'a> {
         self.stage.browser.script(script, vec![root]).await
     }
 
-    /// An element of the cards.
+    /// An element of the cards, in sight: chromedriver does not scroll within a shadow root.
     pub async fn on_card(&self, css: &str) -> Result<WebElement> {
-        until(&format!("{css} on the card"), async || {
+        let element = until(&format!("{css} on the card"), async || {
             let host = self.stage.browser.find("trubka-card").await?.context("no card")?;
             Ok(Some(self.stage.browser.find_in_shadow(&host, css).await?))
         })
-        .await
+        .await?;
+        let script = "arguments[0].scrollIntoView({ block: 'nearest', behavior: 'instant' })";
+        self.stage.browser.script::<()>(script, vec![element.to_json()?]).await?;
+        Ok(element)
     }
 
     /// Where the cards' links lead.
