@@ -9,7 +9,7 @@ class CallCards {
   #announced = new Map();
   /** What was dismissed here, until the background says so. @type {Set<string>} */
   #dismissed = new Set();
-  /** Which card was just unfolded here. @type {string | undefined} */
+  /** Which card was unfolded here last, and how high it was when it was scrolled to. @type {{ id: string, height: number } | undefined} */
   #unfolded;
   /** Where the focus came from when it entered the cards. @type {HTMLElement | undefined} */
   #origin;
@@ -88,7 +88,7 @@ class CallCards {
     const card = new CallCard(call, this.#hangUps, {
       dismiss: () => this.#dismiss(id),
       fold: (folded) => {
-        this.#unfolded = folded ? undefined : id;
+        this.#unfolded = folded ? undefined : { id, height: 0 };
         void this.#ask({ kind: "foldCall", call: id, folded });
       },
       copy: (text) => clipboard.write(text),
@@ -109,14 +109,15 @@ class CallCards {
   }
 
   /**
-   * Scrolls to all of the card that was unfolded here, once it is.
+   * Scrolls to all of the card that was unfolded here, once it is and whenever more is known of its call.
    * @param {Set<string>} folded
    */
   #reveal(folded) {
-    const id = this.#unfolded;
-    if (id === undefined || folded.has(id)) return;
-    this.#unfolded = undefined;
-    const bottom = this.#cards.get(id)?.element.getBoundingClientRect().bottom ?? 0;
+    const unfolded = this.#unfolded;
+    if (!unfolded || folded.has(unfolded.id)) return;
+    const { bottom = 0, height = 0 } = this.#cards.get(unfolded.id)?.element.getBoundingClientRect() ?? {};
+    if (height === unfolded.height) return;
+    unfolded.height = height;
     this.#host.scrollTop += Math.max(0, bottom - this.#host.getBoundingClientRect().bottom);
   }
 

@@ -135,12 +135,12 @@ pub async fn ten_calls_and_names_of_all_kinds_stay_usable(stage: &Stage) -> Resu
     // The newest is in sight, and unfolds to a choice of those who share its number.
     crm.on_card("article:last-of-type .fold").await?.click().await?;
     folded(&crm, 9).await?;
+    let choice = stage.message("card_choice")?;
+    crm.card_that("lets choose", |card| card.contains(choice)).await?;
     let below = "const [root] = arguments, card = root.querySelector('article:last-of-type');
         return card.getBoundingClientRect().bottom - root.host.getBoundingClientRect().bottom";
     let below: f64 = crm.in_cards(below).await?;
     ensure!(below <= 1.0, "{below} px of the unfolded card are out of sight");
-    let choice = stage.message("card_choice")?;
-    crm.card_that("lets choose", |card| card.contains(choice)).await?;
     let links: Vec<String> = crm
         .in_cards("return Array.from(arguments[0].querySelectorAll('article:last-of-type a'), (it) => it.textContent)")
         .await?;
