@@ -62,7 +62,8 @@ impl Album<'_> {
         self.take_in_both("buttons", 1200, 420).await?;
         let call = stage.control.incoming(Some(CLIENT), "001").await?.uuid;
         crm.card_that("names the client", |card| card.contains("Петров Иван Иванович")).await?;
-        crm.card_that("links to the client", |card| card.contains("Контакт")).await?;
+        let contact = stage.message("card_link_contact")?;
+        crm.card_that("links to the client", |card| card.contains(contact)).await?;
         self.take_in_both("card-rings", 1200, 600).await?;
         stage.control.answer(&call).await?;
         let talking = stage.message("card_talking")?;
