@@ -519,6 +519,11 @@ fn a_hang_up_that_is_late_or_whose_answer_is_lost_says_so() {
     world.system_hang_up("h2", "u1");
     world.run_for(Millis::secs(12));
     assert_eq!(world.relay.outcome("h2"), Some("unknown"));
+    let mut world = talking(43);
+    world.exchange.hang_up_breaks = true;
+    world.system_hang_up("h3", "u1");
+    world.run_for(Millis::secs(12));
+    assert_eq!((world.relay.outcome("h3"), world.relay.problem("h3")), (Some("unknown"), Some("phonetStatus")));
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub struct Exchange {
     pub swallows: bool,
     /// Whether REST refuses the key, though the socket takes it.
     pub rest_refuses: bool,
+    /// Whether a hang-up is done and a proxy answers for the exchange.
+    pub hang_up_breaks: bool,
     /// Whether a click2call is not answered.
     pub silent: bool,
     /// Whether a click2call brings a call that lives by itself.
@@ -274,7 +276,7 @@ impl Exchange {
                 Some(_) => self.step(now, uuid, Step::Hangup),
                 None => return (Reply::status(404, ""), Vec::new()),
             };
-            return (Reply::status(200, ""), told);
+            return (Reply::status(if self.hang_up_breaks { 502 } else { 200 }, ""), told);
         }
         let recorded = path.strip_prefix("/rest/public/calls/").and_then(|path| path.strip_suffix("/audio"));
         let reply = match recorded.and_then(|uuid| self.legs.get(uuid)) {

@@ -284,6 +284,8 @@ fn is_uncertain(code: Code) -> bool {
         Code::HangUpUnknown
             | Code::PhonetUnreachable
             | Code::PhonetConnectionLost
+            | Code::PhonetStatus
+            | Code::PhonetUnexpectedAnswer
             | Code::UisUnreachable
             | Code::UisStatus
             | Code::UisUnexpectedAnswer
