@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -141,7 +140,8 @@ impl Agents {
         self.browsers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn changed(&self, agent: AgentId) {
+    /// The other instances are to hear of this agent.
+    pub(crate) fn changed(&self, agent: AgentId) {
         if let Some(changes) = &self.changes {
             changes.add(agent);
         }
@@ -171,9 +171,10 @@ impl Agents {
     }
 
     /// Hands a command to the agent's last active browser here and waits for its answer. `None`: nothing was handed over.
-    pub async fn carry_out(&self, order: &Order, patience: Duration) -> Option<Ending> {
+    pub async fn carry_out(&self, order: &Order) -> Option<Ending> {
         let answer = self.hand(order)?;
-        Some(match timeout(order.left() + patience, answer).await {
+        // What becomes of it the browser knows by the time it expires.
+        Some(match timeout(order.left() + self.pace.answer, answer).await {
             Ok(Ok(outcome)) => Ending::Told(outcome),
             Ok(Err(_)) => Ending::Lost,
             Err(_) => Ending::TimedOut,

@@ -203,7 +203,7 @@ impl Desk {
         places.sort_by(|(a, _), (b, _)| b.cmp(a));
         for (_, place) in places {
             let ending = match place {
-                Place::Here => self.agents.carry_out(order, self.pace.answer).await,
+                Place::Here => self.agents.carry_out(order).await,
                 Place::Instance(instance) => match self.bus.ask(&instance, order, self.pace.answer).await {
                     Asked::Told(Ending::NotConnected) | Asked::Nobody => None,
                     Asked::Told(ending) => Some(ending),

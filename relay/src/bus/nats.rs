@@ -4,6 +4,7 @@
 //! While NATS is gone every instance works alone. What an instance knew of the others it forgets then, and learns it anew.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trubka::Millis;
 
@@ -72,7 +74,9 @@ pub struct Nats {
     buckets: watch::Sender<Option<Buckets>>,
     elsewhere: Mutex<HashMap<AgentId, HashMap<String, Seen>>>,
     commands: TaskTracker,
-    retired: watch::Sender<bool>,
+    retired: AtomicBool,
+    /// Nobody asks for anything here any more.
+    over: CancellationToken,
 }
 
 impl Nats {
@@ -110,10 +114,18 @@ impl Nats {
         let instance = uuid::Uuid::new_v4().simple().to_string();
         let prefix = format!("trubka.{}.instance", settings.deployment);
         let orders = client.subscribe(format!("{prefix}.{instance}.*")).await.map_err(|error| nats(&error))?;
-        let (buckets, retired) = (watch::channel(None).0, watch::channel(false).0);
-        let commands = TaskTracker::new();
-        let nats = Self { client, prefix, instance, agents, buckets, elsewhere: Mutex::default(), commands, retired };
-        let nats = Arc::new(nats);
+        let nats = Arc::new(Self {
+            client,
+            prefix,
+            instance,
+            agents,
+            buckets: watch::channel(None).0,
+            elsewhere: Mutex::default(),
+            commands: TaskTracker::new(),
+            retired: AtomicBool::new(false),
+            over: CancellationToken::new(),
+        });
+        nats.serve(None);
         tokio::spawn(Arc::clone(&nats).follow(epochs, settings.deployment.clone()));
         tokio::spawn(Arc::clone(&nats).listen(orders));
         Ok(nats)
@@ -132,6 +144,12 @@ impl Nats {
 
     fn buckets(&self) -> Option<Buckets> {
         self.buckets.borrow().clone()
+    }
+
+    /// From now on NATS serves, or does not.
+    fn serve(&self, buckets: Option<Buckets>) {
+        metrics::gauge!("trubka_relay_nats_connected").set(u8::from(buckets.is_some()));
+        self.buckets.send_replace(buckets);
     }
 
     fn elsewhere(&self) -> MutexGuard<'_, HashMap<AgentId, HashMap<String, Seen>>> {
@@ -156,7 +174,7 @@ impl Nats {
                     if let Err(error) = self.work(&deployment).await {
                         tracing::error!(%error, "NATS does not serve: does it run with JetStream (-js)?");
                     }
-                    self.buckets.send_replace(None);
+                    self.serve(None);
                     sleep(AGAIN).await;
                 }
             };
@@ -164,8 +182,7 @@ impl Nats {
                 () = until_gone => {}
                 () = here => {}
             }
-            self.buckets.send_replace(None);
-            metrics::gauge!("trubka_relay_nats_connected").set(0);
+            self.serve(None);
             self.elsewhere().clear();
         }
     }
@@ -176,8 +193,7 @@ impl Nats {
         let mut news = buckets.presence.watch_with_history(">").await.map_err(failed)?;
         self.elsewhere().clear();
         self.say_presence(&buckets.presence, self.agents.all()).await;
-        self.buckets.send_replace(Some(buckets.clone()));
-        metrics::gauge!("trubka_relay_nats_connected").set(1);
+        self.serve(Some(buckets.clone()));
         let mut anew = interval(PRESENCE_ANEW);
         loop {
             tokio::select! {
@@ -228,21 +244,28 @@ impl Nats {
     // ---- Who is connected where -----------------------------------------------------------------------------------
 
     async fn say_presence(&self, presence: &kv::Store, agents: HashSet<AgentId>) {
-        let retired = *self.retired.borrow();
+        let retired = self.retired.load(Ordering::Relaxed);
         let say = async |agent: AgentId| {
             let key = format!("{agent}.{}", self.instance);
-            match self.agents.freshness(agent).filter(|_| !retired) {
+            let said = match self.agents.freshness(agent).filter(|_| !retired) {
                 Some(Freshness { active, since }) => {
                     let value = format!("{} {}", active.0, since.0);
                     presence.put(key, value.into()).await.map(|_| ()).map_err(failed)
                 }
                 None => presence.delete(key).await.map_err(failed),
-            }
+            };
+            said.err().map(|error| (agent, error))
         };
-        let said = futures_util::stream::iter(agents).map(say).buffer_unordered(AT_ONCE);
-        let failure = said.fold(None, |failure, said| std::future::ready(said.err().or(failure))).await;
-        if let Some(error) = failure {
+        let unsaid =
+            futures_util::stream::iter(agents).map(say).buffer_unordered(AT_ONCE).filter_map(std::future::ready);
+        let unsaid: Vec<(AgentId, BusError)> = unsaid.collect().await;
+        if let Some((_, error)) = unsaid.first() {
             tracing::warn!(%error, "the other instances do not hear who is connected here");
+            let agents = Arc::clone(&self.agents);
+            tokio::spawn(async move {
+                sleep(AGAIN).await;
+                unsaid.into_iter().for_each(|(agent, _)| agents.changed(agent));
+            });
         }
     }
 
@@ -286,13 +309,15 @@ impl Nats {
     }
 
     pub(super) async fn retire(&self) {
-        self.retired.send_replace(true);
+        self.retired.store(true, Ordering::Relaxed);
         if let Some(buckets) = self.buckets() {
             // What is not said in time, the others find out when they ask.
             let _ = timeout(PATIENCE, self.say_presence(&buckets.presence, self.agents.all())).await;
         }
+        // Whoever waits for one of these asks meanwhile whether we are still here.
         self.commands.close();
         self.commands.wait().await;
+        self.over.cancel();
     }
 
     // ---- Commands between instances -------------------------------------------------------------------------------
@@ -345,19 +370,11 @@ impl Nats {
 
     /// Carries out what other instances ask for.
     async fn listen(self: Arc<Self>, mut orders: Subscriber) {
-        let mut retired = self.retired.subscribe();
-        loop {
-            let message = tokio::select! {
-                message = orders.next() => message,
-                _ = retired.changed() => {
-                    // From now on, whoever asks hears that nobody is here. Its failure is that NATS is gone.
-                    let _ = orders.unsubscribe().await;
-                    return;
-                }
-            };
-            let Some(message) = message else { return };
+        while let Some(Some(message)) = self.over.run_until_cancelled(orders.next()).await {
             self.commands.spawn(Arc::clone(&self).obey(message));
         }
+        // From now on, whoever asks hears that nobody is here. Its failure is that NATS is gone.
+        let _ = orders.unsubscribe().await;
     }
 
     async fn obey(self: Arc<Self>, message: Message) {
@@ -384,7 +401,10 @@ impl Nats {
         if order.left().is_zero() {
             return Ending::TimedOut;
         }
-        self.agents.carry_out(order, Duration::ZERO).await.unwrap_or(Ending::NotConnected)
+        if self.retired.load(Ordering::Relaxed) {
+            return Ending::NotConnected;
+        }
+        self.agents.carry_out(order).await.unwrap_or(Ending::NotConnected)
     }
 
     pub(super) async fn claim(&self, order: &Order, answer: Duration) -> Claim {

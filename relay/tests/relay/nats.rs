@@ -123,6 +123,60 @@ async fn an_instance_killed_in_the_middle_of_a_command_gives_an_honest_answer() 
 }
 
 #[tokio::test]
+async fn an_instance_that_stops_ends_the_others_commands_and_takes_no_more() {
+    let nats = NatsServer::start();
+    let setup = Setup::new(&nats.settings());
+    let (a, b) = (setup.start(Pace::default()).await, setup.start(Pace::default()).await);
+    until(a.address(), "connected").await;
+    until(b.address(), "connected").await;
+    let mut anna = Browser::connect(b.address(), &setup.anna).await;
+    let (answer, ()) = tokio::join!(call_when_known(a.address(), "c1"), async {
+        let (id, _) = anna.command().await;
+        let stopped = tokio::spawn(b.stop());
+        // The asker wonders every second whether the other one lives.
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        assert_eq!(call(a.address(), "c2", "u-anna").await.status(), "agentNotConnected");
+        anna.answer(&id, Outcome::Accepted).await;
+        assert_eq!(anna.end().await, Some(1012));
+        stopped.await.unwrap();
+    });
+    assert_eq!(answer, (200, String::new()));
+}
+
+#[tokio::test]
+async fn what_a_browser_of_another_instance_does_not_know_in_the_end_it_says() {
+    let nats = NatsServer::start();
+    let setup = Setup::new(&nats.settings());
+    let pace = Pace { command: Duration::from_millis(500), ..Pace::default() };
+    let (a, b) = (setup.start(pace).await, setup.start(pace).await);
+    until(a.address(), "connected").await;
+    until(b.address(), "connected").await;
+    let mut anna = Browser::connect(b.address(), &setup.anna).await;
+    let (answer, ()) = tokio::join!(call_when_known(a.address(), "c1"), async {
+        let (id, _) = anna.command().await;
+        tokio::time::sleep(pace.command + Duration::from_millis(100)).await;
+        anna.answer(&id, Outcome::Unknown { problem: Problem::new(Code::DialUnknown) }).await;
+    });
+    assert_eq!(answer, (409, "unknown".to_owned()));
+}
+
+#[tokio::test]
+async fn the_figures_say_whether_nats_serves() {
+    let mut nats = NatsServer::start();
+    let setup = Setup::new(&nats.settings());
+    nats.stop();
+    let relay = setup.spawn().await;
+    let figure = async || {
+        let metrics = get(relay.operations, "/metrics").await.body;
+        metrics.lines().find(|line| line.starts_with("trubka_relay_nats_connected")).map(str::to_owned)
+    };
+    assert_eq!(figure().await.as_deref(), Some("trubka_relay_nats_connected 0"));
+    nats.start_again();
+    until(relay.address, "connected").await;
+    assert_eq!(figure().await.as_deref(), Some("trubka_relay_nats_connected 1"));
+}
+
+#[tokio::test]
 async fn without_nats_each_instance_serves_its_own_and_with_it_again_all() {
     let mut nats = NatsServer::start();
     let setup = Setup::new(&nats.settings());
