@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use trubka::Millis;
@@ -14,12 +15,12 @@ use crate::agents::Agents;
 use crate::bus::{Asked, Bus, Claim, Place};
 use crate::clock;
 use crate::pace::Pace;
-use crate::tokens::AgentId;
+use crate::tokens::{AgentId, hex};
 
 /// How long an ending is known.
 pub const MEMORY: Duration = Duration::from_secs(60 * 60);
 /// How many endings are known at most.
-const MOST_REMEMBERED: usize = 100_000;
+pub const MOST_REMEMBERED: usize = 100_000;
 
 /// A command for an agent.
 #[derive(Clone, Debug)]
@@ -47,6 +48,11 @@ impl Order {
             ToAgent::Command { id, expires_at, command } => Some(Self { id, agent, expires_at, command }),
             _ => None,
         }
+    }
+
+    /// Its id as a key: the CRM's ids may hold anything, keys may not.
+    pub fn key(&self) -> String {
+        hex(&Sha256::digest(self.id.as_bytes()))
     }
 
     /// How much longer it may begin.
@@ -184,7 +190,7 @@ impl Desk {
             Claim::Known(ending) => ending,
             Claim::Ours => {
                 let ending = self.hand_over(order).await;
-                self.bus.settle(order, &ending);
+                self.bus.settle(order, &ending).await;
                 ending
             }
         };

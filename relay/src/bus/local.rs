@@ -1,23 +1,29 @@
-//! The engine of one process: the cursor is a file, a lease a lock on another.
+//! The engine of one process: the cursor is a file, a lease a lock on another, a third remembers the hour's commands.
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{oneshot, watch};
+use tokio::task::spawn_blocking;
 
-use super::{BusError, Lease};
+use super::book::Book;
+use super::{BusError, Claim, Lease};
+use crate::commands::{Ending, Order};
 use crate::tokens::write_atomically;
 
 /// One process.
 pub struct Local {
     cursor: PathBuf,
+    /// Opened by the first command: a process that carries none out leaves it to the one that does.
+    book: Mutex<Option<Book>>,
 }
 
 impl Local {
     /// Keeps its state in a folder, which it makes.
     pub(super) fn new(state: PathBuf) -> Result<Self, BusError> {
         std::fs::create_dir_all(&state).map_err(|source| BusError::File { path: state.clone(), source })?;
-        Ok(Self { cursor: state.join("cursor") })
+        Ok(Self { cursor: state.join("cursor"), book: Mutex::default() })
     }
 
     fn failed(&self, source: std::io::Error) -> BusError {
@@ -34,6 +40,35 @@ impl Local {
 
     pub(super) fn set_cursor(&self, cursor: &str) -> Result<(), BusError> {
         write_atomically(&self.cursor, cursor.as_bytes()).map_err(|error| self.failed(error))
+    }
+
+    /// It is written down before anything is handed over. Where that fails, this process remembers for itself.
+    pub(super) async fn claim(self: Arc<Self>, order: &Order) -> Claim {
+        let key = order.key();
+        let known = self.in_the_book(move |book| book.begin(&key)).await;
+        known.flatten().map_or(Claim::Ours, Claim::Known)
+    }
+
+    pub(super) async fn settle(self: Arc<Self>, order: &Order, ending: &Ending) {
+        let (key, ending) = (order.key(), ending.clone());
+        self.in_the_book(move |book| book.end(&key, &ending)).await;
+    }
+
+    /// Disks are waited for beside all other work.
+    async fn in_the_book<T: Send + 'static>(
+        self: Arc<Self>,
+        write: impl FnOnce(&mut Book) -> std::io::Result<T> + Send + 'static,
+    ) -> Option<T> {
+        let written = spawn_blocking(move || {
+            let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+            let open = match book.take() {
+                Some(open) => open,
+                None => Book::open(&self.cursor.with_file_name("commands"))?,
+            };
+            write(book.insert(open))
+        });
+        let written = written.await.unwrap_or_else(|died| Err(std::io::Error::other(died)));
+        written.inspect_err(|error| tracing::error!(%error, "commands cannot be remembered beyond this process")).ok()
     }
 
     /// A lock on a file: other processes on this machine see it, too, and it ends with its holder, however that dies.

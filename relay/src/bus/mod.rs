@@ -1,6 +1,7 @@
 //! What the instances of a relay share: which agent is connected where, which commands were carried out, how far the history was
 //! read, and who reads it. One process alone shares it with nobody; several do over NATS.
 
+mod book;
 mod local;
 mod nats;
 
@@ -174,18 +175,19 @@ impl Bus {
         }
     }
 
-    /// Who carries a command out. Where the others cannot be reached, whoever asks.
+    /// Who carries a command out. Where the others cannot be reached, whoever asks; never what a life before this one began.
     pub(crate) async fn claim(&self, order: &Order, answer: Duration) -> Claim {
         match self {
-            Self::Local(_) => Claim::Ours,
+            Self::Local(local) => Arc::clone(local).claim(order).await,
             Self::Nats(nats) => nats.claim(order, answer).await,
         }
     }
 
-    /// Tells the others what became of a command; where nothing was handed over, that anybody may carry it out.
-    pub(crate) fn settle(&self, order: &Order, ending: &Ending) {
-        if let Self::Nats(nats) = self {
-            nats.settle(order, ending);
+    /// Tells the others, or the next life, what became of a command; where nothing was handed over, that anybody may carry it out.
+    pub(crate) async fn settle(&self, order: &Order, ending: &Ending) {
+        match self {
+            Self::Local(local) => Arc::clone(local).settle(order, ending).await,
+            Self::Nats(nats) => nats.settle(order, ending),
         }
     }
 

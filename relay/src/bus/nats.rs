@@ -14,7 +14,6 @@ use async_nats::jetstream::stream::{self, DiscardPolicy, StorageType};
 use async_nats::{Client, ConnectOptions, Event, Message, RequestErrorKind, Subscriber};
 use axum::body::Bytes;
 use futures_util::StreamExt;
-use sha2::{Digest, Sha256};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +25,7 @@ use crate::agents::{Agents, Freshness};
 use crate::clock;
 use crate::commands::{Ending, MEMORY, Order};
 use crate::config;
-use crate::tokens::{AgentId, hex};
+use crate::tokens::AgentId;
 
 /// How long NATS may take for an answer of its own.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -409,7 +408,7 @@ impl Nats {
 
     pub(super) async fn claim(&self, order: &Order, answer: Duration) -> Claim {
         let Some(Buckets { commands, .. }) = self.buckets() else { return Claim::Ours };
-        let key = command_key(&order.id);
+        let key = order.key();
         let pending = format!("{PENDING}{}", order.expires_at.0);
         match timeout(PATIENCE, commands.create(&key, pending.into())).await {
             Ok(Ok(_)) => Claim::Ours,
@@ -428,7 +427,7 @@ impl Nats {
 
     pub(super) fn settle(&self, order: &Order, ending: &Ending) {
         let Some(Buckets { commands, .. }) = self.buckets() else { return };
-        let (key, text) = (command_key(&order.id), ending.to_text());
+        let (key, text) = (order.key(), ending.to_text());
         let free = *ending == Ending::NotConnected;
         tokio::spawn(async move {
             let settled = if free {
@@ -492,11 +491,6 @@ impl Nats {
 
 fn failed(error: impl std::fmt::Display) -> BusError {
     BusError::Nats(error.to_string())
-}
-
-/// The CRM's ids may hold anything, keys may not.
-fn command_key(id: &str) -> String {
-    hex(&Sha256::digest(id.as_bytes()))
 }
 
 /// Waits for another's claim to end. `None` where nobody can tell.

@@ -199,6 +199,26 @@ async fn one_call_rings_once_however_often_it_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_relay_that_was_killed_knows_in_its_next_life_what_it_had_begun() {
+    let setup = Setup::new("");
+    let mut relay = setup.spawn().await;
+    let mut anna = Browser::connect(relay.address, &setup.anna).await;
+    let (answer, _) = tokio::join!(call(relay.address, "c1", "u-anna"), anna.accept());
+    assert_eq!(answer.code, 200);
+    let request = request("communications/call", "e", &call_body("c2", "u-anna"));
+    let asked = tokio::spawn(raw(relay.address, request));
+    assert_eq!(anna.command().await.0, "c2");
+    relay.child.kill().await.unwrap();
+    assert!(asked.await.unwrap().is_none());
+    let relay = setup.spawn().await;
+    let mut another = Browser::connect(relay.address, &setup.anna).await;
+    assert_eq!(call(relay.address, "c2", "u-anna").await.status(), "agentLost");
+    assert_eq!(call(relay.address, "c1", "u-anna").await.code, 200);
+    let (answer, (id, _)) = tokio::join!(call(relay.address, "c3", "u-anna"), another.accept());
+    assert_eq!((answer.code, id.as_str()), (200, "c3"), "it has heard of neither");
+}
+
+#[tokio::test]
 async fn where_nothing_was_handed_over_the_call_may_be_asked_for_again() {
     let setup = Setup::new("");
     let relay = setup.start(Pace::default()).await;
