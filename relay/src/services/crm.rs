@@ -84,18 +84,20 @@ impl Crm {
         })
     }
 
-    /// Whether the CRM knows a call, by its `externalId`: somebody has begun to tell it, or registered it.
+    /// Whether the CRM knows a call, by its `externalId`: somebody has begun to tell it, or registered it. `Err` within is why the CRM
+    /// does not want to be asked of this one.
     ///
     /// # Errors
     /// The CRM does not answer, or not as it should.
-    pub async fn knows(&self, call: &str) -> Result<bool, AccessError> {
+    pub async fn knows(&self, call: &str) -> Result<Result<bool, Problem>, AccessError> {
         let unexpected = || AccessError::Later(Problem::new(Code::KonturUnexpectedAnswer), None);
         let path = By::Call(call).path(&self.kontur.workspace).ok_or_else(unexpected)?;
         let answer = self.ask(Method::Get, &path, Body::Empty, None).await?;
         let body = answer.body.reveal();
         match answer.status {
-            200..=299 if redirect::users(body).is_some() => Ok(true),
-            404 | 409 if Refusal::parse(body).status.eq_ignore_ascii_case("notFound") => Ok(false),
+            200..=299 if redirect::users(body).is_some() => Ok(Ok(true)),
+            404 | 409 if Refusal::parse(body).status.eq_ignore_ascii_case("notFound") => Ok(Ok(false)),
+            400 | 409 | 422 => Ok(Err(refused(&answer))),
             400..=499 => Err(AccessError::Later(refused(&answer), None)),
             _ => Err(unexpected()),
         }

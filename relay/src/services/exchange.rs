@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use axum::body::Bytes;
 use tokio::sync::Mutex;
 use trubka::{
     Millis,
@@ -125,7 +126,7 @@ impl Exchange {
         now() + Millis(self.ahead.load(Ordering::Relaxed))
     }
 
-    async fn ask(&self, path: String, fresh: bool, keep: bool) -> Result<(HttpAnswer, Vec<u8>), RestError> {
+    async fn ask(&self, path: String, fresh: bool, keep: bool) -> Result<(HttpAnswer, Bytes), RestError> {
         let _one_at_a_time = self.asking.lock().await;
         let mut rest = Rest::default();
         rest.ask_first(Task { question: (), path, fresh_session: fresh, keep });
@@ -136,7 +137,7 @@ impl Exchange {
                     self.learn_clock(&answer);
                     (Ok(answer), bytes)
                 }
-                Err(failure) => (Err(failure), Vec::new()),
+                Err(failure) => (Err(failure), Bytes::new()),
             };
             request = match rest.answered(0, &result, 0, &self.phonet) {
                 Some(Progress::Next(next)) => Some(next),

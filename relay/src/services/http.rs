@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use reqwest::{
     Client, RequestBuilder, Response,
     header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER},
@@ -33,7 +34,7 @@ pub struct File {
     /// Its media type.
     pub content_type: String,
     /// What it holds.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 impl Http {
@@ -60,11 +61,7 @@ impl Http {
     ///
     /// # Errors
     /// No whole answer came, in time or at all, or the file is too large.
-    pub async fn send(
-        &self,
-        request: &HttpRequest,
-        upload: Option<&File>,
-    ) -> Result<(HttpAnswer, Vec<u8>), HttpFailure> {
+    pub async fn send(&self, request: &HttpRequest, upload: Option<&File>) -> Result<(HttpAnswer, Bytes), HttpFailure> {
         let patience = Duration::from_millis(request.timeout.into());
         let sending = self.prepare(request, upload)?.send();
         let response = within(patience, sending).await?;
@@ -75,7 +72,11 @@ impl Http {
             let (info, bytes) = keep(response, patience).await?;
             (String::new(), Some(info), bytes)
         } else {
-            (tokio::time::timeout(patience, text(response)).await.map_err(|_| HttpFailure::Timeout)??, None, Vec::new())
+            (
+                tokio::time::timeout(patience, text(response)).await.map_err(|_| HttpFailure::Timeout)??,
+                None,
+                Bytes::new(),
+            )
         };
         Ok((HttpAnswer { status: status.as_u16(), retry_after, date, body: Private::new(body), file }, bytes))
     }
@@ -98,7 +99,7 @@ impl Http {
             (Body::Json(body), _) => json(builder, "application/json", body),
             (Body::JsonPatch(body), _) => json(builder, "application/json-patch+json", body),
             (Body::File { name, .. }, Some(file)) => {
-                let part = Part::bytes(file.bytes.clone()).file_name(name.clone());
+                let part = Part::stream(file.bytes.clone()).file_name(name.clone());
                 let part = part.mime_str(&file.content_type).map_err(|_| HttpFailure::Network)?;
                 builder.multipart(Form::new().part("file", part))
             }
@@ -133,7 +134,7 @@ async fn text(mut response: Response) -> Result<String, HttpFailure> {
 }
 
 /// The body as a file. On a slow line that takes long: only silence is waited for no longer than for an answer.
-async fn keep(mut response: Response, patience: Duration) -> Result<(FileInfo, Vec<u8>), HttpFailure> {
+async fn keep(mut response: Response, patience: Duration) -> Result<(FileInfo, Bytes), HttpFailure> {
     if response.content_length().is_some_and(|length| length > LARGEST_FILE) {
         return Err(HttpFailure::TooLarge);
     }
@@ -145,7 +146,7 @@ async fn keep(mut response: Response, patience: Duration) -> Result<(FileInfo, V
             return Err(HttpFailure::TooLarge);
         }
     }
-    Ok((FileInfo { content_type, length: bytes.len() as u64 }, bytes))
+    Ok((FileInfo { content_type, length: bytes.len() as u64 }, bytes.into()))
 }
 
 fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

@@ -11,14 +11,19 @@ mod progress;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use tokio::time::timeout;
 use trubka::{
     Millis,
     core::access::AccessError,
-    kontur::telephony::{CallRecording, Callback},
-    phonet::rest::HistoryList,
+    kontur::{
+        files::Recording,
+        telephony::{CallRecording, Callback},
+    },
+    phonet::rest::{HistoryList, HistoryRecord},
+    private::Private,
     problem::Problem,
     settings::Settings,
 };
@@ -41,8 +46,6 @@ use crate::{
 
 /// The lease under which one instance works.
 const LEASE: &str = "sync";
-/// How much of the history is read at a time.
-const STRETCH: Millis = Millis::hours(3);
 /// A call that the exchange takes for live is waited for so long.
 const LONGEST_CALL: Millis = Millis::hours(24);
 /// An agent's browser may have been there so long after it was heard last.
@@ -53,14 +56,16 @@ const BREATH: Millis = Millis::mins(1);
 pub struct Pace {
     /// So long after a call's end, and after the CRM could not be reached, the browsers have the word; the history, too, may lag.
     pub grace: Millis,
-    /// A run ends after so long.
+    /// So much of the history is settled at a time.
+    pub stretch: Millis,
+    /// A run ends after so long; a recording may take half of it.
     pub deadline: Duration,
 }
 
 impl Default for Pace {
     fn default() -> Self {
         // The web hook comes every five minutes.
-        Self { grace: Millis::mins(10), deadline: Duration::from_secs(4 * 60) }
+        Self { grace: Millis::mins(10), stretch: Millis::hours(3), deadline: Duration::from_secs(4 * 60) }
     }
 }
 
@@ -176,9 +181,8 @@ impl Sync {
         let stored = self.bus.cursor().await?;
         let mut progress = stored.as_deref().and_then(Progress::read).unwrap_or_default();
         progress.attended(&self.attendance.all());
-        let mut run =
-            Run { sync: self, progress, summary, watch, by_hand: since, ends_at: Instant::now() + self.pace.deadline };
-        let result = run.go().await;
+        let mut run = Run { sync: self, progress, summary, watch, by_hand: since };
+        let result = timeout(self.pace.deadline, run.go()).await.unwrap_or(Err(Stopped::OutOfTime));
         if matches!(&result, Err(Stopped::Service(problem)) if problem.code.name().starts_with("kontur")) {
             run.progress.troubled(now());
         }
@@ -194,14 +198,24 @@ struct Run<'a> {
     summary: &'a mut Summary,
     watch: &'a (dyn Fn(&Summary) + Send + std::marker::Sync),
     by_hand: Option<Millis>,
-    ends_at: Instant,
+}
+
+/// What became of a recording.
+enum Handed {
+    /// The CRM has it.
+    Over(Recording),
+    /// The exchange has not made it yet, or it does not get through.
+    NotYet,
+    /// It cannot be had, or the CRM does not want it.
+    Never(Problem),
 }
 
 impl Run<'_> {
     async fn go(&mut self) -> Result<(), Stopped> {
         let active = self.sync.exchange.active_calls().await.map_err(Stopped::Service)?;
         let active: BTreeSet<String> = active.iter().map(|event| missing::id_of(event).to_owned()).collect();
-        let until = self.sync.exchange.now() - self.sync.pace.grace;
+        let (now_there, Pace { grace, stretch, .. }) = (self.sync.exchange.now(), self.sync.pace);
+        let until = now_there - grace;
         let Some(from) = self.by_hand.or(self.progress.certain()) else {
             self.progress.begin_at(until, now());
             (self.summary.from, self.summary.until, self.summary.reached) = (until, until, until);
@@ -210,60 +224,77 @@ impl Run<'_> {
         let from = from.min(until);
         (self.summary.from, self.summary.until, self.summary.reached) = (from, until, from);
         (self.watch)(self.summary);
-        if self.progress.is_the_browsers_turn(self.sync.pace.grace, self.by_hand.is_some(), now()) {
+        if self.progress.is_the_browsers_turn(grace, self.by_hand.is_some(), now()) {
             return Err(Stopped::BrowsersFirst);
         }
         self.name_late_recordings().await?;
-        let mut certain = None;
-        let mut stretch = from;
-        while stretch < until {
-            let end = until.min(stretch + STRETCH);
-            let held = self.walk(stretch, end, &active).await?;
-            // What goes on yet began to end earlier: its first legs are read again when it is over.
-            certain = certain.or(held.map(|held| held.max(until - LONGEST_CALL)));
+        let mut legs = Vec::new();
+        // By hand it begins anywhere: in the middle of a call, too.
+        let mut read = if self.by_hand.is_some() { from - stretch } else { from };
+        let mut settled = from;
+        while settled < until {
+            let end = until.min(settled + stretch);
+            // A call is settled with its last leg, which may end a while after the others.
+            let ahead = now_there.min(end + stretch);
+            if read < ahead {
+                legs.splice(0..0, self.read(read, ahead).await?);
+                read = ahead;
+            }
+            let held = self.walk(&mut legs, end, &active).await?;
             if self.by_hand.is_none() {
-                self.progress.settled_until(certain.unwrap_or(end));
+                // Its first legs are read again when it is over.
+                self.progress.settled_until(held.map_or(end, |held| end.min(held.max(until - LONGEST_CALL))));
                 self.keep().await?;
             }
             self.summary.reached = end;
             (self.watch)(self.summary);
-            stretch = end;
+            settled = end;
         }
         Ok(())
     }
 
-    /// Settles the calls that ended between two moments. What comes back is the end of the first leg of a call that still goes on.
-    async fn walk(&mut self, from: Millis, to: Millis, active: &BTreeSet<String>) -> Result<Option<Millis>, Stopped> {
+    /// What the history has between two moments.
+    async fn read(&self, from: Millis, to: Millis) -> Result<Vec<HistoryRecord>, Stopped> {
         let mut records = Vec::new();
         for list in [HistoryList::Users, HistoryList::Company, HistoryList::Missed] {
             records.extend(self.sync.exchange.history(list, from, to).await.map_err(Stopped::Service)?);
         }
-        let is_active = |id: &str| active.contains(id);
-        let held = records.iter().filter(|record| is_active(missing::id_of(&record.hangup)));
-        let held = held.filter_map(|record| record.hangup.server_time).min();
-        for call in missing::calls(&records, &self.sync.settings) {
+        Ok(records)
+    }
+
+    /// Settles the calls that were over at a moment, and takes their legs away. What comes back is when the first of the legs that
+    /// are left ended.
+    async fn walk(
+        &mut self,
+        legs: &mut Vec<HistoryRecord>,
+        to: Millis,
+        active: &BTreeSet<String>,
+    ) -> Result<Option<Millis>, Stopped> {
+        let id = |leg: &HistoryRecord| missing::id_of(&leg.hangup).to_owned();
+        let goes_on = |leg: &&HistoryRecord| active.contains(&id(leg)) || leg.hangup.server_time > Some(to);
+        let open: BTreeSet<String> = legs.iter().filter(goes_on).map(id).collect();
+        let (left, over) = std::mem::take(legs).into_iter().partition(|leg| open.contains(&id(leg)));
+        *legs = left;
+        let over: Vec<HistoryRecord> = over;
+        for call in missing::calls(&over, &self.sync.settings) {
             let is_settled = self.by_hand.is_none() && self.progress.is_settled(call.id());
-            if is_active(call.id()) || is_settled {
+            if call.ended_at < self.summary.from || is_settled {
                 continue;
-            }
-            if Instant::now() >= self.ends_at {
-                return Err(Stopped::OutOfTime);
             }
             self.settle(&call).await?;
             self.summary.calls += 1;
             self.summary.reached = self.summary.reached.max(call.ended_at);
             (self.watch)(self.summary);
         }
-        Ok(held)
+        Ok(legs.iter().filter_map(|leg| leg.hangup.server_time).min())
     }
 
     /// Registers a call if it is missing.
     async fn settle(&mut self, call: &Found) -> Result<(), Stopped> {
-        let is_known = self.sync.crm.knows(call.id()).await.map_err(service)?;
-        if is_known && !self.is_nobodys(call) {
-            self.summary.known += 1;
-        } else {
-            self.register(call).await?;
+        match self.sync.crm.knows(call.id()).await.map_err(service)? {
+            Ok(true) if !self.is_nobodys(call) => self.summary.known += 1,
+            Ok(_) => self.register(call).await?,
+            Err(problem) => self.refused(call.id(), problem),
         }
         self.progress.settle(call.id(), call.ended_at);
         Ok(())
@@ -284,13 +315,10 @@ impl Run<'_> {
         let wants_recordings = self.sync.crm.kontur().recordings;
         for item in body.items.iter_mut().filter(|item| item.answered && wants_recordings) {
             let url = call.audio_of(&item.id);
-            match self.sync.exchange.recording(&item.id, url).await.map_err(Stopped::Service)? {
-                Audio::Fetched(file) => match self.sync.crm.upload(&file).await.map_err(service)? {
-                    Ok(recording) => item.recordings.push(recording),
-                    Err(problem) => self.refused(call.id(), problem),
-                },
-                Audio::Refused(problem) => self.refused(call.id(), problem),
-                Audio::NotThere => awaited.push(Late::new(call.id(), &item.id, url, call.ended_at)),
+            match self.hand_over(call.id(), &item.id, url).await? {
+                Handed::Over(recording) => item.recordings.push(recording),
+                Handed::NotYet => awaited.push(Late::new(call.id(), &item.id, url, call.ended_at)),
+                Handed::Never(problem) => self.refused(call.id(), problem),
             }
         }
         let uploaded = body.items.iter().map(|item| item.recordings.len()).sum::<usize>();
@@ -309,45 +337,47 @@ impl Run<'_> {
         self.keep().await
     }
 
-    /// Recordings that the exchange had not made when their calls were registered.
+    /// Hands a recording from the exchange to the CRM. One that does not get through keeps nothing else waiting, as long as both
+    /// answer otherwise.
+    async fn hand_over(&self, call: &str, leg: &str, url: Option<&Private<String>>) -> Result<Handed, Stopped> {
+        let Sync { exchange, crm, pace, .. } = self.sync;
+        let handing = async {
+            let file = match exchange.recording(leg, url).await? {
+                Audio::Fetched(file) => file,
+                Audio::NotThere => return Ok(Handed::NotYet),
+                Audio::Refused(problem) => return Ok(Handed::Never(problem)),
+            };
+            crm.upload(&file).await.map(|taken| taken.map_or_else(Handed::Never, Handed::Over)).map_err(problem_of)
+        };
+        match timeout(pace.deadline / 2, handing).await {
+            Ok(Ok(handed)) => return Ok(handed),
+            Ok(Err(problem)) => tracing::warn!(call, problem = problem.code.name(), "a recording does not get through"),
+            Err(_) => tracing::warn!(call, "a recording takes too long"),
+        }
+        exchange.active_calls().await.map_err(Stopped::Service)?;
+        let _ = crm.knows(call).await.map_err(service)?;
+        Ok(Handed::NotYet)
+    }
+
+    /// Recordings that could not be handed over when their calls were registered.
     async fn name_late_recordings(&mut self) -> Result<(), Stopped> {
-        let mut waiting = std::mem::take(&mut self.progress.late).into_iter();
-        let mut result = Ok(());
-        for mut late in waiting.by_ref() {
-            if !late.is_due(now()) || result.is_err() {
+        let due: Vec<Late> = self.progress.late.iter().filter(|late| late.is_due(now())).cloned().collect();
+        for mut late in due {
+            let is_over = self.name_late(&late).await? || !late.again(now());
+            self.progress.late.retain(|other| other.leg != late.leg);
+            if !is_over {
                 self.progress.late.push(late);
-                continue;
-            }
-            match self.name_late(&late).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    if late.again(now()) {
-                        self.progress.late.push(late);
-                    }
-                }
-                Err(error) => {
-                    self.progress.late.push(late);
-                    result = Err(error);
-                }
             }
         }
-        result
+        Ok(())
     }
 
     /// Whether nothing more is to be looked for.
     async fn name_late(&mut self, late: &Late) -> Result<bool, Stopped> {
-        let audio = self.sync.exchange.recording(&late.leg, late.url.as_ref()).await.map_err(Stopped::Service)?;
-        let file = match audio {
-            Audio::Fetched(file) => file,
-            Audio::NotThere => return Ok(false),
-            Audio::Refused(problem) => {
-                self.refused(&late.call, problem);
-                return Ok(true);
-            }
-        };
-        let recording = match self.sync.crm.upload(&file).await.map_err(service)? {
-            Ok(recording) => recording,
-            Err(problem) => {
+        let recording = match self.hand_over(&late.call, &late.leg, late.url.as_ref()).await? {
+            Handed::Over(recording) => recording,
+            Handed::NotYet => return Ok(false),
+            Handed::Never(problem) => {
                 self.refused(&late.call, problem);
                 return Ok(true);
             }

@@ -40,8 +40,8 @@ pub struct Progress {
     seen: BTreeMap<String, Millis>,
 }
 
-/// A recording that the exchange had not made yet.
-#[derive(Debug, Serialize)]
+/// A recording that the exchange had not made yet, or that did not get through.
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Late {
     /// The call's `externalId`.

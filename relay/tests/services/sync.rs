@@ -23,7 +23,7 @@ use trubka_relay::{
 };
 
 /// Nobody is waited for, but for services that do not answer.
-const AT_ONCE: Pace = Pace { grace: Millis(0), deadline: Duration::from_secs(60) };
+const AT_ONCE: Pace = Pace { grace: Millis(0), stretch: Millis::hours(3), deadline: Duration::from_secs(60) };
 
 struct Stage {
     bench: Bench,
@@ -422,6 +422,81 @@ async fn a_call_that_goes_on_is_not_registered_yet_and_not_forgotten() {
     stage.bench.hang_up(&call).await;
     assert_eq!(stage.runs().await.registered, 1);
     assert_eq!(stage.communication(&call).await["state"], "registered");
+    stage.is_well().await;
+}
+
+/// A group's call, one member of which declines two seconds before another answers, and when that was.
+async fn slow_group_call(stage: &Stage) -> (String, Millis) {
+    let call = stage.bench.incoming("900").await;
+    let legs = stage.bench.get("/control/state").await.1["calls"].as_array().unwrap().clone();
+    let leg = legs.iter().find(|leg| leg["parentUuid"] == call.as_str() && leg["leg"]["ext"] == "001").unwrap();
+    stage.bench.hang_up(leg["uuid"].as_str().unwrap()).await;
+    let declined_at = clock::now();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    stage.bench.control(&format!("calls/{call}/answer"), json!({ "by": "002" })).await;
+    stage.bench.hang_up(&call).await;
+    (call, declined_at)
+}
+
+#[tokio::test]
+async fn a_call_whose_last_leg_ended_a_moment_ago_is_not_registered_without_it() {
+    let stage = Stage::new().await;
+    let (call, declined_at) = slow_group_call(&stage).await;
+    stage.catch_up().await;
+    // What has ended until now less this is to be settled: of this call the first leg alone.
+    let grace = clock::now() - declined_at - Millis(100);
+    let patient = sync(&stage.relay, stage.attendance.clone()).await.at(Pace { grace, ..AT_ONCE });
+    let (summary, result) = patient.run(None, &|_| {}).await;
+    result.unwrap();
+    assert_eq!((summary.calls, stage.communication(&call).await), (0, Value::Null));
+    assert_eq!(stage.runs().await.registered, 1);
+    stage.is_well().await;
+}
+
+#[tokio::test]
+async fn a_call_that_ends_in_the_next_stretch_or_began_before_the_first_is_registered_whole() {
+    for by_hand in [false, true] {
+        let stage = Stage::new().await;
+        let (call, declined_at) = slow_group_call(&stage).await;
+        stage.catch_up().await;
+        let pace = Pace { stretch: Millis(1_500), ..AT_ONCE };
+        let hurried = sync(&stage.relay, stage.attendance.clone()).await.at(pace);
+        let since = by_hand.then(|| declined_at + Millis(1_000));
+        let (summary, result) = hurried.run(since, &|_| {}).await;
+        result.unwrap();
+        assert_eq!((summary.registered, stage.told("register-call").len()), (1, 1));
+        assert_eq!(stage.communication(&call).await["state"], "registered");
+        stage.is_well().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_the_crm_does_not_want_to_hear_of_keeps_no_other_waiting() {
+    let stage = Stage::new().await;
+    stage.talk("001", "001").await;
+    let second = stage.talk("001", "001").await;
+    stage.fault(json!({ "service": "kontur", "path": "call-redirect", "status": 422, "count": 1 })).await;
+    let summary = stage.runs().await;
+    assert_eq!((summary.calls, summary.refused.len(), summary.registered), (2, 1, 1));
+    assert_eq!(stage.communication(&second).await["state"], "registered");
+    assert_eq!(stage.runs().await.calls, 0);
+}
+
+#[tokio::test]
+async fn a_recording_that_breaks_keeps_no_call_waiting_and_is_named_late() {
+    let stage = Stage::new().await;
+    for fault in [
+        json!({ "service": "phonet", "path": "/audio", "kind": "resetBefore", "seconds": 600 }),
+        json!({ "service": "kontur", "path": "/files", "status": 500, "seconds": 600 }),
+    ] {
+        stage.talk("001", "001").await;
+        stage.fault(fault.clone()).await;
+        let summary = stage.runs().await;
+        assert_eq!((summary.registered, summary.recordings, summary.awaited), (1, 0, 1));
+        let (service, path) = (&fault["service"], &fault["path"]);
+        stage.fault(json!({ "service": service, "path": path, "count": 0 })).await;
+        assert_eq!(stage.runs().await.recordings, 1);
+    }
     stage.is_well().await;
 }
 
