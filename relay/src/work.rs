@@ -1,12 +1,13 @@
 //! What goes on behind the web hooks: they are answered at once, and ring a bell.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use fastrand::Rng;
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
 };
-use trubka::{problem::Problem, relay::Handed};
+use trubka::{Millis, core::backoff::Backoff, problem::Problem, relay::Handed};
 
 use crate::{
     agents::Agents,
@@ -21,12 +22,17 @@ use crate::{
     upgrade::Upgrade,
 };
 
+/// Between tries to bring the integration to what it should be.
+const TRIES: Backoff = Backoff { base: Millis::secs(5), cap: Millis::mins(5) };
+/// How often it is looked whether the base URL leads here by now.
+const LOOK: Millis = Millis::mins(3);
+
 /// The work; it ends where this is dropped, and is gone on with by whoever starts next.
 #[derive(Debug)]
 pub struct Work(#[expect(dead_code, reason = "held for its end")] JoinSet<()>);
 
-/// Waits for the web hooks and does what they ask for; hands out keys. The integration is looked after once without being asked, so
-/// that the hooks come at all.
+/// Waits for the web hooks and does what they ask for; hands out keys. The integration is looked after without being asked until it is
+/// as it should be, so that the hooks come at all.
 pub fn start(
     config: &Config,
     services: &Services,
@@ -75,25 +81,47 @@ fn note_present(sync: &Sync, agents: &Agents, bus: &Bus) {
 }
 
 async fn keep_up(config: &Config, upgrade: &Upgrade, bell: &Notify) {
-    // Nobody has said yet that the CRM's calls come to us: elsewhere somebody else may answer them.
-    match upgrade.look().await {
-        Ok(view) if leads_here(config, &view) => bell.notify_one(),
-        Ok(_) => {
-            tracing::warn!("the integration's base URL leads elsewhere: it is left as it is; see trubka-relay check")
-        }
-        Err(problems) => say(&problems),
-    }
+    let (mut is_asked, mut failures) = (false, 0);
     loop {
-        bell.notified().await;
-        if let Err(problems) = upgrade.run().await {
-            say(&problems);
+        let wait = match bring_up(config, upgrade, is_asked).await {
+            Ok(true) => None,
+            Ok(false) => {
+                tracing::warn!(
+                    "the integration's base URL leads elsewhere: it is left as it is; see trubka-relay check"
+                );
+                Some(LOOK)
+            }
+            Err(problems) => {
+                let problems: Vec<&str> = problems.iter().map(|problem| problem.code.name()).collect();
+                tracing::warn!(?problems, "the integration is not as it should be");
+                failures += 1;
+                Some(TRIES.wait(failures, &mut Rng::new()))
+            }
+        };
+        if wait.is_none() {
+            failures = 0;
+        }
+        let until = async {
+            match wait {
+                Some(wait) => tokio::time::sleep(Duration::from_millis(wait.0.unsigned_abs())).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = bell.notified() => is_asked = true,
+            () = until => {}
         }
     }
 }
 
-fn say(problems: &[Problem]) {
-    let problems: Vec<&str> = problems.iter().map(|problem| problem.code.name()).collect();
-    tracing::warn!(?problems, "the integration is not as it should be");
+/// Brings the integration to what the relay needs; false where nobody has said yet that the CRM's calls come to us: elsewhere somebody
+/// else may answer them.
+async fn bring_up(config: &Config, upgrade: &Upgrade, is_asked: bool) -> Result<bool, Vec<Problem>> {
+    let leads_here = is_asked || leads_here(config, &upgrade.look().await?);
+    if leads_here {
+        upgrade.run().await?;
+    }
+    Ok(leads_here)
 }
 
 async fn read_on(sync: &Sync) {

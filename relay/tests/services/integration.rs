@@ -1,13 +1,17 @@
 //! The integration of the sandbox's CRM, brought to what the relay needs; and the keys that are handed out.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use crate::support::{Bench, Relay};
+use crate::support::{Bench, PATH_SECRET, Relay};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 use trubka::{Millis, problem::Code, protocol::HookName, relay::Handed};
 use trubka_relay::{
     handed::{Renewal, keep_handed},
+    pace::Pace,
     services::Services,
     upgrade::{Upgrade, comes},
 };
@@ -66,6 +70,23 @@ async fn a_change_that_the_crm_refuses_is_told_and_made_the_next_time() {
     assert_eq!(upgrade.run().await.unwrap_err()[0].code, Code::KonturStatus);
     bench.control("expire-keys", json!({})).await;
     assert!(comes(&upgrade.run().await.unwrap(), HookName::Sync));
+}
+
+#[tokio::test]
+async fn a_relay_that_starts_while_the_crm_is_away_sets_the_integration_up_when_it_is_back() {
+    let bench = crate::support::sandbox().await;
+    let relay = Relay::of(&bench, "");
+    let base_url = format!("{}/{PATH_SECRET}", relay.config.base_url);
+    bench.control("integration", json!({ "baseUrl": base_url })).await;
+    bench.control("fault", json!({ "service": "kontur", "path": "/instances/", "status": 503, "count": 2 })).await;
+    let running = trubka_relay::Relay::start(relay.config.clone(), Pace::default()).await.unwrap();
+    let switched_on = async {
+        while bench.get("/control/state").await.1["integration"]["features"]["call"] != true {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), switched_on).await.unwrap();
+    running.stop().await;
 }
 
 #[tokio::test]
