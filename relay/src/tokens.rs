@@ -197,10 +197,17 @@ impl AgentsFile {
 
 /// Writes a file that only its owner reads: whoever looks finds the old content or the new one, whatever dies meanwhile.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
     let fresh = path.with_extension("new");
     let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
+    // Whoever changes it, such as root, whose it was reads it on.
+    let owner = |metadata: std::fs::Metadata| (metadata.uid(), metadata.gid());
+    if let Ok((user, group)) = std::fs::metadata(path).map(owner)
+        && owner(file.metadata()?) != (user, group)
+    {
+        std::os::unix::fs::fchown(&file, Some(user), Some(group))?;
+    }
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&fresh, path)?;
@@ -241,6 +248,7 @@ pub struct TokenHash([u8; 32]);
 /// Where the file cannot be read now.
 pub fn watch(file: AgentsFile) -> Result<watch::Receiver<Arc<Tokens>>, TokensError> {
     let mut seen = file.stamp();
+    let mut said = seen;
     let (sender, receiver) = watch::channel(Arc::new(Tokens::of(&file.list()?)));
     tokio::spawn(async move {
         let mut look = tokio::time::interval(LOOK);
@@ -253,7 +261,6 @@ pub fn watch(file: AgentsFile) -> Result<watch::Receiver<Arc<Tokens>>, TokensErr
             if stamp == seen {
                 continue;
             }
-            seen = stamp;
             let agents = if stamp.is_none() {
                 Err("it is gone".to_owned())
             } else {
@@ -261,10 +268,16 @@ pub fn watch(file: AgentsFile) -> Result<watch::Receiver<Arc<Tokens>>, TokensErr
             };
             match agents {
                 Ok(agents) => {
+                    (seen, said) = (stamp, stamp);
                     tracing::info!(agents = agents.len(), "the agents' file has changed");
                     sender.send_replace(Arc::new(Tokens::of(&agents)));
                 }
-                Err(reason) => tracing::error!(reason, "the agents' file cannot be read: the tokens stay as they were"),
+                // It is tried again at the next look: somebody may have been revoked.
+                Err(reason) if said != stamp => {
+                    said = stamp;
+                    tracing::error!(reason, "the agents' file cannot be read: the tokens stay as they were");
+                }
+                Err(_) => {}
             }
         }
     });
@@ -349,6 +362,41 @@ mod tests {
         for text in ["", "00", "zz00000000000000", "00000000000000000"] {
             assert_eq!(text.parse::<AgentId>(), Err(()));
         }
+    }
+
+    #[test]
+    fn a_file_that_is_changed_keeps_its_owner() {
+        use std::os::unix::fs::{MetadataExt, chown};
+
+        let folder = tempfile::tempdir().unwrap();
+        let file = AgentsFile::new(folder.path().join("agents.json"));
+        file.add("a").unwrap();
+        // Only root can show it.
+        if chown(&file.0, Some(65_534), Some(65_534)).is_ok() {
+            file.revoke("a").unwrap();
+            let metadata = std::fs::metadata(&file.0).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid()), (65_534, 65_534));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_read_is_read_at_the_next_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = AgentsFile::new(folder.path().join("agents.json"));
+        let token = file.add("a").unwrap();
+        let good = std::fs::read(&file.0).unwrap();
+        std::fs::remove_file(&file.0).unwrap();
+        let mut tokens = watch(file.clone()).unwrap();
+        // Nothing shows from outside that it can be read again.
+        let write = |content: &[u8]| {
+            std::fs::write(&file.0, content).unwrap();
+            File::options().append(true).open(&file.0).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        };
+        write(&vec![b'x'; good.len()]);
+        tokio::time::sleep(3 * LOOK).await;
+        write(&good);
+        let known = tokens.wait_for(|tokens| tokens.agent(&token).is_some());
+        tokio::time::timeout(3 * LOOK, known).await.unwrap().unwrap();
     }
 
     #[tokio::test]
