@@ -24,7 +24,7 @@ use trubka::relay::{FromAgent, Handed, LARGEST_FROM_AGENT, Outcome, RefusedReaso
 
 use crate::clock;
 use crate::commands::{Ending, Order};
-use crate::guard::Speaker;
+use crate::guard::{Seat, Speaker};
 use crate::pace::Pace;
 use crate::sync::Attendance;
 use crate::tokens::{AgentId, SEEN_WITHIN, TokenHash, Tokens};
@@ -250,7 +250,7 @@ impl Agents {
     }
 
     /// Answers a browser's request for a WebSocket. `seat` is kept as long as it is connected.
-    pub fn connect(self: &Arc<Self>, mut request: Request, speaker: Speaker, seat: impl Send + 'static) -> Response {
+    pub fn connect(self: &Arc<Self>, mut request: Request, speaker: Speaker, seat: Arc<Seat>) -> Response {
         if speaker.in_the_clear {
             return (StatusCode::FORBIDDEN, "Only https and wss: a token comes here.\n").into_response();
         }
@@ -271,9 +271,8 @@ impl Agents {
                     .max_message_size(Some(LARGEST_FROM_AGENT))
                     .max_frame_size(Some(LARGEST_FROM_AGENT));
                 let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-                Talk { agents, socket }.go().await;
+                Talk { agents, socket, seat }.go().await;
             }
-            drop(seat);
         });
         response
     }
@@ -374,6 +373,7 @@ impl End {
 struct Talk {
     agents: Arc<Agents>,
     socket: WebSocketStream<TokioIo<Upgraded>>,
+    seat: Arc<Seat>,
 }
 
 impl Talk {
@@ -395,6 +395,7 @@ impl Talk {
         // A token that was issued a moment ago comes with the next look at the file; whoever guesses has to wait.
         let _ = timeout(SEEN_WITHIN, tokens.wait_for(|tokens| tokens.agent(&token).is_some())).await;
         let (hash, agent) = tokens.borrow().agent(&token).ok_or(End::Refused(RefusedReason::Token))?;
+        self.seat.is_known();
         Ok((agent, hash))
     }
 

@@ -1,18 +1,24 @@
 //! Who speaks, whether the secret is right, and how often anybody may.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::HeaderMap;
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::IpNet;
 use subtle::ConstantTimeEq;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trubka::private::Private;
 
 use crate::config::Config;
 
 /// How many seconds' worth may come at once.
 const BURST: u32 = 4;
+/// How many connections of one address may be open that have shown neither the secret nor a token.
+pub const MOST_STRANGERS: usize = 256;
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +30,43 @@ pub struct Speaker {
     pub in_the_clear: bool,
 }
 
+/// The connections that have shown nothing yet, by address.
+type Strangers = Mutex<HashMap<IpAddr, usize>>;
+
+/// One of them, as long as it is held.
+struct Stranger {
+    all: Arc<Strangers>,
+    address: IpAddr,
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut count) = lock(&self.all).entry(self.address) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+}
+
+/// A place among the connections, taken as long as it is held.
+pub struct Seat {
+    _place: OwnedSemaphorePermit,
+    stranger: Mutex<Option<Stranger>>,
+}
+
+impl Seat {
+    /// Who sits here has shown the secret or a token.
+    pub fn is_known(&self) {
+        lock(&self.stranger).take();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The checks that come before everything else.
 pub struct Guard {
     secret: Private<String>,
@@ -32,6 +75,7 @@ pub struct Guard {
     trusted: Vec<IpNet>,
     per_address: DefaultKeyedRateLimiter<IpAddr>,
     per_secret: DefaultDirectRateLimiter,
+    strangers: Arc<Strangers>,
 }
 
 impl Guard {
@@ -46,14 +90,37 @@ impl Guard {
             trusted: config.trusted_proxies.clone(),
             per_address: RateLimiter::keyed(quota(config.limits.per_address)),
             per_secret: RateLimiter::direct(quota(config.limits.per_secret)),
+            strangers: Arc::default(),
         }
+    }
+
+    /// A seat for whoever comes; `None` where all are taken, or as many as one address may have without showing anything. A trusted
+    /// proxy brings many.
+    pub fn seat(&self, seats: &Arc<Semaphore>, peer: IpAddr) -> Option<Seat> {
+        let place = Arc::clone(seats).try_acquire_owned().ok();
+        counted("connections", place.is_some());
+        let place = place?;
+        let stranger = if self.trusts(&peer.to_canonical()) { None } else { Some(self.stranger(whole(peer))?) };
+        Some(Seat { _place: place, stranger: Mutex::new(stranger) })
+    }
+
+    fn stranger(&self, address: IpAddr) -> Option<Stranger> {
+        let mut strangers = lock(&self.strangers);
+        let count = strangers.entry(address).or_default();
+        counted("strangers", *count < MOST_STRANGERS).then(|| {
+            *count += 1;
+            Stranger { all: Arc::clone(&self.strangers), address }
+        })
+    }
+
+    fn trusts(&self, address: &IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(address))
     }
 
     /// Who speaks: the socket's other end, or whom the trusted proxies between us name.
     pub fn speaker(&self, peer: IpAddr, headers: &HeaderMap) -> Speaker {
         let mut address = peer.to_canonical();
-        let trusts = |address: &IpAddr| self.trusted.iter().any(|network| network.contains(address));
-        if !trusts(&address) {
+        if !self.trusts(&address) {
             return Speaker { address, in_the_clear: false };
         }
         // Each proxy appends whom it heard: the last one that is no proxy of ours is the speaker. What is left of that, anybody
@@ -67,7 +134,7 @@ impl Guard {
         for name in named.into_iter().rev() {
             let Some(named) = parse_address(name.trim()) else { break };
             address = named.to_canonical();
-            if !trusts(&address) {
+            if !self.trusts(&address) {
                 break;
             }
         }
@@ -85,12 +152,7 @@ impl Guard {
 
     /// Whether an address may ask once more.
     pub fn admits(&self, address: IpAddr) -> bool {
-        let key = match address {
-            // Whoever has one address of a /64 has them all.
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
-            address @ IpAddr::V4(_) => address,
-        };
-        counted("address", self.per_address.check_key(&key).is_ok())
+        counted("address", self.per_address.check_key(&whole(address)).is_ok())
     }
 
     /// Whether whoever has the secret may ask once more.
@@ -102,6 +164,14 @@ impl Guard {
     pub fn forget(&self) {
         self.per_address.retain_recent();
         self.per_address.shrink_to_fit();
+    }
+}
+
+/// Whoever has one address of a /64 has them all.
+fn whole(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -132,6 +202,7 @@ mod tests {
             trusted: trusted.iter().map(|network| network.parse().unwrap()).collect(),
             per_address: RateLimiter::keyed(Quota::per_minute(once)),
             per_secret: RateLimiter::direct(Quota::per_minute(once)),
+            strangers: Arc::default(),
         }
     }
 
@@ -192,6 +263,23 @@ mod tests {
         ] {
             assert_eq!(guard.open(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn an_address_has_only_so_many_seats_without_showing_anything() {
+        let guard = guard(&["10.0.0.0/8"]);
+        let seats = Arc::new(Semaphore::new(3 * MOST_STRANGERS));
+        let seat = |address: &str| guard.seat(&seats, address.parse().unwrap());
+        let mut taken: Vec<Seat> = (0..MOST_STRANGERS).map(|_| seat("2001:db8::1").unwrap()).collect();
+        assert!(seat("2001:db8::2").is_none() && seat("2001:db8:0:1::1").is_some() && seat("192.0.2.1").is_some());
+        taken[0].is_known();
+        taken.push(seat("2001:db8::2").unwrap());
+        assert!(seat("2001:db8::2").is_none());
+        taken.pop();
+        taken.push(seat("2001:db8::2").unwrap());
+        taken.extend((0..=MOST_STRANGERS).map(|_| seat("::ffff:10.0.0.1").unwrap()));
+        drop(taken);
+        assert!(lock(&guard.strangers).is_empty() && seats.available_permits() == 3 * MOST_STRANGERS);
     }
 
     #[test]

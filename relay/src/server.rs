@@ -22,7 +22,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,7 @@ use crate::agents::Agents;
 use crate::bus::Bus;
 use crate::commands::Commands;
 use crate::config::{Config, Tls};
-use crate::guard::Guard;
+use crate::guard::{Guard, Seat};
 use crate::hooks::Hooks;
 use crate::pace::Pace;
 use crate::tokens::AgentId;
@@ -106,9 +106,6 @@ pub(crate) struct Listener {
     pub connections: TaskTracker,
 }
 
-/// A place among the connections, taken as long as it is held.
-type Seat = Arc<OwnedSemaphorePermit>;
-
 impl Listener {
     /// Accepts connections until the relay stops.
     pub async fn listen(self) {
@@ -129,11 +126,8 @@ impl Listener {
     }
 
     fn welcome(&self, socket: TcpStream, peer: SocketAddr) {
-        // Whoever comes when all seats are taken is sent away at once: to wait would be to hang.
-        let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
-            ::metrics::counter!("trubka_relay_limited_total", "limit" => "connections").increment(1);
-            return;
-        };
+        // Whoever gets no seat is sent away at once: to wait would be to hang.
+        let Some(seat) = self.app.guard.seat(&self.seats, peer.ip()) else { return };
         // Either fails only for a socket that is gone already.
         let _ = socket.set_nodelay(true);
         let _ = SockRef::from(&socket).set_tcp_user_timeout(Some(UNTAKEN));
@@ -160,7 +154,7 @@ struct Connection {
     app: Arc<App>,
     door: Door,
     peer: IpAddr,
-    seat: Seat,
+    seat: Arc<Seat>,
 }
 
 impl Connection {
@@ -189,7 +183,7 @@ impl Connection {
 }
 
 /// Which part answers. Logs and metrics get the part's name: the path may hold the secret.
-async fn reply(app: Arc<App>, door: Door, peer: IpAddr, seat: Seat, request: Request<Incoming>) -> Response {
+async fn reply(app: Arc<App>, door: Door, peer: IpAddr, seat: Arc<Seat>, request: Request<Incoming>) -> Response {
     let request = request.map(Body::new);
     let path = request.uri().path().to_owned();
     let (part, response) = match door {
@@ -200,6 +194,7 @@ async fn reply(app: Arc<App>, door: Door, peer: IpAddr, seat: Seat, request: Req
         Door::Public => {
             let speaker = app.guard.speaker(peer, request.headers());
             if let Some(rest) = app.guard.open(&path) {
+                seat.is_known();
                 ("systemCall", system_calls::answer(&app, rest, speaker, request).await)
             } else if !app.guard.admits(speaker.address) {
                 ("limited", StatusCode::TOO_MANY_REQUESTS.into_response())

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use trubka::relay::Outcome;
+use trubka_relay::guard::MOST_STRANGERS;
 use trubka_relay::pace::Pace;
 
 use crate::support::{Browser, LONG, SECRET, Setup, call, call_body, exchange, get, raw, request};
@@ -78,6 +79,34 @@ async fn whoever_comes_when_all_seats_are_taken_is_sent_away() {
     drop(boris);
     let until_free = async {
         while raw(relay.address(), b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n".to_vec()).await.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, until_free).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_host_that_shows_nothing_cannot_take_every_seat() {
+    let setup = Setup::new("");
+    let relay = setup.start(Pace::default()).await;
+    let address = relay.address();
+    let mut eight = Vec::new();
+    for _ in 0..8 {
+        eight.push(Browser::connect(address, &setup.anna).await);
+    }
+    let health = || b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n".to_vec();
+    let mut idle = Vec::new();
+    for _ in 0..MOST_STRANGERS {
+        idle.push(TcpStream::connect(address).await.unwrap());
+    }
+    assert!(raw(address, health()).await.is_none());
+    let elsewhere = TcpSocket::new_v4().unwrap();
+    elsewhere.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut elsewhere = elsewhere.connect(address).await.unwrap();
+    assert_eq!(exchange(&mut elsewhere, health()).await.unwrap().code, 200);
+    idle.pop();
+    let until_free = async {
+        while raw(address, health()).await.is_none() {
             tokio::task::yield_now().await;
         }
     };
