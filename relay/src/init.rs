@@ -24,25 +24,25 @@ pub struct Answers {
     #[arg(long, value_name = "DOMAIN")]
     pub phonet_domain: Option<String>,
     /// Phonet's API key; other users of this machine may see what a command line holds: the file takes it as well
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", requires = "phonet_domain")]
     pub phonet_key: Option<String>,
     /// Where Phonet's REST is, if not at its domain: for the sandbox
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", requires = "phonet_domain")]
     pub phonet_address: Option<String>,
     /// The workspace's name in Kontur.CRM
     #[arg(long, value_name = "NAME")]
     pub workspace: Option<String>,
     /// The integration's API key in Kontur.CRM
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", requires = "workspace")]
     pub kontur_key: Option<String>,
     /// A public integration's secret, name=value
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", requires = "workspace")]
     pub kontur_secret: Option<String>,
     /// Where Kontur.CRM's API is, if not at crm.kontur.ru: for the sandbox
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", requires = "workspace")]
     pub kontur_address: Option<String>,
     /// Hand short-lived keys to the agents' browsers, so that none of them holds the integration's own
-    #[arg(long)]
+    #[arg(long, requires = "workspace")]
     pub hand_out_key: bool,
     /// One line of the directory: internal number, user's id in the CRM, agent's name; may be given several times
     #[arg(long, value_name = "EXT,USER_ID,AGENT")]
@@ -149,7 +149,7 @@ fn settings(answers: &Answers, path_secret: &str) -> Result<String, InitError> {
     let listen = answers.listen.as_deref().unwrap_or("127.0.0.1:8470");
     let mut text = format!(
         r#"# The settings of trubka-relay. `trubka-relay check` tries every key and address in here.
-# The environment overrides each of them: kontur.api_key by TRUBKA_RELAY__KONTUR__API_KEY.
+# It is read when the relay starts. The environment overrides each key but the directory's: kontur.api_key by TRUBKA_RELAY__KONTUR__API_KEY.
 
 # Where to listen. On this machine only, a proxy in front speaks HTTPS; else set [tls].
 listen = {listen}
@@ -181,25 +181,25 @@ log = "text"
         base_url = quoted(base_url),
         path_secret = quoted(path_secret),
     );
-    let value = |key: &str, value: &Option<String>, sample: &str| match value {
-        Some(value) => format!("{key} = {}\n", quoted(value)),
-        None => format!("# {key} = {}\n", quoted(sample)),
+    let value = |is_set: bool, key: &str, value: Option<&str>, sample: &str| match value {
+        Some(value) if is_set => format!("{key} = {}\n", quoted(value)),
+        _ => format!("# {key} = {}\n", quoted(sample)),
     };
     let section = |name: &str, is_set: bool| if is_set { format!("[{name}]\n") } else { format!("# [{name}]\n") };
     let has_phonet = answers.phonet_domain.is_some();
     text += "\n# The exchange, for its history: «Настройки» → «Интеграция» → «Другая CRM система».\n";
     text += &section("phonet", has_phonet);
-    text += &value("domain", &answers.phonet_domain, "company.phonet.com.ua");
-    text += &value("api_key", &answers.phonet_key.clone().or(has_phonet.then(String::new)), "");
-    text += &value("address", &answers.phonet_address, "https://company.phonet.com.ua");
+    text += &value(has_phonet, "domain", answers.phonet_domain.as_deref(), "company.phonet.com.ua");
+    text += &value(has_phonet, "api_key", Some(answers.phonet_key.as_deref().unwrap_or_default()), "");
+    text += &value(has_phonet, "address", answers.phonet_address.as_deref(), "https://company.phonet.com.ua");
     let has_kontur = answers.workspace.is_some();
     text += "\n# The CRM, for the history, the integration and the keys that are handed out.\n";
     text += &section("kontur", has_kontur);
-    text += &value("workspace", &answers.workspace, "my-company");
-    text += &value("api_key", &answers.kontur_key.clone().or(has_kontur.then(String::new)), "");
+    text += &value(has_kontur, "workspace", answers.workspace.as_deref(), "my-company");
+    text += &value(has_kontur, "api_key", Some(answers.kontur_key.as_deref().unwrap_or_default()), "");
     text += "# Of a public integration:\n";
-    text += &value("secret", &answers.kontur_secret, "name=value");
-    text += &value("address", &answers.kontur_address, "https://crm.kontur.ru");
+    text += &value(has_kontur, "secret", answers.kontur_secret.as_deref(), "name=value");
+    text += &value(has_kontur, "address", answers.kontur_address.as_deref(), "https://crm.kontur.ru");
     text += "# Whether recordings of talks go to the CRM.\n";
     text += if has_kontur { "recordings = true\n" } else { "# recordings = true\n" };
     text += &format!(
@@ -213,7 +213,7 @@ hand_out_key = {hand_out_key}
 # Who is who: the internal number at the exchange, the user's id in the CRM, the name, and the agent whose browsers dial for them.
 # Who has no agent works without Trubka: the relay tells the CRM of their calls.
 "#,
-        hand_out_key = answers.hand_out_key,
+        hand_out_key = has_kontur && answers.hand_out_key,
     );
     for person in &answers.person {
         let parts: Vec<&str> = person.split(',').map(str::trim).collect();
@@ -255,6 +255,8 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+
+    use clap::Parser;
 
     use super::*;
     use crate::config::Config;
@@ -303,6 +305,40 @@ mod tests {
         let other = folder.path().join("other.toml");
         init(&other, full).unwrap();
         assert_ne!(Config::load(&other).unwrap().path_secret, config.path_secret);
+    }
+
+    #[test]
+    fn what_belongs_to_no_section_is_refused_and_never_written() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            _answers: Answers,
+        }
+        let folder = tempfile::tempdir().unwrap();
+        for flag in [
+            ["--phonet-key=k"].as_slice(),
+            &["--phonet-address=http://127.0.0.1"],
+            &["--kontur-key=k"],
+            &["--kontur-secret=a=b"],
+            &["--kontur-address=http://127.0.0.1"],
+            &["--hand-out-key"],
+        ] {
+            assert!(Line::try_parse_from(["init"].iter().chain(flag)).is_err(), "{flag:?}");
+        }
+        let text = |text: &str| Some(text.to_owned());
+        let homeless = Answers {
+            phonet_key: text("p"),
+            phonet_address: text("http://127.0.0.1"),
+            kontur_key: text("k"),
+            kontur_secret: text("a=b"),
+            kontur_address: text("http://127.0.0.1"),
+            hand_out_key: true,
+            ..answers()
+        };
+        let path = folder.path().join("relay.toml");
+        init(&path, homeless).unwrap();
+        let config = Config::load(&path).unwrap();
+        assert!(config.phonet.is_none() && config.kontur.is_none() && !config.agents.hand_out_key);
     }
 
     #[test]
