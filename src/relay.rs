@@ -20,6 +20,8 @@ pub const PATH: &str = "/agents/v1";
 pub const HEARTBEAT: Millis = Millis::secs(20);
 /// A side that has heard nothing for so long takes the connection for dead.
 pub const SILENCE: Millis = Millis::secs(50);
+/// The most bytes of a command's id, and of a name in it, such as `communicationId`.
+pub const LONGEST_NAME: usize = 200;
 /// The most bytes of a frame that a browser sends.
 pub const LARGEST_FROM_AGENT: usize = 4 * 1024;
 /// The most bytes of a frame that the relay sends: a directory of some thousand people.

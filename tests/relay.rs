@@ -23,6 +23,7 @@ use trubka::{
     core::io::Input,
     problem::Code,
     protocol::{CallPhase, CheckState, CheckStep, DialPhase, LinkState, LinkView, Message, Request, Sender, TextItem},
+    relay::LONGEST_NAME,
 };
 
 const DIGITS: &str = "79161234567";
@@ -315,6 +316,17 @@ fn a_call_that_slept_on_its_way_rings_nobody() {
         assert_eq!(world.dialled.len(), 0, "{slept}");
         assert_ne!(world.relay.outcome("c1"), Some("accepted"));
     }
+}
+
+#[test]
+fn a_name_is_taken_as_long_as_the_relay_takes_it() {
+    let mut world = live(26);
+    let [longest, longer] = [0, 1].map(|more| "c".repeat(LONGEST_NAME + more));
+    world.system_call(&longest, DIGITS);
+    world.system_call(&longer, "79165555555");
+    world.run_for(Millis::secs(2));
+    assert_eq!((world.relay.outcome(&longest), world.relay.outcome(&longer)), (Some("accepted"), None));
+    assert_eq!(world.dialled, [DIGITS]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use trubka::kontur::digits;
 use trubka::kontur::system::{ECHO, SystemCall};
 use trubka::private::Private;
-use trubka::relay::{Command, Outcome};
+use trubka::relay::{Command, LONGEST_NAME, Outcome};
 
 use crate::commands::Ending;
 use crate::guard::Speaker;
@@ -176,7 +176,7 @@ fn invalid(what: &str) -> Answer {
 fn order(app: &App, call: SystemCall, echo: Option<&HeaderValue>) -> Result<(String, AgentId, Command), Answer> {
     match call {
         SystemCall::Call { communication_id, from_user_id, to_user_id, client_phone } => {
-            if communication_id.is_empty() || communication_id.len() > 256 {
+            if communication_id.is_empty() || communication_id.len() > LONGEST_NAME {
                 return Err(invalid("communicationId пуст или слишком длинный"));
             }
             let agent = agent(app, from_user_id.as_deref())?;
@@ -193,7 +193,7 @@ fn order(app: &App, call: SystemCall, echo: Option<&HeaderValue>) -> Result<(Str
             Ok((communication_id.clone(), agent, Command::Call { communication: communication_id, number, internal }))
         }
         SystemCall::HangUp { realtime_call_item_id: leg, user_id } => {
-            if leg.is_empty() || leg.len() > 256 {
+            if leg.is_empty() || leg.len() > LONGEST_NAME {
                 return Err(invalid("realtimeCallItemId пуст или слишком длинный"));
             }
             let agent = agent(app, user_id.as_deref())?;

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use trubka::Millis;
 use trubka::problem::{Code, Problem};
-use trubka::relay::{Command, FromAgent, Outcome};
+use trubka::relay::{Command, FromAgent, LONGEST_NAME, Outcome};
 use trubka_relay::pace::Pace;
 use trubka_relay::tokens::AgentId;
 
@@ -118,6 +118,8 @@ async fn what_cannot_be_carried_out_is_refused_in_words() {
             "invalidArgs",
         ),
         ("communications/call", r#"{"fromUserId":"u-anna"}"#.to_owned(), "invalidArgs"),
+        ("communications/call", call_body(&"c".repeat(LONGEST_NAME), "u-anna"), "agentNotConnected"),
+        ("communications/call", call_body(&"c".repeat(LONGEST_NAME + 1), "u-anna"), "invalidArgs"),
         ("communications/call", "{".to_owned(), "invalidArgs"),
         ("communications/call", "[".repeat(15_000), "invalidArgs"),
         ("communications/hangup", r#"{"realtimeCallItemId":"l"}"#.to_owned(), "userUnknown"),

@@ -13,18 +13,17 @@ use crate::{
     private::Private,
     problem::{Code, Problem},
     protocol::{DialPhase, DialView, DiallingView, Direction, LinkState},
+    relay::LONGEST_NAME,
     settings::is_ext,
     uis::Uis,
 };
 
-/// The most characters an idempotency key may have.
-const LONGEST_KEY: usize = 64;
 /// How long after a click its call is expected.
 const AWAITED: Millis = Millis::secs(10);
 
 /// What somebody wants dialled.
 pub(super) struct Wanted<'a> {
-    /// The idempotency key.
+    /// The idempotency key: a page's own, or the CRM's communication.
     pub(super) key: String,
     /// The number in E.164, or a colleague's internal number.
     pub(super) number: Private<String>,
@@ -55,7 +54,7 @@ impl Bridge {
         } else {
             E164::parse(number.reveal()).map(|number| number.as_private().clone())
         };
-        let Some(number) = read.filter(|_| !key.is_empty() && key.len() <= LONGEST_KEY) else {
+        let Some(number) = read.filter(|_| !key.is_empty() && key.len() <= LONGEST_NAME) else {
             return refused(number, Problem::new(Code::DialNotANumber));
         };
         if let Some(dial) = self.live_dial(&number, now) {

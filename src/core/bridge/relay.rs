@@ -16,11 +16,9 @@ use crate::{
     phone,
     private::Private,
     problem::{Code, Problem},
-    relay::{Command, FromAgent, Handed, LARGEST_TO_AGENT, Listed, Outcome, PATH, ToAgent},
+    relay::{Command, FromAgent, Handed, LARGEST_TO_AGENT, LONGEST_NAME, Listed, Outcome, PATH, ToAgent},
 };
 
-/// The most characters of any name that a command brings.
-const LONGEST_NAME: usize = 200;
 /// The most characters of what an answer quotes, such as the exchange's own words.
 const LONGEST_QUOTE: usize = 200;
 
