@@ -5,21 +5,23 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_nats::jetstream::{ErrorCode, context::GetStreamErrorKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use serde_json::Value;
 use trubka::{
     phonet::rest::User,
     problem::Problem,
     protocol::{HookName, InstanceStatus, IntegrationView, MainTelephony, Request},
+    relay,
 };
 
 use crate::{
     config::{Config, Tls},
-    services::{Crm, Exchange, Services, crm::problem_of},
+    services::{Crm, Exchange, Services, crm::problem_of, http::Http},
     tokens::AgentsFile,
     upgrade::comes,
     words,
 };
 
-/// How long NATS may take.
+/// How long NATS, or the relay itself, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One thing that was tried.
@@ -75,6 +77,7 @@ impl Findings {
 pub async fn check(config: &Config) -> Vec<Finding> {
     let mut found = Findings::default();
     tls(config, &mut found);
+    address(config, &mut found).await;
     agents(config, &mut found);
     match Services::of(config) {
         Ok(services) => {
@@ -103,13 +106,51 @@ fn tls(config: &Config, found: &mut Findings) {
         None if config.listen.ip().is_loopback() => {
             found.good(part, "none of its own: plain HTTP on this machine, for a proxy that speaks HTTPS");
         }
+        None if !config.trusted_proxies.is_empty() => found.note(
+            part,
+            format!("{} speaks plain HTTP: see that only the proxies of proxies.trusted reach it", config.listen),
+        ),
         None => found.wrong(
             part,
             format!(
-                "{} is open to others in plain HTTP: set [tls], or listen on 127.0.0.1 behind a proxy",
+                "{} is open to others in plain HTTP: set [tls], or name the proxy that speaks HTTPS in proxies.trusted",
                 config.listen
             ),
         ),
+    }
+}
+
+/// Whether what is sent to the relay's address comes to a relay, as far as this machine can tell.
+async fn address(config: &Config, found: &mut Findings) {
+    let (part, base_url) = ("Address", &config.base_url);
+    // Of the system's certificates the services tell.
+    let Ok(http) = Http::new(false) else { return };
+    let is_relays = |body: &str| serde_json::from_str::<Value>(body).is_ok_and(|health| health["status"].is_string());
+    match http.get(&format!("{base_url}/healthz"), &[], PATIENCE).await {
+        Ok((200, body)) if is_relays(&body) => found.good(part, format!("the relay answers at {base_url}")),
+        Ok((status, _)) => {
+            return found
+                .wrong(part, format!("not the relay answers at {base_url} (HTTP {status}): see where it leads"));
+        }
+        Err(_) => {
+            let what_to_do = "start the relay, and see that the name, the certificate and the proxy are right";
+            return found.wrong(part, format!("no answer from {base_url}: {what_to_do}"));
+        }
+    }
+    let upgrade = [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dHJ1YmthLXJlbGF5LWNoaw=="),
+    ];
+    match http.get(&[base_url, relay::PATH].concat(), &upgrade, PATIENCE).await {
+        Ok((101, _)) => found.good(part, "a browser's WebSocket comes through"),
+        Ok((403, _)) => found.wrong(part, "the proxy says that plain http came to it: let it take https alone"),
+        Ok((status, _)) => found.wrong(
+            part,
+            format!("no WebSocket comes through (HTTP {status}): have the proxy pass Upgrade and Connection on"),
+        ),
+        Err(_) => found.wrong(part, "no WebSocket comes through: look into the proxy's log"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The relay's settings: one TOML file, each of whose keys the environment may override: `kontur.api_key` by
+//! The relay's settings: one TOML file, each of whose keys but the directory's the environment may override: `kontur.api_key` by
 //! `TRUBKA_RELAY__KONTUR__API_KEY`. They are checked whole before anything starts; relative paths start at the file's folder.
 
 use std::collections::HashSet;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use reqwest::{
-    Client, RequestBuilder, Response,
+    Client, RequestBuilder, Response, StatusCode,
     header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER},
     multipart::{Form, Part},
     redirect::Policy,
@@ -79,6 +79,25 @@ impl Http {
             )
         };
         Ok((HttpAnswer { status: status.as_u16(), retry_after, date, body: Private::new(body), file }, bytes))
+    }
+
+    /// Asks as anybody may; the status and the text of the answer.
+    ///
+    /// # Errors
+    /// No whole answer came, in time or at all.
+    pub async fn get(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        patience: Duration,
+    ) -> Result<(u16, String), HttpFailure> {
+        let request = headers.iter().fold(self.0.get(url), |request, (name, value)| request.header(*name, *value));
+        let response = within(patience, request.send()).await?;
+        let status = response.status();
+        let is_other = status == StatusCode::SWITCHING_PROTOCOLS;
+        let text = async { if is_other { Ok(String::new()) } else { text(response).await } };
+        let text = tokio::time::timeout(patience, text).await.map_err(|_| HttpFailure::Timeout)??;
+        Ok((status.as_u16(), text))
     }
 
     fn prepare(&self, request: &HttpRequest, upload: Option<&File>) -> Result<RequestBuilder, HttpFailure> {

@@ -3,7 +3,7 @@
 
 pub mod crm;
 pub mod exchange;
-mod http;
+pub(crate) mod http;
 
 use std::sync::Arc;
 

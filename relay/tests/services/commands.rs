@@ -2,12 +2,13 @@
 
 use std::{path::Path, process::Stdio};
 
-use crate::support::{ANNA, Bench, Relay};
+use crate::support::{ANNA, Bench, PATH_SECRET, Relay};
 use serde_json::json;
 use tokio::process::Command;
 use trubka::protocol::HookName;
 use trubka_relay::{
     check::{Finding, State, check},
+    pace::Pace,
     services::Services,
     upgrade::{Upgrade, comes},
 };
@@ -95,26 +96,38 @@ async fn the_check_finds_nothing_wrong_where_nothing_is() {
     let crm = Services::of(&relay.config).unwrap().crm.unwrap();
     let view = Upgrade::new(crm).run().await.unwrap();
     assert!(comes(&view, HookName::Sync));
-    // The sandbox's integration has this base URL.
-    relay.config.base_url = "https://telephony.example.com".to_owned();
-    relay.config.path_secret = "v1".into();
-    assert_eq!(wrong(&check(&relay.config).await), Vec::<&str>::new());
+    let running = trubka_relay::Relay::start(relay.config.clone(), Pace::default()).await.unwrap();
+    relay.config.base_url = format!("http://{}", running.address());
+    let base_url = format!("{}/{PATH_SECRET}", relay.config.base_url);
+    bench.control("integration", json!({ "baseUrl": base_url })).await;
+    let findings = check(&relay.config).await;
+    assert_eq!(wrong(&findings), Vec::<&str>::new());
+    assert!(findings.iter().any(|it| it.words == "a browser's WebSocket comes through"), "{findings:?}");
     assert_eq!(bench.problems(), Vec::<String>::new());
+    // A proxy is in front of which the relay is not told.
+    relay.config.base_url = bench.url("");
+    let findings = check(&relay.config).await;
+    assert!(wrong(&findings)[0].starts_with("not the relay answers at"), "{findings:?}");
 }
 
 #[tokio::test]
 async fn the_check_says_of_each_failure_what_to_do() {
     let bench = crate::support::sandbox().await;
-    let relay = with_agents(&bench);
+    let mut relay = with_agents(&bench);
+    relay.config.base_url = "https://127.0.0.1:1".to_owned();
     let found = async |change: &dyn Fn(&mut trubka_relay::config::Config)| {
         let mut config = relay.config.clone();
         change(&mut config);
         wrong(&check(&config).await).join("\n")
     };
     let all = found(&|_| {}).await;
-    for line in
-        ["another address than this relay's", "CALL is off", "HANGUP is off", "communications/sync does not come"]
-    {
+    for line in [
+        "no answer from https://",
+        "another address than this relay's",
+        "CALL is off",
+        "HANGUP is off",
+        "communications/sync does not come",
+    ] {
         assert!(all.contains(line), "{line}: {all}");
     }
     let words = found(&|config| config.phonet.as_mut().unwrap().api_key = "other".into()).await;
@@ -129,6 +142,11 @@ async fn the_check_says_of_each_failure_what_to_do() {
     assert!(words.contains("no token for vera"), "{words}");
     let words = found(&|config| config.listen = "0.0.0.0:8470".parse().unwrap()).await;
     assert!(words.contains("open to others in plain HTTP"), "{words}");
+    let behind_a_proxy = found(&|config| {
+        config.listen = "0.0.0.0:8470".parse().unwrap();
+        config.trusted_proxies = vec!["172.17.0.0/16".parse().unwrap()];
+    });
+    assert!(!behind_a_proxy.await.contains("plain HTTP"));
     bench.control("integration", json!({ "status": "paused", "main": "other" })).await;
     let words = found(&|_| {}).await;
     assert!(words.contains("paused: let it go on") && words.contains("another telephony is the main one"), "{words}");
