@@ -37,6 +37,9 @@ pub enum FromAgent {
         token: Private<String>,
         /// The extension's version.
         version: String,
+        /// A number that this browser gives itself: its new connection takes the place of one that is dead, though nobody noticed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        browser: Option<u32>,
     },
     /// The user is at this browser: of an agent's browsers, a command goes to the last active one. Said at most every half minute.
     Active,
@@ -186,7 +189,11 @@ impl FromAgent {
         let value = json::parse(text)?;
         let fields = Fields::of(&value)?;
         Some(match fields.text("kind")?.as_str() {
-            "hello" => Self::Hello { token: fields.private("token")?, version: fields.text("version")? },
+            "hello" => Self::Hello {
+                token: fields.private("token")?,
+                version: fields.text("version")?,
+                browser: fields.number("browser"),
+            },
             "active" => Self::Active,
             "pong" => Self::Pong,
             "keyRefused" => Self::KeyRefused,
@@ -299,7 +306,8 @@ mod tests {
     fn what_one_side_writes_the_other_reads() {
         let problem = || Problem::about(Code::DialRefused, &["занято"]);
         for frame in [
-            FromAgent::Hello { token: Private::new("t".to_owned()), version: "0.1.0".to_owned() },
+            FromAgent::Hello { token: Private::new("t".to_owned()), version: "0.1.0".to_owned(), browser: None },
+            FromAgent::Hello { token: Private::new("t".to_owned()), version: "0.1.0".to_owned(), browser: Some(7) },
             FromAgent::Active,
             FromAgent::Pong,
             FromAgent::KeyRefused,

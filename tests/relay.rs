@@ -73,6 +73,11 @@ fn it_greets_answers_pings_and_stays() {
     world.run_for(Millis::mins(10));
     assert_eq!((world.relay.opened, state(&world)), (1, LinkState::Live));
     assert_eq!(world.relay.said("pong"), 30);
+    world.drop_relay(false);
+    world.run_for(Millis::mins(1));
+    let hellos = || world.relay.heard.iter().filter(|frame| frame["kind"] == "hello");
+    let names: Vec<u64> = hellos().map(|hello| hello["browser"].as_u64().unwrap()).collect();
+    assert!(names.len() == 2 && names[0] == names[1], "its connections are known by one name: {names:?}");
     clean(&world);
 }
 

@@ -39,7 +39,8 @@ impl Agent {
         // Ten thousand of the usual buffers would be more than the machine has.
         let buffers = WebSocketConfig::default().read_buffer_size(1024).write_buffer_size(0);
         let (mut socket, _) = client_async_with_config(format!("ws://{address}{PATH}"), tcp, Some(buffers)).await?;
-        let hello = FromAgent::Hello { token: Private::new(token.to_owned()), version: "0.1.0".to_owned() };
+        let hello =
+            FromAgent::Hello { token: Private::new(token.to_owned()), version: "0.1.0".to_owned(), browser: None };
         socket.send(Message::text(hello.to_json().reveal().as_str())).await?;
         let welcome = socket.next().await.context("no welcome")??.into_text()?;
         match ToAgent::parse(&welcome) {

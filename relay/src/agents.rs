@@ -52,6 +52,8 @@ pub struct Freshness {
 /// A browser that is connected here.
 struct Browser {
     serial: u64,
+    /// What it calls itself.
+    name: Option<u32>,
     token: TokenHash,
     freshness: Freshness,
     queue: mpsc::Sender<Errand>,
@@ -201,17 +203,21 @@ impl Agents {
         None
     }
 
-    fn enter(&self, agent: AgentId, token: TokenHash) -> Option<(u64, mpsc::Receiver<Errand>)> {
+    fn enter(&self, agent: AgentId, token: TokenHash, name: Option<u32>) -> Option<(u64, mpsc::Receiver<Errand>)> {
         let (queue, errands) = mpsc::channel(QUEUE);
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let freshness = Freshness { active: Millis(0), since: clock::now() };
+        let mut freshness = Freshness { active: Millis(0), since: clock::now() };
         {
             let mut connected = self.lock();
             let browsers = connected.entry(agent).or_default();
+            // The connection that this one follows is dead: it gets no more, and its talk ends.
+            if let Some(at) = browsers.iter().position(|browser| name.is_some() && browser.name == name) {
+                freshness.active = browsers.swap_remove(at).freshness.active;
+            }
             if browsers.len() >= MOST_BROWSERS || self.stopping.load(Ordering::Relaxed) {
                 return None;
             }
-            browsers.push(Browser { serial, token, freshness, queue });
+            browsers.push(Browser { serial, name, token, freshness, queue });
         }
         self.changed(agent);
         Some((serial, errands))
@@ -379,7 +385,7 @@ struct Talk {
 impl Talk {
     async fn go(mut self) {
         let end = match self.greet().await {
-            Ok((agent, token)) => self.stay(agent, token).await,
+            Ok((agent, token, name)) => self.stay(agent, token, name).await,
             Err(end) => end,
         };
         metrics::counter!("trubka_relay_agents_closed_total", "reason" => end.name()).increment(1);
@@ -387,20 +393,20 @@ impl Talk {
         let _ = timeout(self.agents.pace.farewell, self.part(end)).await;
     }
 
-    async fn greet(&mut self) -> Result<(AgentId, TokenHash), End> {
+    async fn greet(&mut self) -> Result<(AgentId, TokenHash, Option<u32>), End> {
         let refused = Err(End::Refused(RefusedReason::Hello));
         let Ok(first) = timeout(self.agents.pace.hello, self.socket.next()).await else { return refused };
-        let Some(FromAgent::Hello { token, .. }) = heard(first)? else { return refused };
+        let Some(FromAgent::Hello { token, browser, .. }) = heard(first)? else { return refused };
         let mut tokens = self.agents.tokens.clone();
         // A token that was issued a moment ago comes with the next look at the file; whoever guesses has to wait.
         let _ = timeout(SEEN_WITHIN, tokens.wait_for(|tokens| tokens.agent(&token).is_some())).await;
         let (hash, agent) = tokens.borrow().agent(&token).ok_or(End::Refused(RefusedReason::Token))?;
         self.seat.is_known();
-        Ok((agent, hash))
+        Ok((agent, hash, browser))
     }
 
-    async fn stay(&mut self, agent: AgentId, token: TokenHash) -> End {
-        let Some((serial, errands)) = self.agents.enter(agent, token) else {
+    async fn stay(&mut self, agent: AgentId, token: TokenHash, name: Option<u32>) -> End {
+        let Some((serial, errands)) = self.agents.enter(agent, token, name) else {
             let stopping = self.agents.stopping.load(Ordering::Relaxed);
             return if stopping { End::Stopping } else { End::Refused(RefusedReason::Full) };
         };

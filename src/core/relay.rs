@@ -38,6 +38,8 @@ const LONGEST_COMMAND: Millis = Millis::mins(1);
 pub struct Relay {
     state: State,
     epoch: u32,
+    /// What this browser calls itself, as long as it lives.
+    browser: u32,
     online: bool,
     host: String,
     /// Since when the state shown holds.
@@ -76,10 +78,11 @@ pub enum Step {
 
 impl Relay {
     /// A connection that does nothing yet.
-    pub fn new(online: bool) -> Self {
+    pub fn new(online: bool, browser: u32) -> Self {
         Self {
             state: State::Off,
             epoch: 0,
+            browser,
             online,
             host: String::new(),
             since: None,
@@ -105,6 +108,11 @@ impl Relay {
         self.problem = forbidden;
         self.since = Some(now);
         close
+    }
+
+    /// What this browser calls itself.
+    pub fn browser(&self) -> u32 {
+        self.browser
     }
 
     fn has_socket(&self) -> bool {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::SinkExt;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use trubka::Millis;
 use trubka::relay::{FromAgent, Handed, LARGEST_FROM_AGENT, Listed, RefusedReason, ToAgent};
 use trubka_relay::pace::Pace;
 use trubka_relay::tokens::AgentId;
@@ -54,6 +55,36 @@ async fn only_the_extension_may_open_the_socket() {
         browser.hello(&setup.anna).await;
         assert!(matches!(browser.hear().await, Heard::Frame(ToAgent::Welcome { .. })), "{origin}");
     }
+}
+
+#[tokio::test]
+async fn a_browsers_new_connection_takes_the_place_of_its_old_one() {
+    let setup = Setup::new("");
+    let relay = setup.start(Pace::default()).await;
+    let mut other = Browser::connect(relay.address(), &setup.anna).await;
+    let connect = async || {
+        let mut browser = Browser::open(relay.address()).await;
+        browser.hello_as(&setup.anna, Some(7)).await;
+        assert!(matches!(browser.hear().await, Heard::Frame(ToAgent::Welcome { .. })));
+        browser
+    };
+    let mut old = connect().await;
+    old.say(&FromAgent::Active).await;
+    let is_active = || relay.agents().freshness(AgentId::of("anna")).is_some_and(|it| it.active > Millis(0));
+    while !is_active() {
+        tokio::task::yield_now().await;
+    }
+    // Nobody has noticed that the old one is dead.
+    let mut new = connect().await;
+    let (answer, _) = tokio::join!(call(relay.address(), "c1", "u-anna"), new.accept());
+    assert_eq!((answer.code, is_active()), (200, true));
+    assert_eq!(old.end().await, None);
+    drop(new);
+    while is_active() {
+        tokio::task::yield_now().await;
+    }
+    let (answer, _) = tokio::join!(call(relay.address(), "c2", "u-anna"), other.accept());
+    assert_eq!(answer.code, 200);
 }
 
 #[tokio::test]

@@ -270,7 +270,11 @@ impl Browser {
     }
 
     pub async fn hello(&mut self, token: &str) {
-        self.say(&FromAgent::Hello { token: token.into(), version: "0.1.0".to_owned() }).await;
+        self.hello_as(token, None).await;
+    }
+
+    pub async fn hello_as(&mut self, token: &str, browser: Option<u32>) {
+        self.say(&FromAgent::Hello { token: token.into(), version: "0.1.0".to_owned(), browser }).await;
     }
 
     pub async fn say(&mut self, frame: &FromAgent) {

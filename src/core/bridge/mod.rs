@@ -207,7 +207,7 @@ impl Bridge {
                 .unwrap_or_default(),
             cards: state.and_then(|state| state.object("cards")).map(Cards::read).unwrap_or_default(),
             dials: state.map(|state| Dials::read(state.objects("dials"))).unwrap_or_default(),
-            relay: Relay::new(true),
+            relay: Relay::new(true, Rng::with_seed(seed).u32(..)),
             commands: state.map(|state| Commands::read(state.objects("commands"))).unwrap_or_default(),
             handed: snapshot.handed.unwrap_or_default(),
             crm: Crm {
@@ -263,7 +263,7 @@ impl Bridge {
             Input::Started { online, forbidden } => {
                 self.log.add(now, "started", env!("CARGO_PKG_VERSION"));
                 self.link = Link::new(online);
-                self.relay = Relay::new(online);
+                self.relay = Relay::new(online, self.relay.browser());
                 self.forbidden = forbidden;
                 self.configure(now);
             }

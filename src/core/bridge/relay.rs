@@ -73,7 +73,8 @@ impl Bridge {
     pub(super) fn relay_opened(&mut self, epoch: u32, now: Millis) {
         if let (true, Some(relay)) = (self.relay.opened(epoch, now), &self.settings.relay) {
             let version = env!("CARGO_PKG_VERSION").to_owned();
-            let hello = FromAgent::Hello { token: relay.token.clone(), version };
+            let browser = Some(self.relay.browser());
+            let hello = FromAgent::Hello { token: relay.token.clone(), version, browser };
             self.say(epoch, &hello);
         }
     }
