@@ -125,7 +125,7 @@ async fn address(config: &Config, found: &mut Findings) {
     let (part, base_url) = ("Address", &config.base_url);
     // Of the system's certificates the services tell.
     let Ok(http) = Http::new(false) else { return };
-    let is_relays = |body: &str| serde_json::from_str::<Value>(body).is_ok_and(|health| health["status"].is_string());
+    let is_relays = |body: &str| serde_json::from_str::<Value>(body).is_ok_and(|health| health.get("status").is_some());
     match http.get(&format!("{base_url}/healthz"), &[], PATIENCE).await {
         Ok((200, body)) if is_relays(&body) => found.good(part, format!("the relay answers at {base_url}")),
         Ok((status, _)) => {
