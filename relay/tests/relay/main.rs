@@ -4,7 +4,7 @@
 mod agents;
 mod hostile;
 mod nats;
-#[path = "../nats_server.rs"]
+#[path = "../shared/nats_server.rs"]
 mod nats_server;
 mod operations;
 mod support;

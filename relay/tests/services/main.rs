@@ -4,7 +4,7 @@
 
 mod commands;
 mod integration;
-#[path = "../nats_server.rs"]
+#[path = "../shared/nats_server.rs"]
 mod nats_server;
 mod support;
 mod sync;
