@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::nats_server::NatsServer;
 use crate::support::{ANNA, BORIS, Bench, Browser, CLIENT, Connection, Relay, Rest};
+use axum::{Json, Router, http::Uri};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use trubka::{
     Millis,
     core::calls::{Calls, Source},
@@ -425,48 +427,74 @@ async fn a_call_that_goes_on_is_not_registered_yet_and_not_forgotten() {
     stage.is_well().await;
 }
 
-/// A group's call, one member of which declines two seconds before another answers, and when that was.
-async fn slow_group_call(stage: &Stage) -> (String, Millis) {
-    let call = stage.bench.incoming("900").await;
-    let legs = stage.bench.get("/control/state").await.1["calls"].as_array().unwrap().clone();
-    let leg = legs.iter().find(|leg| leg["parentUuid"] == call.as_str() && leg["leg"]["ext"] == "001").unwrap();
-    stage.bench.hang_up(leg["uuid"].as_str().unwrap()).await;
-    let declined_at = clock::now();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    stage.bench.control(&format!("calls/{call}/answer"), json!({ "by": "002" })).await;
-    stage.bench.hang_up(&call).await;
-    (call, declined_at)
+/// An exchange that has nothing but a transferred call: its two legs ended so many minutes ago.
+async fn exchange_with(ended: [i64; 2]) -> String {
+    let leg = |number: usize, minutes: i64| {
+        json!({
+            "uuid": format!("leg{number}"), "parentUuid": (number > 1).then_some("leg1"), "lgDirection": 4, "disposition": 0,
+            "endAt": (clock::now() - Millis::mins(minutes)).0, "billSecs": 60, "duration": 65, "trunk": "74951234567",
+            "otherLegNum": format!("+{CLIENT}"), "leg": { "type": 1, "ext": format!("00{number}") },
+        })
+    };
+    let legs = [leg(2, ended[1]), leg(1, ended[0])];
+    let answer = async move |uri: Uri| {
+        let query = uri.query().unwrap_or_default();
+        let moment = |key| query.split('&').find_map(|pair| pair.strip_prefix(key)?.parse::<i64>().ok());
+        Json(match (uri.path(), moment("timeFrom="), moment("timeTo=")) {
+            ("/rest/calls/users.api", Some(from), Some(to)) => {
+                legs.into_iter().filter(|leg| (from..=to).contains(&leg["endAt"].as_i64().unwrap())).collect()
+            }
+            ("/rest/security/authorize", ..) => json!({}),
+            _ => json!([]),
+        })
+    };
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", socket.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(socket, Router::new().fallback(answer)).await });
+    address
+}
+
+/// A relay that has everything from so many minutes ago on before it, of this exchange.
+async fn relay_of(bench: &Bench, exchange: String, minutes: i64) -> Relay {
+    let mut relay = Relay::of(bench, "");
+    relay.config.phonet.as_mut().unwrap().address = exchange;
+    relay.config.kontur.as_mut().unwrap().recordings = false;
+    let cursor = json!({ "certain": (clock::now() - Millis::mins(minutes)).0, "lookedAt": clock::now().0 });
+    Bus::start(&relay.config).await.unwrap().set_cursor(&cursor.to_string()).await.unwrap();
+    relay
+}
+
+/// The legs of each registration that the CRM was sent.
+fn registered(bench: &Bench) -> Vec<usize> {
+    let ledger = bench.sandbox.ledger();
+    let entries = ledger["entries"].as_array().unwrap().iter();
+    let entries = entries.filter(|it| it["path"].as_str().unwrap().ends_with("register-call"));
+    entries.map(|it| it["request"]["items"].as_array().unwrap().len()).collect()
 }
 
 #[tokio::test]
-async fn a_call_whose_last_leg_ended_a_moment_ago_is_not_registered_without_it() {
-    let stage = Stage::new().await;
-    let (call, declined_at) = slow_group_call(&stage).await;
-    stage.catch_up().await;
-    // What has ended until now less this is to be settled: of this call the first leg alone.
-    let grace = clock::now() - declined_at - Millis(100);
-    let patient = sync(&stage.relay, stage.attendance.clone()).await.at(Pace { grace, ..AT_ONCE });
+async fn a_call_whose_last_leg_ended_a_moment_ago_waits_for_it() {
+    let bench = crate::support::sandbox().await;
+    let relay = relay_of(&bench, exchange_with([15, 5]).await, 60).await;
+    let patient = sync(&relay, Attendance::default()).await.at(Pace::default());
     let (summary, result) = patient.run(None, &|_| {}).await;
     result.unwrap();
-    assert_eq!((summary.calls, stage.communication(&call).await), (0, Value::Null));
-    assert_eq!(stage.runs().await.registered, 1);
-    stage.is_well().await;
+    assert_eq!((summary.calls, registered(&bench)), (0, Vec::new()));
+    // When all of it is old enough, all of it is there.
+    let summary = runs_once_it_may(&patient.at(Pace { grace: Millis::mins(4), ..AT_ONCE })).await;
+    assert_eq!((summary.calls, registered(&bench)), (1, vec![2]));
 }
 
 #[tokio::test]
-async fn a_call_that_ends_in_the_next_stretch_or_began_before_the_first_is_registered_whole() {
-    for by_hand in [false, true] {
-        let stage = Stage::new().await;
-        let (call, declined_at) = slow_group_call(&stage).await;
-        stage.catch_up().await;
-        let pace = Pace { stretch: Millis(1_500), ..AT_ONCE };
-        let hurried = sync(&stage.relay, stage.attendance.clone()).await.at(pace);
-        let since = by_hand.then(|| declined_at + Millis(1_000));
-        let (summary, result) = hurried.run(since, &|_| {}).await;
+async fn a_call_that_ends_in_the_next_stretch_or_began_before_the_first_is_told_whole() {
+    for since in [None, Some(4 * 60)] {
+        let bench = crate::support::sandbox().await;
+        // Three hours after the beginning a stretch ends.
+        let relay = relay_of(&bench, exchange_with([4 * 60 + 5, 4 * 60 - 5]).await, 7 * 60).await;
+        let since = since.map(|minutes| clock::now() - Millis::mins(minutes));
+        let (summary, result) = sync(&relay, Attendance::default()).await.run(since, &|_| {}).await;
         result.unwrap();
-        assert_eq!((summary.registered, stage.told("register-call").len()), (1, 1));
-        assert_eq!(stage.communication(&call).await["state"], "registered");
-        stage.is_well().await;
+        assert_eq!((summary.calls, registered(&bench)), (1, vec![2]), "{since:?}");
     }
 }
 
@@ -498,6 +526,31 @@ async fn a_recording_that_breaks_keeps_no_call_waiting_and_is_named_late() {
         assert_eq!(stage.runs().await.recordings, 1);
     }
     stage.is_well().await;
+}
+
+#[tokio::test]
+async fn a_recording_that_takes_too_long_is_named_late_and_the_run_ends_in_time() {
+    let stage = Stage::new().await;
+    stage.talk("001", "001").await;
+    stage.catch_up().await;
+    stage
+        .fault(json!({ "service": "kontur", "path": "/files", "kind": "latency", "millis": 60_000, "count": 1 }))
+        .await;
+    let hurried = sync(&stage.relay, stage.attendance.clone()).await;
+    let (summary, result) = hurried.at(Pace { deadline: Duration::from_secs(4), ..AT_ONCE }).run(None, &|_| {}).await;
+    result.unwrap();
+    assert_eq!((summary.registered, summary.awaited), (1, 1));
+    assert_eq!(runs_once_it_may(&stage.sync).await.recordings, 1);
+    // What is too much for one run alone ends it, too.
+    stage.talk("001", "001").await;
+    stage.catch_up().await;
+    stage
+        .fault(json!({ "service": "kontur", "path": "call-redirect", "kind": "latency", "millis": 60_000, "count": 1 }))
+        .await;
+    let hurried = sync(&stage.relay, stage.attendance.clone()).await;
+    let (_, result) = hurried.at(Pace { deadline: Duration::from_secs(1), ..AT_ONCE }).run(None, &|_| {}).await;
+    assert!(matches!(result, Err(Stopped::OutOfTime)), "{result:?}");
+    assert_eq!(runs_once_it_may(&stage.sync).await.registered, 1);
 }
 
 #[tokio::test]
