@@ -61,11 +61,14 @@ impl Local {
     ) -> Option<T> {
         let written = spawn_blocking(move || {
             let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-            let open = match book.take() {
+            let mut open = match book.take() {
                 Some(open) => open,
                 None => Book::open(&self.cursor.with_file_name("commands"))?,
             };
-            write(book.insert(open))
+            let written = write(&mut open)?;
+            // One that failed is opened anew: half a line may stand at its end.
+            *book = Some(open);
+            Ok(written)
         });
         let written = written.await.unwrap_or_else(|died| Err(std::io::Error::other(died)));
         written.inspect_err(|error| tracing::error!(%error, "commands cannot be remembered beyond this process")).ok()

@@ -273,9 +273,8 @@ impl Run<'_> {
         let id = |leg: &HistoryRecord| missing::id_of(&leg.hangup).to_owned();
         let goes_on = |leg: &&HistoryRecord| active.contains(&id(leg)) || leg.hangup.server_time > Some(to);
         let open: BTreeSet<String> = legs.iter().filter(goes_on).map(id).collect();
-        let (left, over) = std::mem::take(legs).into_iter().partition(|leg| open.contains(&id(leg)));
+        let (left, over): (Vec<_>, Vec<_>) = std::mem::take(legs).into_iter().partition(|leg| open.contains(&id(leg)));
         *legs = left;
-        let over: Vec<HistoryRecord> = over;
         for call in missing::calls(&over, &self.sync.settings) {
             let is_settled = self.by_hand.is_none() && self.progress.is_settled(call.id());
             if call.ended_at < self.summary.from || is_settled {
@@ -354,6 +353,7 @@ impl Run<'_> {
             Ok(Err(problem)) => tracing::warn!(call, problem = problem.code.name(), "a recording does not get through"),
             Err(_) => tracing::warn!(call, "a recording takes too long"),
         }
+        // Where they do not, everything waits.
         exchange.active_calls().await.map_err(Stopped::Service)?;
         let _ = crm.knows(call).await.map_err(service)?;
         Ok(Handed::NotYet)
