@@ -161,6 +161,27 @@ async fn what_a_browser_of_another_instance_does_not_know_in_the_end_it_says() {
 }
 
 #[tokio::test]
+async fn who_is_connected_is_said_again_where_it_was_not_heard() {
+    let nats = NatsServer::start();
+    let setup = Setup::new(&nats.settings());
+    let (a, b) = (setup.start(Pace::default()).await, setup.start(Pace::default()).await);
+    until(a.address(), "connected").await;
+    until(b.address(), "connected").await;
+    let server = setup.config().nats.unwrap().servers[0].reveal().clone();
+    let jetstream = async_nats::jetstream::new(async_nats::connect(server).await.unwrap());
+    let mut bucket = jetstream.get_stream("KV_trubka-default-presence").await.unwrap().cached_info().config.clone();
+    bucket.max_message_size = 1;
+    jetstream.update_stream(bucket.clone()).await.unwrap();
+    let mut anna = Browser::connect(b.address(), &setup.anna).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(call(a.address(), "c1", "u-anna").await.status(), "agentNotConnected");
+    bucket.max_message_size = -1;
+    jetstream.update_stream(bucket).await.unwrap();
+    let (answer, _) = tokio::join!(call_when_known(a.address(), "c1"), anna.accept());
+    assert_eq!(answer.0, 200);
+}
+
+#[tokio::test]
 async fn the_figures_say_whether_nats_serves() {
     let mut nats = NatsServer::start();
     let setup = Setup::new(&nats.settings());
