@@ -12,7 +12,6 @@ mod storing;
 use std::collections::VecDeque;
 
 use fastrand::Rng;
-use serde::Serialize;
 
 use self::storing::{Storage, VERSION};
 use crate::{
@@ -41,7 +40,7 @@ use crate::{
     phonet::connector,
     private::Private,
     problem::{Code, Problem},
-    protocol::{LinkState, Message, SelectedView, StatusView},
+    protocol::{AlertsView, CheckItem, LinkState, Message, PageView, SelectedView, StatusView},
     settings::Settings,
 };
 
@@ -161,24 +160,21 @@ struct Recording;
 /// What was put out last, so that only changes go out.
 #[derive(Debug, Default)]
 struct Shown {
-    page: Private<String>,
-    status: Private<String>,
-    alerts: Private<String>,
+    page: Option<PageView>,
+    status: Option<Box<StatusView>>,
+    alerts: Option<AlertsView>,
     keep_alive: Option<bool>,
     wake_at: Option<Option<Millis>>,
     session: Session,
     link: Option<LinkState>,
-    checks: Private<String>,
+    checks: Vec<CheckItem>,
     sites: Option<Vec<String>>,
     toolbar: Option<Toolbar>,
 }
 
-/// Whether a view differs from the one put out last, which is kept as its JSON.
-fn has_changed(shown: &mut Private<String>, view: &impl Serialize) -> bool {
-    let json = Private::new(serde_json::to_string(view).unwrap_or_default());
-    let changed = *shown != json;
-    *shown = json;
-    changed
+/// Keeps a view as the one put out last, where it differs from that.
+fn changed<T: Clone + PartialEq>(shown: &mut Option<T>, view: T) -> Option<T> {
+    (shown.as_ref() != Some(&view)).then(|| shown.insert(view).clone())
 }
 
 impl Bridge {
@@ -548,17 +544,11 @@ impl Bridge {
             self.out.extend(gone.map(|origin| Output::Off { origin }));
         }
         let page = self.seen(now).page(link);
-        if has_changed(&mut self.shown.page, &page) {
-            self.out.push_back(Output::View(page));
-        }
+        self.out.extend(changed(&mut self.shown.page, page).map(Output::View));
         let alerts = self.seen(now).alerts(&self.link.view());
-        if has_changed(&mut self.shown.alerts, &alerts) {
-            self.out.push_back(Output::Alerts(alerts));
-        }
+        self.out.extend(changed(&mut self.shown.alerts, alerts).map(Output::Alerts));
         let status = self.status(now);
-        if has_changed(&mut self.shown.status, &status) {
-            self.out.push_back(Output::Status(status));
-        }
+        self.out.extend(changed(&mut self.shown.status, status).map(Output::Status));
         let toolbar = self.toolbar(now);
         if self.shown.toolbar.replace(toolbar) != Some(toolbar) {
             self.out.push_back(Output::Toolbar(toolbar));

@@ -1,6 +1,6 @@
 //! The bridge's side towards people: what content scripts, the popup and the options ask for.
 
-use super::{Asker, Bridge, dialling::Wanted, has_changed};
+use super::{Asker, Bridge, dialling::Wanted};
 use crate::{
     Millis,
     core::{
@@ -383,13 +383,14 @@ impl Bridge {
             self.drive_integration(now);
         }
         if let Some(check) = self.checks.last()
-            && has_changed(&mut self.shown.checks, &check.items())
+            && self.shown.checks != check.items()
         {
+            self.shown.checks = check.items().to_vec();
             self.out.push_back(Output::Checks(check.items().to_vec()));
         }
         let finished: Vec<_> = self.checks.extract_if(.., |check| check.is_finished()).collect();
         for check in finished {
-            self.shown.checks = Private::default();
+            self.shown.checks.clear();
             self.reply(check.ask, Message::Checks { items: check.items().to_vec() });
         }
     }
