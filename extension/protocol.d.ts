@@ -28,6 +28,7 @@ export type Request =
   | { kind: "forgetCorrection"; label?: string; pattern: string }
   | { kind: "saveSettings"; document: string }
   | { kind: "changeSettings"; changes: Record<string, unknown> }
+  | { kind: "resetSettings" }
   | { kind: "undoSettings" }
   | { kind: "exportSettings"; secrets: boolean }
   | { kind: "listUsers" }
@@ -246,6 +247,7 @@ export interface SettingsView {
   secrets: string[];
   missing: Problem[];
   preset: string[];
+  overridden: string[];
   locked: string[];
   policy: Problem[];
   undo: boolean;

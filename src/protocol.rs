@@ -121,6 +121,8 @@ pub enum Request {
         /// By path, as in `phonet.domain`; `null` takes the user's own value away.
         changes: Private<Map<String, Value>>,
     },
+    /// Take all settings of the user's own away, with their secrets. Answered by [`Message::Settings`].
+    ResetSettings,
     /// Take the last change of the settings back. Answered by [`Message::Settings`] or [`Message::Invalid`].
     UndoSettings,
     /// The user's own settings as a file. Answered by [`Message::Exported`].
@@ -216,6 +218,7 @@ impl Request {
                 let changes = fields.value("changes")?.as_object()?.clone();
                 (Self::ChangeSettings { changes: Private::new(changes) }, 1)
             }
+            "resetSettings" => (Self::ResetSettings, 0),
             "undoSettings" => (Self::UndoSettings, 0),
             "exportSettings" => (Self::ExportSettings { secrets: fields.flag("secrets")? }, 1),
             "listUsers" => (Self::ListUsers, 0),
@@ -785,8 +788,10 @@ pub struct SettingsView {
     pub secrets: Vec<String>,
     /// What is still to be filled in before a service that is partly set up can be used.
     pub missing: Vec<Problem>,
-    /// Which values the administrator has set and the user may change, by path.
+    /// Which values the administrator has set and the user may change, and has not, by path.
     pub preset: Vec<String>,
+    /// Which of them the user has put others over, by path.
+    pub overridden: Vec<String>,
     /// Which values the administrator has locked, by path.
     pub locked: Vec<String>,
     /// What is wrong with what the administrator says.

@@ -859,6 +859,11 @@ fn a_change_is_taken_back() {
     assert!(!settings.undo && !settings.document.contains("UA"));
     world.run_for(Millis::secs(5));
     assert_eq!(world.view.link.state, LinkState::Live);
+    let ask = world.ask(Sender::Extension, Request::ResetSettings);
+    let Message::Settings(settings) = &world.replies[&ask] else { panic!() };
+    assert!(settings.secrets.is_empty() && settings.undo, "the keys go, too, and all comes back");
+    let Message::Settings(settings) = undo(&mut world) else { panic!() };
+    assert_eq!(settings.secrets, ["phonet.apiKey", "kontur.apiKey"]);
 }
 
 /// A change breaks off nothing that it is not about: whoever sets the ring in a call keeps the call's connection.

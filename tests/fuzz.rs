@@ -255,6 +255,7 @@ fn requests() -> Vec<Value> {
         json!({ "kind": "forgetCorrection", "label": "инн", "pattern": "##########" }),
         json!({ "kind": "saveSettings", "document": document().to_string() }),
         json!({ "kind": "changeSettings", "changes": { "phonet.subscriber": "002", "directory": [], "uis.token": null, "dialling.sites": {} } }),
+        json!({ "kind": "resetSettings" }),
         json!({ "kind": "undoSettings" }),
         json!({ "kind": "exportSettings", "secrets": true }),
         json!({ "kind": "listUsers" }),

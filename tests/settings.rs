@@ -385,6 +385,7 @@ fn a_preset_is_beneath_the_users_own_and_a_lock_above_it() {
     let view = governed.view();
     assert_eq!(sorted(&view.locked), ["kontur.recordings", "kontur.workspace", "sites"]);
     assert_eq!(sorted(&view.preset), ["directory", "phonet.apiKey", "phonet.domain"]);
+    assert_eq!(view.overridden, ["region"]);
     assert_eq!(view.secrets, ["phonet.apiKey", "kontur.apiKey"]);
     assert!(!view.document.contains("-key") && view.policy.is_empty());
     // What is stored and taken elsewhere is the user's own alone.
@@ -452,6 +453,39 @@ fn a_way_into_uis_is_not_mixed_from_two_layers() {
     assert_eq!(by_key.view().secrets, ["uis.token"]);
     assert!(by_key.uis.is_some());
     assert_eq!(changed(&by_key, &json!({ "uis.token": null })).unwrap().uis, governed.uis);
+    let locked =
+        Settings::default().governed_by(Some(&json!({ "locked": { "uis": { "login": "anna" } } }).to_string()));
+    let by_password = changed(&locked, &json!({ "uis.password": "mine", "uis.token": null })).unwrap();
+    assert_eq!(by_password.view().secrets, ["uis.password"]);
+}
+
+#[test]
+fn a_uis_of_which_nothing_is_said_lacks_its_login() {
+    let chosen = changed(&Settings::default(), &json!({ "uis.version": "v4.0", "uis.employeeId": 25 })).unwrap();
+    let lacking: Vec<_> = chosen.missing().into_iter().flat_map(|problem| problem.args).collect();
+    assert_eq!(lacking, ["uis.login", "uis.password", "uis.virtualNumber"]);
+    assert!(
+        changed(&chosen, &json!({ "uis.token": "key", "uis.virtualNumber": "74993720692" })).unwrap().uis.is_some()
+    );
+}
+
+/// A file without its keys brings nobody's keys away, though the administrator has the rest of their sections.
+#[test]
+fn keys_outlive_a_file_that_leaves_their_sections_out() {
+    let policy = json!({ "locked": {
+        "relay": { "address": "https://relay.example.com" }, "uis": { "login": "anna" }, "kontur": { "workspace": "ws" }
+    } });
+    let governed = Settings::default().governed_by(Some(&policy.to_string()));
+    let keys = json!({ "relay.token": "secret-1", "uis.password": "secret-2", "kontur.apiKey": "secret-3" });
+    let settings = changed(&governed, &keys).unwrap();
+    let file = settings.exported(false);
+    assert_eq!(file.reveal(), r#"{"version":1}"#);
+    let again = settings.replaced_by(file.reveal()).unwrap();
+    assert_eq!(again.view().secrets, ["kontur.apiKey", "uis.password", "relay.token"]);
+    let elsewhere = json!({ "version": 1, "advanced": { "konturAddress": "https://evil.example" } });
+    let elsewhere = settings.replaced_by(&elsewhere.to_string()).unwrap();
+    assert_eq!(elsewhere.view().secrets, ["uis.password", "relay.token"]);
+    assert_eq!(settings.restored("{}").view().secrets, Vec::<String>::new());
 }
 
 fn person(ext: &str, name: Option<&str>, user_id: Option<&str>) -> PersonView {

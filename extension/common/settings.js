@@ -5,7 +5,7 @@
 import { ask } from "./api.js";
 
 /** The settings in force, as the background said last. @type {SettingsView} */
-let view = { document: "{}", secrets: [], missing: [], preset: [], locked: [], policy: [], undo: false };
+let view = { document: "{}", secrets: [], missing: [], preset: [], overridden: [], locked: [], policy: [], undo: false };
 
 /** Changes go out in the order in which they were made. @type {Promise<unknown>} */
 let queue = Promise.resolve();
@@ -46,6 +46,14 @@ export function valueAt(settings, path) {
   let value = settings;
   for (const key of path.split(".")) value = value?.[key];
   return value;
+}
+
+/**
+ * Whether UIS is to dial: who has only looked at how it would has not named a way in.
+ * @param {SettingsDocument} settings
+ */
+export function wantsUis(settings) {
+  return Boolean(valueAt(settings, "uis.login")) || view.secrets.includes("uis.token");
 }
 
 /**

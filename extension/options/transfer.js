@@ -33,15 +33,16 @@ export function transfer(take, complain) {
   resetting.addEventListener("close", async () => {
     if (resetting.returnValue !== "reset") return;
     resetting.returnValue = "";
-    await take(await askForSettings({ kind: "saveSettings", document: '{"version":1}' }), t("options_resetDone"));
+    await take(await askForSettings({ kind: "resetSettings" }), t("options_resetDone"));
   });
 
   async function importFile() {
     const [chosen] = file.files ?? [];
     if (!chosen) return;
-    if (chosen.size > LARGEST) return complain([t("options_importTooLarge", chosen.name)]);
-    const text = await chosen.text();
+    const text = chosen.size > LARGEST ? undefined : await chosen.text();
+    // The same file can be chosen again.
     file.value = "";
+    if (text === undefined) return complain([t("options_importTooLarge", chosen.name)]);
     let document_ = /** @type {string | undefined} */ (text);
     if (isSealed(text)) {
       document_ = undefined;
@@ -60,10 +61,11 @@ export function transfer(take, complain) {
     if (answer?.kind !== "exported") return complain([refusal(answer)]);
     const text = `${JSON.stringify(JSON.parse(answer.document), undefined, 2)}\n`;
     if (!secrets) return download("trubka-settings.json", "application/json", text);
-    await withPhrase(t("options_phraseNew"), t("options_phraseNewHint", String(SHORTEST)), true, async (phrase) => {
+    await withPhrase(t("options_phraseNew"), t("options_phraseNewHint", String(SHORTEST)), true, async (phrase, signal) => {
       if ([...phrase].length < SHORTEST) return t("options_phraseShort", String(SHORTEST));
       if (phrase !== phraseAgain.value) return t("options_phraseDiffers");
-      download("trubka-settings-sealed.json", "application/json", await seal(text, phrase));
+      const sealed = await seal(text, phrase);
+      if (!signal.aborted) download("trubka-settings-sealed.json", "application/json", sealed);
       return "";
     });
   }
@@ -74,7 +76,7 @@ export function transfer(take, complain) {
  * @param {string} title
  * @param {string} hint
  * @param {boolean} twice
- * @param {(phrase: string) => Promise<string>} use says what is wrong with it
+ * @param {(phrase: string, signal: AbortSignal) => Promise<string>} use says what is wrong with it; the signal, that nobody wants it any more
  * @returns {Promise<void>}
  */
 function withPhrase(title, hint, twice, use) {
@@ -93,8 +95,9 @@ function withPhrase(title, hint, twice, use) {
       event.preventDefault();
       if (ok.disabled) return;
       ok.disabled = true;
-      const wrong = await use(phraseText.value);
+      const wrong = await use(phraseText.value, signal);
       ok.disabled = false;
+      if (signal.aborted) return;
       say(byId("phrase-problem"), wrong);
       if (wrong) phraseText.select();
       else dialog.close();

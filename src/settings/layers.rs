@@ -137,16 +137,16 @@ impl Layers {
             return Err(problems);
         }
         let given: Vec<_> = SECRETS.iter().filter(|secret| secret.of(&own).is_some()).map(Secret::path).collect();
+        own.remove("$schema");
+        let after = Self { own: Private::new(own.clone()), ..self.clone() }.merged();
         for secret in &SECRETS {
             if let Some(kept) = secret.of(self.own.reveal())
-                && let Some(section) = own.get_mut(secret.section).and_then(Value::as_object_mut)
-                && !section.contains_key(secret.key)
-                && is_wanted(section, secret)
+                && secret.of(&own).is_none()
+                && is_wanted(secret, &own, &after)
             {
-                section.insert(secret.key.to_owned(), kept.clone());
+                set(&mut own, &secret.path(), kept);
             }
         }
-        own.remove("$schema");
         self.with_own(own, |secret| given.contains(&secret.path()))
     }
 
@@ -225,6 +225,14 @@ impl Layers {
         leaves(&preset, "")
     }
 
+    /// The paths of the administrator's values that the user has put others over.
+    pub(super) fn overridden(&self) -> Vec<String> {
+        let preset = self.preset();
+        let mut overridden = leaves(self.preset.reveal(), "");
+        overridden.retain(|path| !preset.contains(path) && !self.is_locked(path));
+        overridden
+    }
+
     /// The paths of the values that the administrator has locked.
     pub(super) fn locked(&self) -> Vec<String> {
         leaves(self.locked.reveal(), "")
@@ -270,11 +278,13 @@ fn choose_way_in(under: &mut Document, over: &Document) {
     }
 }
 
-/// Whether a secret that is left out belongs to what the section says: UIS takes a password or a permanent key.
-fn is_wanted(section: &Document, secret: &Secret) -> bool {
-    match secret.key {
-        "password" => section.contains_key("login"),
-        "token" => !section.contains_key("login"),
+/// Whether a secret that the user's own document leaves out belongs to what it says: UIS takes a password or a permanent key. The
+/// login may be the administrator's.
+fn is_wanted(secret: &Secret, own: &Document, merged: &Document) -> bool {
+    let names_login = |document: &Document| document.get("uis").and_then(|uis| uis.get("login")).is_some();
+    match (secret.section, secret.key) {
+        ("uis", "password") => names_login(merged),
+        ("uis", "token") => !names_login(own),
         _ => true,
     }
 }

@@ -255,6 +255,7 @@ impl Settings {
             secrets: self.layers.secrets(),
             missing: self.missing(),
             preset: self.layers.preset(),
+            overridden: self.layers.overridden(),
             locked: self.layers.locked(),
             policy: self.layers.complaints().to_vec(),
             undo: false,

@@ -146,7 +146,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, address: Option<String>) -> Op
     };
     let is_v1 = version == UisVersion::V1;
     let names = |key| section.fields.contains_key(key);
-    let credentials = if !is_v1 && !names("login") && !names("password") {
+    let credentials = if !is_v1 && names("token") && !names("login") && !names("password") {
         let token = section.required("token", is_secret);
         token.map(|token| Credentials::Token { token: Private::new(token) })
     } else {

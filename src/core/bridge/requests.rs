@@ -115,6 +115,7 @@ impl Bridge {
             }
             Request::SaveSettings { document } => self.save(self.settings.replaced_by(&document), now),
             Request::ChangeSettings { changes } => self.save(self.settings.changed(changes.reveal()), now),
+            Request::ResetSettings => self.save(Ok(self.settings.restored("{}")), now),
             Request::UndoSettings => self.undo_settings(now),
             Request::ExportSettings { secrets } => Message::Exported { document: self.settings.exported(secrets) },
             Request::ListUsers => return self.ask_users(ask),
