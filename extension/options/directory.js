@@ -6,7 +6,8 @@ import { ask } from "../common/api.js";
 import { byId, element, say } from "../common/dom.js";
 import { clearProblem, labelOf, showProblem } from "../common/fields.js";
 import { localize, refusal, sentence, t } from "../common/i18n.js";
-import { inForce, names } from "../common/settings.js";
+import { inForce, names, settings } from "../common/settings.js";
+import { markTopics } from "./topics.js";
 
 /** @typedef {{ ext?: string, name?: string, userId?: string }} Entry */
 
@@ -24,26 +25,33 @@ const LARGEST = 4_000_000;
 /** What each row said when it was last taken. @type {WeakMap<Element, Entry>} */
 const taken = new WeakMap();
 
+/** The list is saved once more only after it was saved before. @type {Promise<unknown>} */
+let saving = Promise.resolve();
+
 /** What was read and waits to be taken. @type {Entry[]} */
 let people = [];
 
-/** @type {(changes: Record<string, unknown>) => Promise<Problem[]>} */
-let change = async () => [];
+/** @type {(changes: Record<string, unknown>) => Promise<Problem[] | undefined>} */
+let change = async () => undefined;
 
-/** @param {typeof change} how to change the settings; it answers with what is wrong */
+/** @param {typeof change} how to change the settings; it answers with what is wrong, or with nothing where that cannot be said */
 export function edit(how) {
   change = how;
   localize(template.content);
-  add.addEventListener("click", () => addRow().focus());
+  add.addEventListener("click", () => {
+    const row = addRow();
+    nameRows();
+    row.querySelector("input")?.focus();
+  });
   rows.addEventListener("click", ({ target }) => {
     if (target instanceof Element && target.matches(".remove")) void remove(/** @type {Element} */ (target.closest("tr")));
   });
-  rows.addEventListener("change", () => void save());
+  rows.addEventListener("change", save);
   rows.addEventListener("input", ({ target }) => clearProblem(/** @type {HTMLInputElement} */ (target)));
   file.addEventListener("change", () => void readFile());
   fromPhonet.addEventListener("click", () => void readPhonet());
-  byId("people-add").addEventListener("click", () => void take(joined()));
-  byId("people-replace").addEventListener("click", () => void take(people));
+  byId("people-add").addEventListener("click", () => take(joined));
+  byId("people-replace").addEventListener("click", () => take(() => people));
   byId("people-cancel").addEventListener("click", () => {
     putAway();
     file.focus();
@@ -51,50 +59,84 @@ export function edit(how) {
 }
 
 /**
- * Shows the list that is in force.
+ * Shows the list that is in force. A row that says what was not taken yet stays, unless `all` is to be shown.
  * @param {SettingsView} view
+ * @param {boolean} all
  */
-export function showDirectory(view) {
-  const directory = /** @type {Entry[]} */ (JSON.parse(view.document).directory ?? []);
+export function showDirectory(view, all) {
   const isLocked = names(view.locked, "directory");
-  if (JSON.stringify(directory) !== JSON.stringify(entries())) {
-    while (rows.children.length < directory.length) addRow();
-    while (rows.children.length > directory.length) rows.lastElementChild?.remove();
-    directory.forEach((entry, index) => {
-      const row = /** @type {Element} */ (rows.children[index]);
-      for (const cell of cells(row)) cell.value = entry[keyOf(cell)] ?? "";
-    });
+  const kept = all ? [] : [...rows.children].filter(isBeingWritten);
+  const directory = listed();
+  for (const row of kept) {
+    const index = directory.findIndex(({ ext }) => ext === taken.get(row)?.ext);
+    if (index >= 0) directory.splice(index, 1);
   }
-  directory.forEach((entry, index) => taken.set(/** @type {Element} */ (rows.children[index]), entry));
+  const others = [...rows.children].filter((row) => !kept.includes(row));
+  others.splice(directory.length).forEach((row) => row.remove());
+  directory.forEach((entry, index) => {
+    const row = others[index] ?? addRow();
+    for (const cell of cells(row)) {
+      clearProblem(cell);
+      cell.value = entry[keyOf(cell)] ?? "";
+    }
+    taken.set(row, entryOf(row));
+  });
   for (const cell of rows.querySelectorAll("input")) cell.readOnly = isLocked;
   for (const button of [...rows.querySelectorAll("button"), add, fromPhonet]) button.disabled = isLocked;
   file.disabled = isLocked;
-  say(byId("directory-lock"), isLocked ? t("options_locked") : names(view.preset, "directory") ? t("options_preset") : "");
+  say(byId("directory-lock"), isLocked ? t("options_locked") : names(view.preset, "directory") ? t("options_presetChoice") : "");
   nameRows();
 }
 
-/** Saves the list. A row with something wrong in it says so, and stays as it was saved last, while the others are saved. */
-async function save() {
+/** The list that is in force. */
+function listed() {
+  return /** @type {Entry[]} */ (settings().directory ?? []);
+}
+
+/** Whether a row says something else than what was taken of it. @param {Element} row */
+function isBeingWritten(row) {
+  return row.contains(document.activeElement) || JSON.stringify(entryOf(row)) !== JSON.stringify(taken.get(row) ?? {});
+}
+
+/** Saves the list, after all that was saved before. */
+function save() {
+  return (saving = saving.then(store));
+}
+
+/** A row with something wrong in it says so, and stays as it was saved last, while the others are saved. */
+async function store() {
+  for (const row of [...rows.children].filter(isEmpty)) taken.delete(row);
   const all = [...rows.children].filter((row) => !isEmpty(row));
-  const wrong = await change({ directory: all.map(entryOf) });
-  if (wrong.length === 0) {
-    all.forEach((row) => taken.set(row, entryOf(row)));
-    return;
-  }
-  /** @type {Set<Element>} */
-  const faulty = new Set();
-  for (const { code, args: [path = ""] = [] } of wrong) {
+  const said = new Map(all.map((row) => [row, entryOf(row)]));
+  const wrong = await change({ directory: orNothing([...said.values()]) });
+  for (const { code, args: [path = ""] = [] } of wrong ?? []) {
     const [, index, key] = path.split(".");
     const row = all[Number(index)];
     const cell = row && cells(row).find((each) => each.dataset.key === key);
     if (!row || !cell) continue;
-    faulty.add(row);
+    said.delete(row);
     // A row that is still being written lacks what is to come.
     if (code === "settingsMissing" && row.contains(document.activeElement)) continue;
     showProblem(cell, sentence({ code, args: [labelOf(cell)] }));
   }
-  const rest = all.flatMap((row) => (faulty.has(row) ? (taken.get(row) ?? []) : entryOf(row)));
-  await change({ directory: rest });
+  markTopics();
+  if (!wrong || (wrong.length > 0 && !(await isRestTaken(all, said)))) return;
+  for (const [row, entry] of said) taken.set(row, entry);
+}
+
+/**
+ * Saves what is right, and in place of what is not what it was before.
+ * @param {Element[]} all
+ * @param {Map<Element, Entry>} right
+ */
+async function isRestTaken(all, right) {
+  const rest = all.filter((row) => row.isConnected).flatMap((row) => right.get(row) ?? taken.get(row) ?? []);
+  return (await change({ directory: orNothing(rest) }))?.length === 0;
+}
+
+/** A list that is empty is none of the user's own: then the administrator's is in force. @param {Entry[]} list */
+function orNothing(list) {
+  return list.length > 0 ? list : null;
 }
 
 /** @param {Element} row */
@@ -104,6 +146,7 @@ async function remove(row) {
   nameRows();
   (next ?? add).focus();
   await save();
+  if (rows.children.length === 0) showDirectory(inForce(), false);
 }
 
 // ── Lists from elsewhere ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -112,9 +155,10 @@ async function readFile() {
   const [chosen] = file.files ?? [];
   if (!chosen) return;
   putAway();
-  if (chosen.size > LARGEST) return say(byId("people-state"), t("options_peopleTooLarge", chosen.name));
-  const text = decode(await chosen.arrayBuffer());
+  const text = chosen.size > LARGEST ? undefined : decode(await chosen.arrayBuffer());
+  // The same file can be chosen again.
   file.value = "";
+  if (text === undefined) return say(byId("people-state"), t("options_peopleTooLarge", chosen.name));
   show(await ask({ kind: "readPeople", text }));
 }
 
@@ -147,7 +191,7 @@ function show(answer) {
   }
   say(byId("people-state"), "");
   people = answer.people.filter(({ ext }) => /^\d{1,10}$/u.test(ext ?? "")).map(entryFrom);
-  const now = new Map(entries().map((entry) => [entry.ext, entry]));
+  const now = new Map(listed().map((entry) => [entry.ext, entry]));
   const fresh = people.filter(({ ext }) => !now.has(ext));
   const changed = joined().filter((entry) => now.has(entry.ext) && JSON.stringify(entry) !== JSON.stringify(now.get(entry.ext)));
   const gone = [...now.keys()].filter((ext) => !people.some((entry) => entry.ext === ext));
@@ -169,18 +213,22 @@ function show(answer) {
 
 /** The list with what was read put over it: a row of the same extension keeps what the other does not name. */
 function joined() {
-  const all = new Map(entries().map((entry) => [entry.ext, entry]));
+  const all = new Map(listed().map((entry) => [entry.ext, entry]));
   for (const entry of people) all.set(entry.ext, { ...all.get(entry.ext), ...entry });
   return [...all.values()];
 }
 
-/** @param {Entry[]} directory */
-async function take(directory) {
-  const wrong = await change({ directory });
-  putAway();
-  showDirectory(inForce());
-  say(byId("people-state"), wrong.length > 0 ? wrong.map(sentence).join(" ") : t("options_peopleTaken", String(directory.length)));
-  add.focus();
+/** @param {() => Entry[]} read the list that is to be in force, once what was written is saved */
+function take(read) {
+  saving = saving.then(async () => {
+    const directory = read();
+    const wrong = await change({ directory });
+    if (wrong?.length !== 0) return say(byId("people-state"), (wrong ?? []).map(sentence).join(" "));
+    putAway();
+    showDirectory(inForce(), false);
+    say(byId("people-state"), t("options_peopleTaken", String(directory.length)));
+    add.focus();
+  });
 }
 
 function putAway() {
@@ -190,11 +238,10 @@ function putAway() {
 
 // ── Rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** @returns {HTMLElement} the new row's first field */
+/** @returns {Element} the new row, without its ids */
 function addRow() {
   rows.append(template.content.cloneNode(true));
-  nameRows();
-  return /** @type {HTMLElement} */ (rows.lastElementChild?.querySelector("input"));
+  return /** @type {Element} */ (rows.lastElementChild);
 }
 
 /** @param {Person} person @returns {Entry} */
@@ -206,11 +253,6 @@ function entryFrom({ ext, name, userId }) {
 function entryOf(row) {
   const [ext, name, userId] = ["ext", "name", "userId"].map((key) => cells(row).find((cell) => cell.dataset.key === key)?.value.trim());
   return entryFrom({ ext, name, userId });
-}
-
-/** The rows in which something is written. */
-function entries() {
-  return [...rows.children].filter((row) => !isEmpty(row)).map(entryOf);
 }
 
 /** @param {Element} row */
@@ -228,11 +270,17 @@ function keyOf(cell) {
   return /** @type {keyof Entry} */ (cell.dataset.key);
 }
 
-/** Gives the fields the ids that their place in the list has. */
+/** Gives the fields the ids that their place in the list has; what is wrong with one stands at its id. */
 function nameRows() {
-  for (const cell of /** @type {NodeListOf<HTMLInputElement>} */ (rows.querySelectorAll("[aria-invalid]"))) clearProblem(cell);
   [...rows.children].forEach((row, index) => {
-    for (const cell of cells(row)) cell.id = `directory-${index}-${cell.dataset.key}`;
+    for (const cell of cells(row)) {
+      const id = `directory-${index}-${cell.dataset.key}`;
+      if (cell.id === id) continue;
+      const wrong = document.getElementById(`${cell.id}-error`)?.textContent;
+      clearProblem(cell);
+      cell.id = id;
+      if (wrong) showProblem(cell, wrong);
+    }
   });
   table.hidden = rows.children.length === 0;
 }
