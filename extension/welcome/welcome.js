@@ -1,7 +1,7 @@
 /** The first run: the exchange, the CRM, and who sits here; each is saved and tried as soon as it is entered. */
 
 /** @import { Field } from "../common/fields.js" */
-/** @import { CheckStep, Message, Person } from "../protocol.js" */
+/** @import { CheckStep, Message, Person, Problem } from "../protocol.js" */
 
 import { api, ask } from "../common/api.js";
 import { byId, element, say } from "../common/dom.js";
@@ -14,7 +14,7 @@ import { askForSettings, inForce, names, settings, valueAt } from "../common/set
 /** Where the CRM is unless the settings say otherwise. */
 const CRM = "https://crm.kontur.ru";
 
-/** @typedef {{ section: HTMLElement, steps: () => CheckStep[], needs: () => string[], passed?: boolean, tried?: string }} Step */
+/** @typedef {{ section: HTMLElement, steps: () => CheckStep[], lacks: () => string[], passed?: boolean, tried?: string }} Step */
 
 const who = byId("phonet-subscriber", HTMLSelectElement);
 
@@ -22,19 +22,19 @@ const who = byId("phonet-subscriber", HTMLSelectElement);
 const exchange = {
   section: byId("exchange"),
   steps: () => (isUis() ? ["uisPermission", "uisReachable", "uisAddress", "uisKey", "uisNumber"] : ["phonetPermission", "phonetReachable", "phonetKey"]),
-  needs: () => (isUis() ? ["uis.login", "uis.password", "uis.virtualNumber", "uis.operator"] : ["phonet.domain", "phonet.apiKey"]),
+  lacks: () => (isUis() ? lacking("uis", "uis.login") : lacking("phonet", "phonet.domain").filter((path) => path !== "phonet.subscriber")),
 };
 /** @type {Step} */
 const crm = {
   section: byId("crm"),
-  steps: () => ["konturPermission", "konturReachable", "konturKey", "konturWorkspace", "konturIntegration"],
-  needs: () => ["kontur.workspace", "kontur.apiKey"],
+  steps: () => ["relayLink", "konturPermission", "konturReachable", "konturKey", "konturWorkspace", "konturIntegration"],
+  lacks: () => [...lacking("kontur", "kontur.workspace"), ...(settings().relay ? lacking("relay", "relay.address") : [])],
 };
 /** @type {Step} */
 const me = {
   section: byId("me"),
   steps: () => (isUis() ? ["konturUser"] : ["phonetSubscriber", "phonetLink", "konturUser"]),
-  needs: () => (isUis() ? ["kontur.userId"] : ["phonet.subscriber", "kontur.userId"]),
+  lacks: () => [...(isUis() ? [] : ["phonet.subscriber"]), "kontur.userId"].filter((path) => valueAt(settings(), path) === undefined),
 };
 const all = [exchange, crm, me];
 
@@ -92,10 +92,20 @@ function fields(step) {
   return [...named].filter((field) => !field.closest("[hidden]"));
 }
 
+/**
+ * What a service lacks. The core says so of one that is begun; any other lacks what it begins with.
+ * @param {string} section
+ * @param {string} first
+ */
+function lacking(section, first) {
+  if (!settings()[section]) return [first];
+  return inForce().missing.flatMap(({ args: [path = ""] = [] }) => (path.startsWith(`${section}.`) ? [path] : []));
+}
+
 /** What is written, as the settings would have it: it may need the browser's permission. */
 function entered() {
-  const [domain, uis] = [byId("phonet-domain", HTMLInputElement).value.trim(), isUis()];
-  return { ...settings(), ...(uis ? { uis: {} } : { phonet: { domain } }) };
+  const [domain, login] = ["phonet-domain", "uis-login"].map((id) => byId(id, HTMLInputElement).value.trim());
+  return { ...settings(), ...(isUis() ? { uis: { login } } : { phonet: { domain } }) };
 }
 
 /**
@@ -110,15 +120,16 @@ async function save(step, changed) {
   for (const field of fields(step)) {
     if (field.readOnly || field.disabled) continue;
     const value = valueOf(field);
-    if (value !== null || field === changed) changes[field.name] = value;
+    // An emptied secret is one that was given up writing.
+    if (value !== null || (field === changed && field.type !== "password")) changes[field.name] = value;
   }
+  // Who says how to log in wants no permanent key.
+  const isByLogin = "uis.login" in changes || "uis.password" in changes;
+  if (isByLogin && !names(inForce().locked, "uis.token")) changes["uis.token"] = null;
   const answer = await askForSettings({ kind: "changeSettings", changes });
   if (answer?.kind === "invalid") {
-    for (const { code, args: [path = "", ...rest] = [] } of answer.problems) {
-      const field = fieldOf(path);
-      if (field) showProblem(field, sentence({ code, args: [labelOf(field), ...rest] }));
-    }
     forget(step);
+    complain(step, answer.problems);
     return false;
   }
   if (answer?.kind !== "settings") {
@@ -152,19 +163,20 @@ async function takeUserId() {
 function tryOut(step, again) {
   queue = queue.then(async () => {
     const { document: inForce_, secrets } = inForce();
-    const has = (/** @type {string} */ path) => secrets.includes(path) || valueAt(settings(), path) !== undefined;
-    const lacking = step.needs().filter((path) => !has(path));
+    const lacks = step.lacks();
     const isWrong = step.section.querySelector("[aria-invalid=true]") !== null;
-    if (lacking.length > 0 || isWrong) {
+    if (lacks.length > 0 || isWrong) {
       forget(step);
-      if (again) for (const path of lacking) complain(path);
+      if (again) complain(step, lacks.map((path) => ({ code: "settingsMissing", args: [path] })));
       return;
     }
     const key = `${inForce_} ${secrets}`;
     if (step.tried === key && !again) return;
     step.tried = key;
     part(step, "verdict").textContent = "";
-    const items = await examine(part(step, "checks"), part(step, "state"), step.steps());
+    const items = await examine(part(step, "checks"), part(step, "state"), () => tryAgain(step), step.steps());
+    // Something was made wrong meanwhile, or is tried anew.
+    if (step.tried !== key) return forget(step);
     step.passed = items !== undefined && items.every(({ state }) => state === "passed" || state === "notTried") && items.some(({ state }) => state === "passed");
     conclude(step);
     if (step === exchange && step.passed && !isUis()) await listUsers();
@@ -172,10 +184,25 @@ function tryOut(step, again) {
   return queue;
 }
 
-/** @param {string} path of a value that is still lacking */
-function complain(path) {
-  const field = fieldOf(path);
-  if (field) showProblem(field, sentence({ code: "settingsMissing", args: [labelOf(field)] }));
+/** The button that was clicked for it is gone then. @param {Step} step */
+function tryAgain(step) {
+  part(step, "check").focus();
+  void tryOut(step, true);
+}
+
+/**
+ * Says what is wrong, each at its field; where there is none, at the step's end.
+ * @param {Step} step
+ * @param {Problem[]} problems
+ */
+function complain(step, problems) {
+  const others = problems.filter(({ code, args: [path = "", ...rest] = [] }) => {
+    const field = fieldOf(path);
+    if (!field || field.closest("[hidden]")) return true;
+    showProblem(field, sentence({ code, args: [labelOf(field), ...rest] }));
+    return false;
+  });
+  say(part(step, "state"), others.map(sentence).join(" "));
 }
 
 /** @param {Step} step */
@@ -241,6 +268,8 @@ function show(all) {
     note(field, "lock", field.readOnly ? t("options_locked") : "");
     if (all) note(field, "muted", !field.readOnly && names(preset, field.name) ? t("options_preset") : "");
   }
+  // Who has a relay needs to be let in by it, too.
+  byId("relay").hidden = !settings().relay;
   const subscriber = valueAt(settings(), "phonet.subscriber");
   if (all && subscriber) who.replaceChildren(new Option(subscriber, subscriber));
   note(who, "lock", names(locked, "phonet.subscriber") ? t("options_locked") : "");

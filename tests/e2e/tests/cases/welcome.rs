@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use thirtyfour::Key;
-use trubka_e2e::{Stage, until};
+use trubka_e2e::{BrowserKind, Stage, until};
 
 use super::CLIENT;
 
@@ -49,6 +50,40 @@ pub async fn a_newcomer_calls_within_two_minutes(stage: &Stage) -> Result<()> {
     crm.phase(CLIENT, "ringing").await?;
     stage.control.hang_up(&call).await?;
     stage.control.registered(&call).await.map(drop)
+}
+
+/// Of what a company sets up nothing is asked for; what it leaves to its agents is, and the browser's leave is asked for on the spot.
+pub async fn what_the_administrator_gives_is_asked_of_nobody(stage: &mut Stage) -> Result<()> {
+    if stage.browser.kind() == BrowserKind::Firefox {
+        return governed(stage).await;
+    }
+    // Chromium's policies go by the extension's folder: this one is nobody else's.
+    let mut own = stage.granted(&["notifications"]).await?;
+    let outcome = governed(&mut own).await;
+    own.close().await?;
+    outcome
+}
+
+async fn governed(stage: &mut Stage) -> Result<()> {
+    let policy = json!({
+        "preset": { "uis": { "token": "sandbox-uis-token", "employeeId": 25 } },
+        "locked": {
+            "uis": { "virtualNumber": "74993720692" }, "relay": { "address": "https://relay.example.com" },
+            "kontur": { "workspace": "sandbox" }
+        }
+    });
+    let _policy = stage.browser.govern(&policy).await?;
+    for origin in ["https://callapi.uiscom.ru/*", "https://relay.example.com/*"] {
+        stage.browser.consent(origin).await?;
+    }
+    stage.browser.open(&stage.browser.page("welcome/welcome.html")).await?;
+    let grant = "#exchange [data-step=uisPermission][data-state=failed] button";
+    until(grant, async || stage.browser.find(grant).await).await?.click().await?;
+    there(stage, "#exchange[data-state=passed]").await?;
+    let check = "#crm [data-part=check]";
+    until(check, async || stage.browser.find(check).await).await?.click().await?;
+    said(stage, "#relay-token-error", "problem_settingsMissing").await?;
+    there(stage, "#kontur-apiKey:not([aria-invalid])").await
 }
 
 async fn keys(stage: &Stage, text: &str) -> Result<()> {
