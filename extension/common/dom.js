@@ -64,5 +64,6 @@ export function download(name, type, text) {
  */
 export function say(target, text) {
   if (target.textContent !== text) target.textContent = text;
-  target.hidden = text === "";
+  // A region that was hidden is not heard when it begins to speak: the style sheet puts it away while it is empty.
+  if (target.role !== "status" && target.role !== "alert") target.hidden = text === "";
 }

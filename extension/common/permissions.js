@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { patternOf } from "./origins.js";
-import { valueAt } from "./settings.js";
+import { valueAt, wantsUis } from "./settings.js";
 
 /** Where UIS is reached unless the settings say otherwise. */
 const UIS = "https://callapi.uiscom.ru";
@@ -33,7 +33,7 @@ export function extraOrigins(settings) {
     "advanced.phonetAddress": valueAt(settings, "advanced.phonetAddress"),
     "advanced.konturAddress": valueAt(settings, "advanced.konturAddress"),
     "relay.address": valueAt(settings, "relay.address"),
-    "advanced.uisAddress": settings.uis && (valueAt(settings, "advanced.uisAddress") ?? UIS),
+    "advanced.uisAddress": wantsUis(settings) && (valueAt(settings, "advanced.uisAddress") ?? UIS),
   };
   return Object.entries(addresses).flatMap(([path, address]) => {
     const origin = extraPattern(address);

@@ -3,27 +3,34 @@
 /** @import { Field } from "../common/fields.js" */
 /** @import { Problem, SettingsView } from "../protocol.js" */
 
-import { byId } from "../common/dom.js";
+import { byId, element } from "../common/dom.js";
 import { fieldOf, labelOf, note, showProblem, valueOf } from "../common/fields.js";
 import { sentence, t } from "../common/i18n.js";
-import { names, valueAt } from "../common/settings.js";
+import { inForce, names, valueAt, wantsUis } from "../common/settings.js";
 
 const form = byId("settings");
 const version = byId("uis-version", HTMLSelectElement);
 const access = byId("uis-access", HTMLSelectElement);
 const login = byId("uis-login", HTMLInputElement);
-/** What takes a saved secret away, by the secret's path. */
-const removals = ["kontur.apiKey", "kontur.secret"].map((path) => ({ path, button: byId(`${path.replaceAll(".", "-")}-remove`) }));
 
 /** The ways into UIS: who takes the one leaves the other. */
 const WAYS_IN = ["uis.login", "uis.password", "uis.token"];
 
 /**
- * What is to be changed for a field: its value, and what goes with it.
+ * What is to be changed for a field: its value, and what goes with it and is not locked.
  * @param {Field} field
  * @returns {Record<string, unknown>}
  */
 export function changesOf(field) {
+  const { locked } = inForce();
+  return Object.fromEntries(Object.entries(allChangesOf(field)).filter(([path]) => !names(locked, path)));
+}
+
+/**
+ * @param {Field} field
+ * @returns {Record<string, unknown>}
+ */
+function allChangesOf(field) {
   const { name } = field;
   const message = /^(uis\.(?:client|operator)Message)\./u.exec(name)?.[1];
   if (message) {
@@ -35,6 +42,8 @@ export function changesOf(field) {
   /** @type {Record<string, unknown>} */
   const changes = { [name]: valueOf(field) };
   if (name === "uis.token") Object.assign(changes, { "uis.login": null, "uis.password": null });
+  // Version 1 knows no permanent key.
+  if (field === version && field.value === "v1") changes["uis.token"] = null;
   if (name === "uis.login" || name === "uis.password") {
     Object.assign(changes, { "uis.token": null, "uis.login": valueOf(login) });
   }
@@ -61,7 +70,7 @@ function secretsOf(section) {
  * @param {boolean} all
  */
 export function fill(view, all) {
-  const { secrets, missing, preset, locked } = view;
+  const { secrets, missing, preset, overridden, locked } = view;
   const document_ = JSON.parse(view.document);
   for (const field of namedFields()) {
     const isKept = !all && (field === document.activeElement || field.getAttribute("aria-invalid") === "true");
@@ -69,19 +78,17 @@ export function fill(view, all) {
     const isLocked = names(locked, field.name);
     lock(field, isLocked);
     const lacks = missing.some(({ args }) => args?.[0] === field.name);
-    note(field, "muted", isLocked ? "" : lacks ? t("options_toFill") : names(preset, field.name) ? t("options_preset") : "");
+    const beneath = canBeEmptied(field) ? t("options_preset") : t("options_presetChoice");
+    note(field, "muted", isLocked ? "" : lacks ? t("options_toFill") : names(preset, field.name) ? beneath : "");
+    const isSecretOfOwn = field.type === "password" && secrets.includes(field.name) && !isLocked && !names(preset, field.name);
+    const isOver = !canBeEmptied(field) && overridden.includes(field.name);
+    offer(field, isSecretOfOwn ? t("options_secretRemove") : isOver ? t("options_presetBack") : "");
   }
   if (all || !WAYS_IN.includes(/** @type {Field | null} */ (document.activeElement)?.name ?? "")) {
     if (secrets.some((path) => path.startsWith("uis."))) access.value = secrets.includes("uis.token") ? "token" : "login";
   }
   lock(access, WAYS_IN.some((path) => names(locked, path)));
-  for (const { path, button } of removals) {
-    // Without a relay nobody else has the key.
-    const isNeeded = path === "kontur.apiKey" && !document_.relay;
-    button.hidden = !secrets.includes(path) || isNeeded || names(locked, path) || names(preset, path);
-  }
-  const { phonet, uis } = document_;
-  byId("dialling").hidden = !(phonet && uis);
+  byId("dialling").hidden = !(document_.phonet && wantsUis(document_));
   showWhatApplies();
 }
 
@@ -101,6 +108,31 @@ function show(field, value, secrets) {
   } else {
     field.value = String(value ?? field.defaultValue);
   }
+}
+
+/**
+ * Whether an empty field takes the user's own value away. The kind of a message goes with its text.
+ * @param {Field} field
+ */
+function canBeEmptied(field) {
+  if (field instanceof HTMLSelectElement) return field.name.endsWith("Message.type");
+  return field.type !== "checkbox" && field.type !== "range";
+}
+
+/**
+ * Offers to take the user's own value away where the field cannot say so.
+ * @param {Field} field
+ * @param {string} text of the button; none without it
+ */
+function offer(field, text) {
+  const id = `${field.id}-clear`;
+  const shown = document.getElementById(id);
+  if (shown ? shown.textContent === text : text === "") return;
+  shown?.remove();
+  if (text === "") return;
+  const name = `${text}: ${labelOf(field)}`;
+  const button = element("button", { type: "button", id, class: "small", "data-clears": field.name, "aria-label": name }, text);
+  (field.closest("label, .message") ?? field).after(button);
 }
 
 /**

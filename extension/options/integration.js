@@ -7,7 +7,7 @@ import { byId, element } from "../common/dom.js";
 import { moment, refusal, sentence, t } from "../common/i18n.js";
 
 /** An argument of such a name is not shown. */
-const SECRET = /key|token|secret|password/iu;
+const SECRET = /key|token|secret|pass|pwd|auth|cred/iu;
 
 /** How often a web hook goes out unless somebody says otherwise, in minutes. */
 const USUAL_PERIOD = "5";

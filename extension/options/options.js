@@ -4,10 +4,10 @@
 import { api, ask } from "../common/api.js";
 import { byId, element, say } from "../common/dom.js";
 import { examine, withheldHosts } from "../common/doctor.js";
-import { clearProblem, showProblem } from "../common/fields.js";
+import { clearProblem, fieldOf, showProblem } from "../common/fields.js";
 import { localize, refusal, sentence, t } from "../common/i18n.js";
 import { neededOrigins } from "../common/permissions.js";
-import { askForSettings, inForce, names, settings, valueAt } from "../common/settings.js";
+import { askForSettings, inForce, names, settings, valueAt, wantsUis } from "../common/settings.js";
 import { edit, showDirectory } from "./directory.js";
 import { changesOf, fill, namedFields, showProblems, showWhatApplies } from "./form.js";
 import { look, putAway } from "./integration.js";
@@ -15,7 +15,7 @@ import { neededPermissions } from "./interface.js";
 import { fillRegions } from "./regions.js";
 import { showCorrections, showSites } from "./remembered.js";
 import "./shortcuts.js";
-import { markTopics, navigate } from "./topics.js";
+import { focusTopic, markTopics, navigate } from "./topics.js";
 import { transfer } from "./transfer.js";
 
 const form = byId("settings");
@@ -46,10 +46,11 @@ void askForSettings({ kind: "getSettings" }).then(async (answer) => {
 });
 
 form.addEventListener("change", ({ target }) => {
+  showWhatApplies();
   if (isField(target)) void permit(target).then((isPermitted) => (isPermitted ? save(target, true) : undefined));
-  else if (/** @type {Element} */ (target).id === "uis-access") showWhatApplies();
 });
 form.addEventListener("input", ({ target }) => {
+  say(byId("saved"), "");
   if (!isField(target)) return;
   clearProblem(target);
   markTopics();
@@ -57,20 +58,24 @@ form.addEventListener("input", ({ target }) => {
   const isSavedLater = WHOLE.test(target.name) || target instanceof HTMLSelectElement || target.type === "checkbox";
   unsaved.set(target, isSavedLater ? 0 : setTimeout(() => void save(target, false), PAUSE));
 });
-// Who leaves the page has written all there is to write.
-addEventListener("pagehide", () => unsaved.forEach((_, field) => void save(field, false)));
+// Who leaves the page has written all there is to write. No answer comes to a page that is left, so none is waited for.
+addEventListener("pagehide", () => {
+  for (const field of [...unsaved.keys()].filter(saysSomething)) void ask({ kind: "changeSettings", changes: changesOf(field) });
+});
 undo.addEventListener("click", async () => {
+  say(byId("saved"), "");
   await take(await askForSettings({ kind: "undoSettings" }), t("options_undone"));
   if (undo.hidden) byId("search").focus();
 });
-for (const path of ["kontur.apiKey", "kontur.secret"]) {
-  const id = path.replaceAll(".", "-");
-  byId(`${id}-remove`).addEventListener("click", async () => {
-    await takeOne(await askForSettings({ kind: "changeSettings", changes: { [path]: null } }));
-    byId(id).focus();
-  });
-}
-byId("check").addEventListener("click", () => alone(() => examine(byId("checks"), byId("checking"))));
+form.addEventListener("click", async ({ target }) => {
+  const path = /** @type {HTMLElement} */ (target).dataset.clears;
+  if (!path) return;
+  await takeOne(await change({ [path]: null }));
+  fieldOf(path)?.focus();
+});
+byId("check").addEventListener("click", () => {
+  if (byId("checks").ariaBusy !== "true") check();
+});
 byId("grant").addEventListener("click", () => {
   // The browser listens to that only within a click.
   const origins = neededOrigins(settings()).map(({ origin }) => origin);
@@ -80,20 +85,17 @@ document.addEventListener("visibilitychange", () => void (document.hidden || ref
 api.permissions.onAdded.addListener(showWithheld);
 api.permissions.onRemoved.addListener(showWithheld);
 
-let busy = false;
+/** Checks go one after the other. @type {Promise<unknown>} */
+let checks = Promise.resolve();
 
-/**
- * Runs an action unless another one is under way.
- * @param {() => Promise<unknown>} action
- */
-async function alone(action) {
-  if (busy) return;
-  busy = true;
-  try {
-    await action();
-  } finally {
-    busy = false;
-  }
+function check() {
+  checks = checks.then(() => examine(byId("checks"), byId("checking"), checkAgain));
+}
+
+/** The button that was clicked for it is gone then. */
+function checkAgain() {
+  byId("check").focus();
+  check();
 }
 
 /**
@@ -112,7 +114,10 @@ function isField(target) {
  */
 async function permit(field) {
   const permissions = field.name === "interface.notifications" ? neededPermissions({ interface: { notifications: field.value } }) : [];
-  if (permissions.length === 0 || (await api.permissions.request({ permissions }).catch(() => false))) return true;
+  if (permissions.length === 0) return true;
+  // While it is asked, and once it is refused, it is not to be saved.
+  unsaved.delete(field);
+  if (await api.permissions.request({ permissions }).catch(() => false)) return true;
   showProblem(field, t("options_notificationsRefused"));
   return false;
 }
@@ -125,8 +130,8 @@ async function permit(field) {
 async function save(field, isDone) {
   clearTimeout(unsaved.get(field));
   unsaved.delete(field);
-  if (field instanceof HTMLInputElement && field.readOnly) return;
-  const answer = await askForSettings({ kind: "changeSettings", changes: changesOf(field) });
+  if (!saysSomething(field)) return;
+  const answer = await change(changesOf(field));
   if (answer?.kind === "settings") {
     clearProblem(field);
     return takeOne(answer);
@@ -135,17 +140,31 @@ async function save(field, isDone) {
 }
 
 /**
+ * Whether what stands in a field is to be saved. An emptied secret is one that was given up writing: a button takes the saved one away.
+ * @param {Field} field
+ */
+function saysSomething(field) {
+  return !(field instanceof HTMLInputElement && (field.readOnly || (field.type === "password" && field.value === "")));
+}
+
+/**
+ * Changes settings. What was said of the change before is said no more, so that the next one is seen and heard.
  * @param {Record<string, unknown>} changes
- * @returns {Promise<Problem[]>} what is wrong with them
+ */
+function change(changes) {
+  say(byId("saved"), "");
+  return askForSettings({ kind: "changeSettings", changes });
+}
+
+/**
+ * @param {Record<string, unknown>} changes
+ * @returns {Promise<Problem[] | undefined>} what is wrong with them; nothing where that cannot be said
  */
 async function changeDirectory(changes) {
-  const answer = await askForSettings({ kind: "changeSettings", changes });
-  if (answer?.kind === "invalid") {
-    queueMicrotask(markTopics);
-    return answer.problems;
-  }
+  const answer = await change(changes);
+  if (answer?.kind === "invalid") return answer.problems;
   show(answer, t("options_saved"), { all: false, directory: false });
-  return [];
+  return answer?.kind === "settings" ? [] : undefined;
 }
 
 /**
@@ -183,7 +202,7 @@ async function takeOne(answer) {
 function show(answer, success, { all, directory }) {
   if (answer?.kind !== "settings") return complain(answer);
   fill(answer, all);
-  if (directory) showDirectory(answer);
+  if (directory) showDirectory(answer, all);
   showRemembered();
   showPolicy();
   list([]);
@@ -216,11 +235,11 @@ async function refresh() {
 /** The sites and the corrections: what is added elsewhere, and here only looked at and taken back. */
 function showRemembered() {
   const { locked } = inForce();
-  const { sites, corrections, phonet, uis, ...rest } = settings();
+  const { sites, corrections, phonet, ...rest } = settings();
   const isLocked = { sites: names(locked, "sites"), exchanges: names(locked, "dialling.sites"), corrections: names(locked, "corrections") };
   say(byId("sites-lock"), isLocked.sites ? t("options_locked") : "");
   say(byId("corrections-lock"), isLocked.corrections ? t("options_locked") : "");
-  const exchanges = phonet && uis ? (valueAt(rest, "dialling.sites") ?? {}) : undefined;
+  const exchanges = phonet && wantsUis(rest) ? (valueAt(rest, "dialling.sites") ?? {}) : undefined;
   showSites(/** @type {string[]} */ (sites), exchanges, isLocked, {
     leave: async (origin) => {
       await ask({ kind: "setSite", origin, on: false });
@@ -228,7 +247,7 @@ function showRemembered() {
     },
     choose: async (chosen) => {
       const changes = { "dialling.sites": Object.keys(chosen).length > 0 ? chosen : null };
-      await takeOne(await askForSettings({ kind: "changeSettings", changes }));
+      await takeOne(await change(changes));
     },
   });
   showCorrections(/** @type {Correction[]} */ (corrections), isLocked.corrections, async ({ label, pattern }) => {
@@ -273,6 +292,8 @@ async function showWithheld() {
   const isSilent = permissions.length > 0 && !(await api.permissions.contains({ permissions }));
   const lacks = [hosts.length > 0 ? t("options_permission", hosts.join(", ")) : "", isSilent ? t("options_notificationsWithheld") : ""];
   const text = lacks.filter(Boolean).join("\n");
+  // Who has clicked there goes on with the topic.
+  if (text === "" && byId("permission").contains(document.activeElement)) focusTopic();
   byId("permission").hidden = text === "";
   say(byId("permission-text"), text);
 }

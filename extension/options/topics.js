@@ -17,11 +17,11 @@ let shown = () => {};
 /** @param {(topic: string) => void} whenShown is told which topic is looked at */
 export function navigate(whenShown) {
   shown = whenShown;
-  addEventListener("hashchange", () => {
-    search.value = "";
-    show();
-    byId(`${topic()}-title`).focus();
-  });
+  addEventListener("hashchange", enter);
+  for (const link of links) {
+    // The address stays the same.
+    link.addEventListener("click", () => link.hash === location.hash && enter());
+  }
   search.addEventListener("input", show);
   search.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || search.value === "") return;
@@ -30,6 +30,18 @@ export function navigate(whenShown) {
     show();
   });
   show();
+}
+
+/** Goes to the topic that the address names. */
+function enter() {
+  search.value = "";
+  show();
+  focusTopic();
+}
+
+/** Gives the focus to the topic that is shown; where several are found, to the search. */
+export function focusTopic() {
+  (search.value === "" ? byId(`${topic()}-title`) : search).focus();
 }
 
 /** Marks the topics that have something wrong in them. */

@@ -193,7 +193,8 @@ async function submit() {
   close();
   const reason = await dial(number);
   say(byId("dial-reason"), reason);
-  if (reason) return;
+  // What was typed meanwhile is the next one's.
+  if (reason || field.value.trim() !== text) return;
   field.value = "";
   suggestions = [];
 }

@@ -1,9 +1,15 @@
 //! Settings that cannot be right.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 use serde::Serialize;
 use serde_json::{Value, json};
+use thirtyfour::Key;
 use trubka_e2e::{BrowserKind, Options, SETTINGS, Stage, until};
+
+/// How long the options may take to open with the longest list of employees.
+const OPENING: Duration = Duration::from_secs(10);
 
 pub async fn an_unknown_key_is_named(stage: &Stage) -> Result<()> {
     refused(stage, "/phonet/colour", json!("blue"), "problem_settingsUnknownKey", "phonet.colour").await
@@ -70,6 +76,36 @@ pub async fn what_is_typed_is_saved_and_can_be_undone(stage: &Stage) -> Result<(
     other.has("#undo[hidden]").await?;
     ensure!(other.value("#phonet-subscriber").await?.is_empty(), "the import is not undone");
     Ok(())
+}
+
+/// A secret that is given up while it is being written stays as it was saved; its button takes it away.
+pub async fn a_secret_goes_by_its_button_alone(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let options = Options::open(stage).await?;
+    let nothing = Key::Delete.value().to_string();
+    options.enter("#phonet-apiKey", "два слова").await?;
+    options.says("#phonet-apiKey-error", "problem_settingsWrongValue").await?;
+    options.enter("#phonet-apiKey", &nothing).await?;
+    options.has("#phonet-apiKey:not([aria-invalid])").await?;
+    // The page is left while the field still has the focus.
+    options.write("#kontur-apiKey", "x").await?;
+    options.write("#kontur-apiKey", &nothing).await?;
+    let other = Options::open(stage).await?;
+    let saved = stage.message("options_secretSaved")?;
+    for field in ["phonet", "kontur"] {
+        other.has(&format!("#{field}-apiKey[placeholder='{saved}']")).await?;
+    }
+    stage.popup().await?.link("live").await?;
+    let again = Options::open(stage).await?;
+    again.click("#phonet-apiKey-clear").await?;
+    again.saved().await?;
+    again.has("#phonet-apiKey[placeholder='']:focus").await?;
+    again.has("body:not(:has(#phonet-apiKey-clear))").await?;
+    again.write("#phonet-apiKey", "sandbox-phonet-key").await?;
+    again.has("#saved:empty").await?;
+    again.enter("#phonet-apiKey", "sandbox-phonet-key").await?;
+    again.saved().await?;
+    stage.popup().await?.link("live").await
 }
 
 /// A settings file with its keys is closed by a passphrase, and opened by no other.
@@ -141,6 +177,45 @@ pub async fn employees_come_from_a_file_and_from_the_exchange(stage: &Stage) -> 
     Ok(())
 }
 
+/// Whatever happens to the list, a row that is still being written says what was written, and what is wrong with it.
+pub async fn a_row_half_written_is_not_lost(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let options = Options::open(stage).await?;
+    options.click("#directory-add").await?;
+    options.enter("#directory-2-name", "Глеб").await?;
+    options.click("#directory-add").await?;
+    options.enter("#directory-3-ext", "004").await?;
+    options.says("#directory-2-ext-error", "problem_settingsMissing").await?;
+    options.saved().await?;
+    options.click("#directory-add").await?;
+    options.says("#directory-2-ext-error", "problem_settingsMissing").await?;
+    options.choose_file("#people-file", "people.csv", "ext;name\n005;Дина\n".as_bytes()).await?;
+    options.click("#people-add").await?;
+    options.says("#people-state", "options_peopleTaken").await?;
+    ensure!(options.value("#directory-2-name").await? == "Глеб", "a list from elsewhere takes the row away");
+    options.says("#directory-2-ext-error", "problem_settingsMissing").await?;
+    options.click("#directory-rows tr:first-child .remove").await?;
+    options.says("#directory-1-ext-error", "problem_settingsMissing").await?;
+    options.enter("#directory-1-ext", "003").await?;
+    options.has("#directory-rows:not(:has([aria-invalid]))").await?;
+    options.saved().await?;
+    let other = Options::open(stage).await?;
+    for (row, name) in ["Борис Орлов", "Глеб", "", "Дина"].into_iter().enumerate() {
+        let shown = other.value(&format!("#directory-{row}-name")).await?;
+        ensure!(shown == name, "row {row} is {shown:?} and not {name:?}");
+    }
+    Ok(())
+}
+
+pub async fn the_longest_list_of_employees_holds_nobody_up(stage: &Stage) -> Result<()> {
+    let all: Vec<_> = (0..5_000).map(|ext| json!({ "ext": ext.to_string(), "name": "Анна" })).collect();
+    stage.configure(&changed(&[("/directory", all)])?).await?;
+    let began = Instant::now();
+    Options::open(stage).await?.has("#directory-4999-name").await?;
+    ensure!(began.elapsed() < OPENING, "the options took {:?}", began.elapsed());
+    Ok(())
+}
+
 /// What an administrator has locked is in force, says so, and cannot be changed; a preset can.
 pub async fn an_administrator_presets_and_locks(stage: &mut Stage) -> Result<()> {
     if stage.browser.kind() == BrowserKind::Firefox {
@@ -156,8 +231,8 @@ pub async fn an_administrator_presets_and_locks(stage: &mut Stage) -> Result<()>
 async fn governed(stage: &mut Stage) -> Result<()> {
     let policy = json!({
         "preset": { "region": "UA", "directory": [{ "ext": "001", "name": "Анна" }] },
-        "locked": { "phonet": { "domain": "demo.phonet.com.ua" }, "kontur": { "workspace": "sandbox", "recordings": false, "userId": "nobody" },
-            "sites": ["https://crm.kontur.ru"], "colour": "blue" }
+        "locked": { "phonet": { "domain": "demo.phonet.com.ua" }, "uis": { "login": "anna" }, "sites": ["https://crm.kontur.ru"],
+            "kontur": { "workspace": "sandbox", "recordings": false, "cards": { "deal": "nowhere" } } }
     });
     let _policy = stage.browser.govern(&policy).await?;
     let options = Options::open(stage).await?;
@@ -166,17 +241,23 @@ async fn governed(stage: &mut Stage) -> Result<()> {
     options.says("#phonet-domain-lock", "options_locked").await?;
     options.says("#sites-lock", "options_locked").await?;
     options.has("#kontur-recordings:disabled").await?;
-    options.says("#region-muted", "options_preset").await?;
-    // What no value can be, and in Firefox what no setting is: Chrome lets through only what its schema knows.
+    options.says("#region-muted", "options_presetChoice").await?;
+    options.choose("#region", "RU").await?;
+    options.click("#region-clear").await?;
+    options.has("#region:focus").await?;
+    ensure!(options.value("#region").await? == "UA", "the administrator's value does not come back");
+    // What no value can be; what no setting is, Chrome does not let through.
     options.says("#policy-problems", "problem_settingsWrongValue").await?;
     for (field, text) in [
         ("#phonet-apiKey", "sandbox-phonet-key"),
         ("#phonet-subscriber", "001"),
         ("#kontur-apiKey", "sandbox-kontur-key"),
+        ("#uis-password", "secret"),
     ] {
         options.enter(field, text).await?;
         options.saved().await?;
     }
+    options.has(&format!("#uis-password[placeholder='{}']", stage.message("options_secretSaved")?)).await?;
     stage.control.wait("socket:001").await?;
     let message = json!({ "kind": "changeSettings", "changes": { "kontur.workspace": "other" } });
     let ask =
