@@ -97,6 +97,11 @@ pub async fn a_secret_goes_by_its_button_alone(stage: &Stage) -> Result<()> {
     }
     stage.popup().await?.link("live").await?;
     let again = Options::open(stage).await?;
+    // The topic looked at, clicked while something is searched for, is shown again.
+    again.topic("exchange").await?;
+    again.write("#search", "релей").await?;
+    again.has("#topic-exchange[hidden]").await?;
+    again.topic("exchange").await?;
     again.click("#phonet-apiKey-clear").await?;
     again.saved().await?;
     again.has("#phonet-apiKey[placeholder='']:focus").await?;

@@ -104,7 +104,14 @@ pub async fn either_way_in_is_written_and_checked(stage: &Stage) -> Result<()> {
         let kept = format!("{field}[placeholder='{placeholder}']");
         until(&kept, async || stage.browser.find(&kept).await).await?;
     }
-    Ok(())
+    // Version 1 knows no permanent key.
+    options.choose("#uis-access", "token").await?;
+    options.enter("#uis-token", "sandbox-uis-token").await?;
+    options.has("#uis-token-clear").await?;
+    options.choose("#uis-version", "v1").await?;
+    options.has("body:not(:has(#uis-token-clear))").await?;
+    options.saved().await?;
+    options.has("#uis-login:enabled").await
 }
 
 /// A click on the CRM's page is dialled by this exchange; then it is over.
@@ -134,7 +141,9 @@ async fn connect(stage: &Stage, version: &str, exchange: &str) -> Result<()> {
     options.import(&settings).await?;
     options.saved().await?;
     options.click("#grant").await?;
-    until("the permission", async || stage.browser.find("#permission[hidden]").await).await.map(drop)
+    until("the permission", async || stage.browser.find("#permission[hidden]").await).await?;
+    // The button is gone, and the focus with the topic.
+    options.has("#advanced-title:focus").await
 }
 
 /// UIS was asked to call just once.
