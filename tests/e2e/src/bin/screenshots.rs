@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use thirtyfour::WebElement;
-use trubka_e2e::{Appearance, BrowserKind, CrmPage, Stage, root, until};
+use trubka_e2e::{Appearance, BrowserKind, CrmPage, SETTINGS, Stage, root, until};
 
 /// A number of the sandbox's CRM, as digits; the exchange knows it as «Петров Иван Иванович».
 const CLIENT: &str = "79451235489";
@@ -52,7 +52,13 @@ impl Album<'_> {
         self.open("welcome/welcome.html", "#phonet-domain").await?;
         self.take("welcome", 720, 860).await?;
         self.stage.popup().await?.link("off").await?;
-        self.take("popup-off", 380, 420).await
+        self.take("popup-off", 380, 420).await?;
+        // The connection doctor where something is wrong.
+        self.stage.configure(&SETTINGS.replace("sandbox-kontur-key", "wrong")).await?;
+        self.topic("connection").await?;
+        self.find("#check").await?.click().await?;
+        self.find("#checks [data-step=konturKey][data-state=failed]").await?;
+        self.take("options-connection-failed", 1000, 760).await
     }
 
     /// The button, and the card of a call from its first ring to its end.
@@ -101,15 +107,11 @@ impl Album<'_> {
     }
 
     async fn options(&self) -> Result<()> {
-        for (topic, height) in
-            [("exchange", 760), ("crm", 760), ("employees", 620), ("numbers", 620), ("calls", 620), ("advanced", 620)]
-        {
+        self.topic("exchange").await?;
+        self.take_in_both("options-exchange", 1000, 760).await?;
+        for topic in ["crm", "employees", "numbers", "calls", "relay", "advanced", "about"] {
             self.topic(topic).await?;
-            if topic == "exchange" {
-                self.take_in_both("options-exchange", 1000, height).await?;
-            } else {
-                self.take(&format!("options-{topic}"), 1000, height).await?;
-            }
+            self.take(&format!("options-{topic}"), 1000, 760).await?;
         }
         self.topic("connection").await?;
         self.find("#check").await?.click().await?;
