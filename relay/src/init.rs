@@ -101,10 +101,11 @@ fn failed(path: &Path, source: std::io::Error) -> InitError {
 }
 
 fn ask(answers: &mut Answers) -> Result<(), InquireError> {
-    let text = |message: &str, help: &str| Text::new(message).with_help_message(help).prompt_skippable();
+    let text =
+        |message: &str, help: &str| Text::new(message).with_help_message(help).prompt_skippable().map(said_something);
     let secret = |message: &str| {
         let prompt = Password::new(message).without_confirmation().with_display_mode(PasswordDisplayMode::Masked);
-        prompt.with_help_message("Esc: put it into the file later").prompt_skippable()
+        prompt.with_help_message("Esc: put it into the file later").prompt_skippable().map(said_something)
     };
     let is_given = |answer: &Option<String>| answer.is_some();
     if !is_given(&answers.base_url) {
@@ -134,6 +135,11 @@ fn ask(answers: &mut Answers) -> Result<(), InquireError> {
         }
     }
     Ok(())
+}
+
+/// Whoever leaves a line empty skips the question as by Esc.
+fn said_something(answer: Option<String>) -> Option<String> {
+    answer.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// 256 bits of the system's randomness, in hexadecimal digits.
@@ -339,6 +345,13 @@ mod tests {
         init(&path, homeless).unwrap();
         let config = Config::load(&path).unwrap();
         assert!(config.phonet.is_none() && config.kontur.is_none() && !config.agents.hand_out_key);
+    }
+
+    #[test]
+    fn an_empty_line_is_no_answer() {
+        assert_eq!(said_something(Some(" \t".to_owned())), None);
+        assert_eq!(said_something(Some(" name=value ".to_owned())).as_deref(), Some("name=value"));
+        assert_eq!(said_something(None), None);
     }
 
     #[test]
