@@ -46,19 +46,19 @@ export const platform = {
 
   /** @param {boolean} on */
   keepAlive(on) {
-    if (on) void api.alarms.create(KEEP_ALIVE, { periodInMinutes: KEEP_ALIVE_MINUTES });
-    else void api.alarms.clear(KEEP_ALIVE);
+    if (on) ring(KEEP_ALIVE, { periodInMinutes: KEEP_ALIVE_MINUTES });
+    else silence(KEEP_ALIVE);
   },
 
   rest() {
-    void api.alarms.clear(WAKE);
-    void api.alarms.create(KEEP_ALIVE, { periodInMinutes: REST_MINUTES });
+    silence(WAKE);
+    ring(KEEP_ALIVE, { periodInMinutes: REST_MINUTES });
   },
 
   /** @param {number} [moment] epoch milliseconds */
   wakeAt(moment) {
-    if (moment === undefined) void api.alarms.clear(WAKE);
-    else void api.alarms.create(WAKE, { when: moment });
+    if (moment === undefined) silence(WAKE);
+    else ring(WAKE, { when: moment });
   },
 
   /** What cannot be kept is asked for again in the next life. @param {string} json */
@@ -147,6 +147,20 @@ export const platform = {
     return navigator.onLine;
   },
 };
+
+/**
+ * Sets an alarm. Firefox promises nothing of it; a browser that is closing refuses.
+ * @param {string} name
+ * @param {chrome.alarms.AlarmCreateInfo} when
+ */
+function ring(name, when) {
+  Promise.resolve(api.alarms.create(name, when)).catch(nothing);
+}
+
+/** @param {string} name */
+function silence(name) {
+  api.alarms.clear(name).catch(nothing);
+}
 
 /**
  * @param {Message} message
