@@ -30,7 +30,10 @@ impl Driver {
         let mut process = Command::new(program)
             .arg(format!("--port={port}"))
             .args(arguments)
-            .envs([("LC_ALL", "ru_RU.UTF-8"), ("LANGUAGE", language)])
+            .envs([
+                ("LC_ALL", format!("{language}_{}.UTF-8", language.to_uppercase()).as_str()),
+                ("LANGUAGE", language),
+            ])
             .envs(home.map(|home| ("HOME", home)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -5,7 +5,11 @@
 
 mod cases;
 
-use std::{pin::Pin, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -20,6 +24,8 @@ struct Case {
     name: &'static str,
     /// The browser it is for, where it is for one alone.
     only: Option<BrowserKind>,
+    /// Whether nothing else may run meanwhile.
+    alone: bool,
     /// How long it may take, all its waiting together.
     limit: Duration,
     play: Play,
@@ -39,7 +45,12 @@ fn main() {
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }
 
+/// Whoever has it for reading shares the machine, whoever has it for writing has it alone.
+static MACHINE: RwLock<()> = RwLock::new(());
+
 fn run(kind: BrowserKind, title: &str, case: Case) -> Result<()> {
+    let _alone = case.alone.then(|| MACHINE.write().unwrap_or_else(PoisonError::into_inner));
+    let _shared = (!case.alone).then(|| MACHINE.read().unwrap_or_else(PoisonError::into_inner));
     Runtime::new()?.block_on(async {
         let mut stage = Stage::open(kind, true).await?;
         let outcome = match play(&mut stage, case).await {

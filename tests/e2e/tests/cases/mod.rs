@@ -33,11 +33,12 @@ use crate::Case;
 const LIMIT: u64 = 120;
 
 macro_rules! cases {
-    ($($module:ident::$name:ident $(in $browser:ident)? $(within $seconds:literal)?,)*) => {
+    ($($module:ident::$name:ident $(in $browser:ident)? $(by $itself:ident)? $(within $seconds:literal)?,)*) => {
         /// Every case.
         pub const ALL: &[Case] = &[$(Case {
             name: concat!(stringify!($module), "::", stringify!($name)),
             only: [$(Some(BrowserKind::$browser),)? None][0],
+            alone: [$(!stringify!($itself).is_empty(),)? false][0],
             limit: Duration::from_secs([$($seconds,)? LIMIT][0]),
             play: |stage| Box::pin($module::$name(stage)),
         }),*];
@@ -152,7 +153,8 @@ cases! {
     restart::a_call_that_came_and_went_while_the_browser_was_dead_is_registered within 180,
     restart::a_call_that_ends_while_the_browser_is_dead_is_registered,
     idle::death_and_return within 240,
-    killing::a_day_of_deaths within 480,
+    // Calls by the second, and what dies: a machine that is slow besides would be judged, not Trubka.
+    killing::a_day_of_deaths by itself within 480,
     soak::memory_and_database_stay_flat in Chromium within 300,
     pictures::of_popup_and_options,
     welcome::a_newcomer_calls_within_two_minutes,
