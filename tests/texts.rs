@@ -132,3 +132,27 @@ fn every_text_is_used() {
         .collect();
     assert_eq!(unused, Vec::<String>::new());
 }
+
+/// The popup asks for every module it consists of at once: one that is left out would be fetched when the others are there.
+#[test]
+fn the_popup_preloads_the_modules_that_it_imports() {
+    let folder = root().join("extension/popup");
+    let mut imported = BTreeSet::new();
+    let mut waiting = vec!["popup.js".to_owned()];
+    while let Some(module) = waiting.pop() {
+        let text = std::fs::read_to_string(folder.join(&module)).unwrap();
+        let is_common = module.starts_with("../common/");
+        for line in text.lines().filter(|line| line.starts_with("import ")) {
+            let path = line.rsplit('"').nth(1).unwrap();
+            let path =
+                if is_common { path.replace("./", "../common/") } else { path.trim_start_matches("./").to_owned() };
+            if imported.insert(path.clone()) {
+                waiting.push(path);
+            }
+        }
+    }
+    let page = std::fs::read_to_string(folder.join("popup.html")).unwrap();
+    let preloaded =
+        page.lines().filter_map(|line| line.split_once(r#"rel="modulepreload" href=""#)?.1.split('"').next());
+    assert_eq!(preloaded.map(str::to_owned).collect::<BTreeSet<_>>(), imported);
+}

@@ -190,7 +190,7 @@ impl Desk {
             Claim::Known(ending) => ending,
             Claim::Ours => {
                 let ending = self.hand_over(order).await;
-                self.bus.settle(order, &ending).await;
+                self.bus.settle(order, &ending);
                 ending
             }
         };

@@ -52,8 +52,8 @@ impl Book {
         Ok(Self { path: path.to_owned(), file: append(path)?, lines: known.len(), begun: Instant::now(), known })
     }
 
-    /// Notes that a command begins, and does not come back before that would outlive a power failure; unless it began in a process
-    /// before this one, and so ended.
+    /// Notes that a command begins, unless it began in a process before this one, and so ended. What is noted outlives the process; a
+    /// power failure may take the last lines, and then the browser that carried a command out still knows it.
     pub fn begin(&mut self, key: &str) -> Result<Option<Ending>> {
         if let Some((at, ending)) = self.known.get(key)
             && is_fresh(*at)
@@ -61,7 +61,6 @@ impl Book {
             return Ok(Some(ending.clone()));
         }
         self.write(key, PENDING)?;
-        self.file.sync_data()?;
         Ok(None)
     }
 

@@ -2,10 +2,9 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{oneshot, watch};
-use tokio::task::spawn_blocking;
 
 use super::book::Book;
 use super::{BusError, Claim, Lease};
@@ -43,34 +42,28 @@ impl Local {
     }
 
     /// It is written down before anything is handed over. Where that fails, this process remembers for itself.
-    pub(super) async fn claim(self: Arc<Self>, order: &Order) -> Claim {
-        let key = order.key();
-        let known = self.in_the_book(move |book| book.begin(&key)).await;
+    pub(super) fn claim(&self, order: &Order) -> Claim {
+        let known = self.in_the_book(|book| book.begin(&order.key()));
         known.flatten().map_or(Claim::Ours, Claim::Known)
     }
 
-    pub(super) async fn settle(self: Arc<Self>, order: &Order, ending: &Ending) {
-        let (key, ending) = (order.key(), ending.clone());
-        self.in_the_book(move |book| book.end(&key, &ending)).await;
+    pub(super) fn settle(&self, order: &Order, ending: &Ending) {
+        self.in_the_book(|book| book.end(&order.key(), ending));
     }
 
-    /// Disks are waited for beside all other work.
-    async fn in_the_book<T: Send + 'static>(
-        self: Arc<Self>,
-        write: impl FnOnce(&mut Book) -> std::io::Result<T> + Send + 'static,
-    ) -> Option<T> {
-        let written = spawn_blocking(move || {
-            let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut open = match book.take() {
-                Some(open) => open,
-                None => Book::open(&self.cursor.with_file_name("commands"))?,
-            };
+    /// A line goes into the system's memory: no disk is waited for.
+    fn in_the_book<T>(&self, write: impl FnOnce(&mut Book) -> std::io::Result<T>) -> Option<T> {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = match book.take() {
+            Some(open) => Ok(open),
+            None => Book::open(&self.cursor.with_file_name("commands")),
+        };
+        let written = open.and_then(|mut open| {
             let written = write(&mut open)?;
             // One that failed is opened anew: half a line may stand at its end.
             *book = Some(open);
             Ok(written)
         });
-        let written = written.await.unwrap_or_else(|died| Err(std::io::Error::other(died)));
         written.inspect_err(|error| tracing::error!(%error, "commands cannot be remembered beyond this process")).ok()
     }
 

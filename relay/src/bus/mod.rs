@@ -178,15 +178,15 @@ impl Bus {
     /// Who carries a command out. Where the others cannot be reached, whoever asks; never what a life before this one began.
     pub(crate) async fn claim(&self, order: &Order, answer: Duration) -> Claim {
         match self {
-            Self::Local(local) => Arc::clone(local).claim(order).await,
+            Self::Local(local) => local.claim(order),
             Self::Nats(nats) => nats.claim(order, answer).await,
         }
     }
 
     /// Tells the others, or the next life, what became of a command; where nothing was handed over, that anybody may carry it out.
-    pub(crate) async fn settle(&self, order: &Order, ending: &Ending) {
+    pub(crate) fn settle(&self, order: &Order, ending: &Ending) {
         match self {
-            Self::Local(local) => Arc::clone(local).settle(order, ending).await,
+            Self::Local(local) => local.settle(order, ending),
             Self::Nats(nats) => nats.settle(order, ending),
         }
     }
