@@ -11,10 +11,7 @@ import { Reader } from "./database.js";
 import { list } from "./list.js";
 import { search } from "./search.js";
 
-/** How many calls are shown at once when the popup opens: more than are in sight. */
-const FIRST = 12;
-
-/** How many more are shown each time the end of the list comes near. */
+/** How many calls are shown at first, and how many more each time the end of the list comes near. */
 const PAGE = 40;
 
 /** How near the end of the list may come before more of it is read, in pixels. */
@@ -58,7 +55,7 @@ export function startHistory(given) {
   searched.addEventListener("input", change);
   container.addEventListener("keydown", walk);
   new IntersectionObserver(([end]) => end?.isIntersecting && void more(), { rootMargin: AHEAD }).observe(byId("more"));
-  return begin(FIRST);
+  return begin(PAGE);
 }
 
 /** Shows what is wanted now, as far as it is known, and then the rest. */

@@ -72,7 +72,6 @@ pub struct Browser {
     kind: BrowserKind,
     headless: bool,
     tls: SocketAddr,
-    language: &'static str,
     /// The folder of the extension.
     extension: PathBuf,
     web: WebDriver,
@@ -92,9 +91,8 @@ impl Browser {
         } else {
             with_granted(&kind.extension(), &profile.path().join("extension"), granted)?
         };
-        let language = "ru";
-        let (driver, web) = lead(kind, headless, tls, language, profile.path(), &extension).await?;
-        let browser = Self { kind, headless, tls, language, extension, web, driver, profile, said: Vec::new() };
+        let (driver, web) = lead(kind, headless, tls, profile.path(), &extension).await?;
+        let browser = Self { kind, headless, tls, extension, web, driver, profile, said: Vec::new() };
         if kind == BrowserKind::Firefox {
             let archive = browser.folder().join("trubka.xpi");
             pack(&browser.extension, &archive)?;
@@ -108,12 +106,6 @@ impl Browser {
     pub async fn reopen(&mut self) -> Result<()> {
         self.web.clone().quit().await?;
         self.start_again().await
-    }
-
-    /// Starts it again in another language, where it is Chromium.
-    pub async fn speak(&mut self, language: &'static str) -> Result<()> {
-        self.language = language;
-        self.reopen().await
     }
 
     /// Ends it as a power cut does: SIGKILL for every process it has. The profile stays as it is at that moment.
@@ -130,8 +122,7 @@ impl Browser {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let Self { kind, headless, tls, language, profile, extension, .. } = self;
-        let (driver, web) = lead(*kind, *headless, *tls, language, profile.path(), extension).await?;
+        let (driver, web) = lead(self.kind, self.headless, self.tls, self.profile.path(), &self.extension).await?;
         self.web = web;
         self.said.append(&mut std::mem::replace(&mut self.driver, driver).said());
         Ok(())
@@ -366,19 +357,18 @@ async fn lead(
     kind: BrowserKind,
     headless: bool,
     tls: SocketAddr,
-    language: &str,
     profile: &Path,
     extension: &Path,
 ) -> Result<(Driver, WebDriver)> {
     let (driver, capabilities) = match kind {
         BrowserKind::Chromium => {
-            let driver = Driver::start("chromedriver", &["--enable-chrome-logs"], None, language).await?;
+            let driver = Driver::start("chromedriver", &["--enable-chrome-logs"], None).await?;
             let mut arguments = chromium_arguments(profile, headless, tls, extension);
             arguments.push("--enable-logging=stderr".to_owned());
             (driver, json!({ "goog:chromeOptions": { "args": arguments } }))
         }
         BrowserKind::Firefox => {
-            let driver = Driver::start("geckodriver", &["--allow-system-access"], Some(profile), language).await?;
+            let driver = Driver::start("geckodriver", &["--allow-system-access"], Some(profile)).await?;
             (driver, firefox(profile, headless, tls))
         }
     };

@@ -23,17 +23,14 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts `program`, in a home folder of its own where one is given, and waits until it listens. Chromium on Linux takes its
-    /// language from there, if it has that language at all.
-    pub async fn start(program: &str, arguments: &[&str], home: Option<&Path>, language: &str) -> Result<Self> {
+    /// Starts `program`, in a home folder of its own where one is given, and waits until it listens.
+    pub async fn start(program: &str, arguments: &[&str], home: Option<&Path>) -> Result<Self> {
         let port = free_port()?;
         let mut process = Command::new(program)
             .arg(format!("--port={port}"))
             .args(arguments)
-            .envs([
-                ("LC_ALL", format!("{language}_{}.UTF-8", language.to_uppercase()).as_str()),
-                ("LANGUAGE", language),
-            ])
+            // Where Chromium on Linux takes its language from, if it has that language at all.
+            .envs([("LC_ALL", "ru_RU.UTF-8"), ("LANGUAGE", "ru")])
             .envs(home.map(|home| ("HOME", home)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

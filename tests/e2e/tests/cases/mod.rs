@@ -90,7 +90,6 @@ cases! {
     popup::a_name_and_a_pasted_number_are_dialled,
     popup::a_missed_call_is_counted_found_and_called_back,
     popup::five_thousand_calls_are_paged_and_searched,
-    popup::a_language_that_is_missing_is_made_up_for in Chromium,
     menu::what_is_no_phone_has_no_button_until_that_is_taken_back,
     menu::what_is_a_phone_gets_a_button,
     menu::a_link_that_is_no_phone_has_no_button,

@@ -286,19 +286,3 @@ async fn has_the_focus(stage: &Stage, css: &str) -> Result<()> {
     })
     .await
 }
-
-/// Who speaks another language than Trubka does is spoken to in Russian.
-pub async fn a_language_that_is_missing_is_made_up_for(stage: &mut Stage) -> Result<()> {
-    stage.browser.speak("de").await?;
-    stage.connect().await?;
-    let call = stage.control.incoming(Some(CLIENT), "001").await?.uuid;
-    stage.control.hang_up(&call).await?;
-    stage.control.registered(&call).await?;
-    let popup = stage.popup().await?;
-    popup.link("live").await?;
-    popup.element("#recent .call").await?;
-    let languages = "return [navigator.language, document.documentElement.lang]";
-    let languages: [String; 2] = stage.browser.script(languages, Vec::new()).await?;
-    ensure!(languages[0].starts_with("de") && languages[1] == "ru", "it speaks {languages:?}");
-    Ok(())
-}
