@@ -61,6 +61,17 @@ impl Stage {
         Self::furnish(self.browser.kind(), true, self.control.clone(), self.tls, None, permissions).await
     }
 
+    /// Plays where policies are nobody else's: Chromium's go by the extension's folder, so it gets a browser with one of its own.
+    pub async fn under_policies(&mut self, play: impl AsyncFnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        if self.browser.kind() == BrowserKind::Firefox {
+            return play(self).await;
+        }
+        let mut own = self.granted(&["notifications"]).await?;
+        let outcome = play(&mut own).await;
+        own.close().await?;
+        outcome
+    }
+
     async fn furnish(
         kind: BrowserKind,
         headless: bool,

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 use serde_json::{Value, json};
 use thirtyfour::Key;
-use trubka_e2e::{BrowserKind, Options, SETTINGS, Stage, until};
+use trubka_e2e::{Options, SETTINGS, Stage, until};
 
 /// How long the options may take to open with the longest list of employees.
 const OPENING: Duration = Duration::from_secs(10);
@@ -223,14 +223,7 @@ pub async fn the_longest_list_of_employees_holds_nobody_up(stage: &Stage) -> Res
 
 /// What an administrator has locked is in force, says so, and cannot be changed; a preset can.
 pub async fn an_administrator_presets_and_locks(stage: &mut Stage) -> Result<()> {
-    if stage.browser.kind() == BrowserKind::Firefox {
-        return governed(stage).await;
-    }
-    // Chromium's policies go by the extension's folder: this one is nobody else's.
-    let mut own = stage.granted(&["notifications"]).await?;
-    let outcome = governed(&mut own).await;
-    own.close().await?;
-    outcome
+    stage.under_policies(governed).await
 }
 
 async fn governed(stage: &mut Stage) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use thirtyfour::Key;
-use trubka_e2e::{BrowserKind, Stage, until};
+use trubka_e2e::{Stage, until};
 
 use super::CLIENT;
 
@@ -54,14 +54,7 @@ pub async fn a_newcomer_calls_within_two_minutes(stage: &Stage) -> Result<()> {
 
 /// Of what a company sets up nothing is asked for; what it leaves to its agents is, and the browser's leave is asked for on the spot.
 pub async fn what_the_administrator_gives_is_asked_of_nobody(stage: &mut Stage) -> Result<()> {
-    if stage.browser.kind() == BrowserKind::Firefox {
-        return governed(stage).await;
-    }
-    // Chromium's policies go by the extension's folder: this one is nobody else's.
-    let mut own = stage.granted(&["notifications"]).await?;
-    let outcome = governed(&mut own).await;
-    own.close().await?;
-    outcome
+    stage.under_policies(governed).await
 }
 
 async fn governed(stage: &mut Stage) -> Result<()> {
