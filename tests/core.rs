@@ -491,6 +491,23 @@ fn a_silent_socket_is_asked_about_and_replaced() {
 }
 
 #[test]
+fn on_a_busy_computer_a_socket_in_doubt_gets_to_say_what_lies_unread() {
+    let mut world = World::live(43);
+    world.run_for(Millis::secs(10));
+    let ringing = event("call.dial", "u1", 4, at(0), &json!({ "lastEvent": "call.dial" }));
+    world.exchange.active = vec![ringing.clone()];
+    world.input(Input::Online(true));
+    world.run_for(Millis::secs(1));
+    assert_eq!(world.view.calls.len(), 1, "REST is faster than the frame");
+    // Nothing is read meanwhile, not even the clock.
+    world.now = world.now + Millis::secs(8);
+    world.input(Input::Wake);
+    world.frame(&ringing);
+    world.run_for(Millis::secs(10));
+    assert_eq!((world.exchange.opened, world.view.link.state), (1, LinkState::Live));
+}
+
+#[test]
 fn a_hangup_that_the_socket_missed_is_settled_from_the_history() {
     let mut world = World::live(29);
     world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
@@ -954,6 +971,24 @@ fn after_a_lost_batch_everything_is_stored_anew() {
     world.crash();
     world.run_for(Millis::mins(6));
     assert!(world.crm.calls["u2"].started.is_some());
+    clean(&world);
+}
+
+#[test]
+fn what_a_life_told_that_could_not_store_it_is_not_refused_to_the_next() {
+    let mut world = World::live(42);
+    world.frame(&event("call.dial", "u1", 4, at(0), &json!({})));
+    world.run_for(Millis::secs(3));
+    world.store.fails = true;
+    world.frame(&event("call.hangup", "u1", 4, at(0), &json!({ "serverTime": at(9).0 })));
+    world.run_for(Millis::secs(9));
+    assert!(world.crm.calls["u1"].registered.is_some());
+    world.store.fails = false;
+    world.exchange.history =
+        vec![json!({ "uuid": "u1", "lgDirection": 4, "endAt": at(9).0, "billSecs": 0, "duration": 9, "disposition": 1 })];
+    world.crash();
+    world.run_for(Millis::mins(3));
+    assert_eq!(world.status.as_ref().unwrap().failed, 0);
     clean(&world);
 }
 

@@ -19,6 +19,8 @@ const HANDSHAKE: Millis = Millis::secs(15);
 const SILENCE: Millis = Millis::secs(20);
 /// How long a frame may be on its way that REST has told of already.
 const OVERTAKEN: Millis = Millis::secs(3);
+/// Whoever is woken later than that is on a computer that is busy, and frames may lie unread.
+const LATE: Millis = Millis::secs(1);
 /// The longest wait of all.
 const LONGEST: Millis = REFUSED;
 /// When a refused key is tried again by itself.
@@ -158,7 +160,11 @@ impl Link {
                 self.suspicious = self.unopened >= SUSPICIOUS;
                 Some(Step::Close(epoch))
             }
-            State::Open { .. } if self.doubted_until.is_some_and(|until| until.has_come(now, OVERTAKEN)) => {
+            State::Open { .. } if let Some(until) = self.doubted_until && until.has_come(now, OVERTAKEN) => {
+                if until + LATE < now {
+                    self.doubted_until = Some(now + OVERTAKEN);
+                    return None;
+                }
                 self.replace(Problem::new(Code::PhonetSilent), now)
             }
             State::Open { .. } if self.silent_at().has_come(now, LONGEST) => Some(Step::AskCalls { in_doubt: true }),

@@ -77,6 +77,9 @@ pub struct Call {
     /// How the list of ended calls in the database has it; nothing where that is not known.
     #[serde(skip)]
     pub listed: Option<Listed>,
+    /// Whether an earlier life of the worker knew it.
+    #[serde(skip)]
+    restored: bool,
 }
 
 /// What a list of ended calls shows of one may have changed where this has.
@@ -164,6 +167,7 @@ impl Call {
             responsible: fields.texts("responsible"),
             given_up: fields.flag("givenUp").unwrap_or_default(),
             listed: None,
+            restored: true,
         })
     }
 
@@ -206,6 +210,7 @@ impl Call {
             responsible: Vec::new(),
             given_up: false,
             listed: None,
+            restored: false,
         };
         call.learn(event, settings);
         if event.direction == LegDirection::Internal {
@@ -468,8 +473,8 @@ impl Call {
                 .min(self.started_at),
             external_id: self.id.clone(),
             direction: self.direction,
-            // What was over before it was heard of, a life that could not store it may have told already.
-            shared: shared || self.telling == Telling::Afterwards,
+            // An earlier life may have told it, and could not store that.
+            shared: shared || self.restored || self.telling == Telling::Afterwards,
             awaits_recordings,
         })
     }
