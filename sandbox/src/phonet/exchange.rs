@@ -12,8 +12,9 @@ use crate::clock::{Ticker, now};
 use crate::data::{Entity, Kind, MENU, PHONET_KEY, SALES, user_by_ext};
 use crate::wire::Line;
 
-/// A socket that ends this soon after a frame, in milliseconds, may have died before its browser read the frame.
-const LAST_BREATH: i64 = 3000;
+/// A socket that ends this soon after a frame, in milliseconds, may have died before its browser read the frame: on a busy computer
+/// browsers were seen to be 7 s behind.
+const LAST_BREATH: i64 = 10_000;
 
 /// What is put on a browser's socket.
 #[derive(Debug)]
