@@ -67,11 +67,28 @@ pub struct Appearance {
     pub height: u32,
 }
 
+/// Whose browser it is.
+#[derive(Clone, Copy, Debug)]
+pub struct User<'a> {
+    /// The language of Chromium; Firefox speaks English here.
+    pub language: &'static str,
+    /// The optional permissions that the user has granted: Chromium asks for them where no test can answer, so they come with the
+    /// extension.
+    pub granted: &'a [&'a str],
+}
+
+impl Default for User<'_> {
+    fn default() -> Self {
+        Self { language: "ru", granted: &[] }
+    }
+}
+
 /// A running browser.
 pub struct Browser {
     kind: BrowserKind,
     headless: bool,
     tls: SocketAddr,
+    language: &'static str,
     /// The folder of the extension.
     extension: PathBuf,
     web: WebDriver,
@@ -82,17 +99,17 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts the browser with a fresh profile and the extension; port 443 of the services' hosts leads to `tls`. Chromium asks the
-    /// user for optional permissions where no test can answer: those that are `granted` come with the extension.
-    pub async fn start(kind: BrowserKind, headless: bool, tls: SocketAddr, granted: &[&str]) -> Result<Self> {
+    /// Starts the browser with a fresh profile and the extension; port 443 of the services' hosts leads to `tls`.
+    pub async fn start(kind: BrowserKind, headless: bool, tls: SocketAddr, user: User<'_>) -> Result<Self> {
+        let User { language, granted } = user;
         let profile = TempDir::with_prefix("trubka-profile-")?;
         let extension = if granted.is_empty() {
             kind.extension()
         } else {
             with_granted(&kind.extension(), &profile.path().join("extension"), granted)?
         };
-        let (driver, web) = lead(kind, headless, tls, profile.path(), &extension).await?;
-        let browser = Self { kind, headless, tls, extension, web, driver, profile, said: Vec::new() };
+        let (driver, web) = lead(kind, headless, tls, language, profile.path(), &extension).await?;
+        let browser = Self { kind, headless, tls, language, extension, web, driver, profile, said: Vec::new() };
         if kind == BrowserKind::Firefox {
             let archive = browser.folder().join("trubka.xpi");
             pack(&browser.extension, &archive)?;
@@ -122,7 +139,8 @@ impl Browser {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let (driver, web) = lead(self.kind, self.headless, self.tls, self.profile.path(), &self.extension).await?;
+        let Self { kind, headless, tls, language, .. } = *self;
+        let (driver, web) = lead(kind, headless, tls, language, self.profile.path(), &self.extension).await?;
         self.web = web;
         self.said.append(&mut std::mem::replace(&mut self.driver, driver).said());
         Ok(())
@@ -357,18 +375,19 @@ async fn lead(
     kind: BrowserKind,
     headless: bool,
     tls: SocketAddr,
+    language: &str,
     profile: &Path,
     extension: &Path,
 ) -> Result<(Driver, WebDriver)> {
     let (driver, capabilities) = match kind {
         BrowserKind::Chromium => {
-            let driver = Driver::start("chromedriver", &["--enable-chrome-logs"], None).await?;
+            let driver = Driver::start("chromedriver", &["--enable-chrome-logs"], None, language).await?;
             let mut arguments = chromium_arguments(profile, headless, tls, extension);
             arguments.push("--enable-logging=stderr".to_owned());
             (driver, json!({ "goog:chromeOptions": { "args": arguments } }))
         }
         BrowserKind::Firefox => {
-            let driver = Driver::start("geckodriver", &["--allow-system-access"], Some(profile)).await?;
+            let driver = Driver::start("geckodriver", &["--allow-system-access"], Some(profile), language).await?;
             (driver, firefox(profile, headless, tls))
         }
     };

@@ -23,14 +23,15 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts `program`, in a home folder of its own where one is given, and waits until it listens.
-    pub async fn start(program: &str, arguments: &[&str], home: Option<&Path>) -> Result<Self> {
+    /// Starts `program`, for a user who speaks `language`, in a home folder of its own where one is given, and waits until it
+    /// listens.
+    pub async fn start(program: &str, arguments: &[&str], home: Option<&Path>, language: &str) -> Result<Self> {
         let port = free_port()?;
         let mut process = Command::new(program)
             .arg(format!("--port={port}"))
             .args(arguments)
             // Where Chromium on Linux takes its language from, if it has that language at all.
-            .envs([("LC_ALL", "ru_RU.UTF-8"), ("LANGUAGE", "ru")])
+            .envs([("LC_ALL", "C.UTF-8"), ("LANGUAGE", language)])
             .envs(home.map(|home| ("HOME", home)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

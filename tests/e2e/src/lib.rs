@@ -18,7 +18,7 @@ mod stage;
 mod unwatched;
 mod wait;
 
-pub use browser::{Appearance, Browser, BrowserKind, Tab};
+pub use browser::{Appearance, Browser, BrowserKind, Tab, User};
 pub use cdp::Cdp;
 pub use chrome::{IconPopup, Policy};
 pub use control::{Answer, Communication, Control, Entry, Ringing, Verdict};

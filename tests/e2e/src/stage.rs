@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use trubka_sandbox::{Config, Sandbox};
 
-use crate::{Browser, BrowserKind, Control, CrmPage, Options, Popup, Relay, until};
+use crate::{Browser, BrowserKind, Control, CrmPage, Options, Popup, Relay, User, until};
 
 /// The settings that fit the sandbox.
 pub const SETTINGS: &str = include_str!("../../../sandbox/settings.json");
@@ -48,17 +48,17 @@ impl Stage {
         let sandbox = sandbox().await?;
         let control = Control::new(format!("http://{}", sandbox.http()));
         let tls = sandbox.tls();
-        Self::furnish(kind, headless, control, tls, Some(sandbox), &[]).await
+        Self::furnish(kind, headless, control, tls, Some(sandbox), User::default()).await
     }
 
     /// Another agent's browser in the same sandbox.
     pub async fn colleague(&self, kind: BrowserKind) -> Result<Self> {
-        Self::furnish(kind, true, self.control.clone(), self.tls, None, &[]).await
+        Self::furnish(kind, true, self.control.clone(), self.tls, None, User::default()).await
     }
 
-    /// Another browser of the same kind in the same sandbox, whose user has granted these optional permissions.
-    pub async fn granted(&self, permissions: &[&str]) -> Result<Self> {
-        Self::furnish(self.browser.kind(), true, self.control.clone(), self.tls, None, permissions).await
+    /// Another user's browser, of the same kind and in the same sandbox.
+    pub async fn of(&self, user: User<'_>) -> Result<Self> {
+        Self::furnish(self.browser.kind(), true, self.control.clone(), self.tls, None, user).await
     }
 
     /// Plays where policies are nobody else's: Chromium's go by the extension's folder, so it gets a browser with one of its own.
@@ -66,7 +66,7 @@ impl Stage {
         if self.browser.kind() == BrowserKind::Firefox {
             return play(self).await;
         }
-        let mut own = self.granted(&["notifications"]).await?;
+        let mut own = self.of(User { granted: &["notifications"], ..User::default() }).await?;
         let outcome = play(&mut own).await;
         own.close().await?;
         outcome
@@ -78,9 +78,9 @@ impl Stage {
         control: Control,
         tls: SocketAddr,
         sandbox: Option<Sandbox>,
-        granted: &[&str],
+        user: User<'_>,
     ) -> Result<Self> {
-        let browser = Browser::start(kind, headless, tls, granted).await?;
+        let browser = Browser::start(kind, headless, tls, user).await?;
         let messages = messages(&browser).await?;
         Ok(Self { browser, control, tls, sandbox, messages })
     }

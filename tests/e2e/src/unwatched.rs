@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::{process::Child, sync::Mutex};
 
 use crate::{
-    Browser, BrowserKind,
+    Browser, BrowserKind, User,
     browser::{chromium_arguments, unpacked_id},
     cdp::Cdp,
     processes, until,
@@ -29,7 +29,7 @@ impl Unwatched {
     pub async fn start(kind: BrowserKind, tls: SocketAddr) -> Result<Self> {
         Ok(match kind {
             BrowserKind::Chromium => Self::Chromium(Box::new(Chromium::start(tls).await?)),
-            BrowserKind::Firefox => Self::Firefox(Box::new(Browser::start(kind, true, tls, &[]).await?)),
+            BrowserKind::Firefox => Self::Firefox(Box::new(Browser::start(kind, true, tls, User::default()).await?)),
         })
     }
 

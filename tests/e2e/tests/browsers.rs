@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::{runtime::Runtime, time::timeout};
-use trubka_e2e::{BrowserKind, Stage};
+use trubka_e2e::{BrowserKind, Stage, root};
 
 type Play = for<'a> fn(&'a mut Stage) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
@@ -67,11 +67,27 @@ async fn play(stage: &mut Stage, case: Case) -> Result<()> {
     stage.all_is_well().await
 }
 
+/// How many of the last requests a failure shows; all of them are in a file.
+const LAST_REQUESTS: usize = 10;
+
 /// What helps to understand a failure.
 async fn traces(stage: &Stage, title: &str) -> String {
     let picture = stage.browser.picture("failures", title).await.unwrap_or_else(|error| error.to_string());
     let ledger = stage.control.ledger().await.unwrap_or_default();
     let ledger: Vec<String> = ledger.iter().map(|entry| format!("{entry:?}")).collect();
+    let path = format!("target/failures/{title}.ledger.txt");
+    let kept = std::fs::write(root().join(&path), ledger.join("\n")).map_or_else(|error| error.to_string(), |()| path);
+    let last: Vec<String> = ledger.iter().rev().take(LAST_REQUESTS).rev().map(|entry| shortened(entry)).collect();
     let complaints = stage.browser.complaints();
-    format!("picture: {picture}\nledger:\n{}\nconsole:\n{}\n", ledger.join("\n"), complaints.join("\n"))
+    format!(
+        "picture: {picture}\nledger: {kept}, of {} requests the last:\n{}\nconsole:\n{}\n",
+        ledger.len(),
+        last.join("\n"),
+        complaints.join("\n"),
+    )
+}
+
+/// The beginning of a line, where it is long.
+fn shortened(line: &str) -> String {
+    line.chars().take(300).collect()
 }

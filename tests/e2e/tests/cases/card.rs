@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use thirtyfour::{Key, WebElement};
-use trubka_e2e::{BrowserKind, CrmPage, Options, SETTINGS, Stage, until};
+use trubka_e2e::{BrowserKind, CrmPage, Options, SETTINGS, Stage, User, until};
 
 use super::CLIENT;
 
@@ -175,7 +175,7 @@ pub async fn ten_calls_and_names_of_all_kinds_stay_usable(stage: &Stage) -> Resu
 
 pub async fn the_browser_tells_of_a_call_and_rings_once(stage: &Stage) -> Result<()> {
     let granted = match stage.browser.kind() {
-        BrowserKind::Chromium => Some(stage.granted(&["notifications"]).await?),
+        BrowserKind::Chromium => Some(stage.of(User { granted: &["notifications"], ..User::default() }).await?),
         BrowserKind::Firefox => {
             stage.browser.consent("").await?;
             stage.browser.keep_notifications().await?;

@@ -4,7 +4,7 @@
 
 use std::{env, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use fastrand::Rng;
 use tokio::{
     task::JoinSet,
@@ -65,7 +65,10 @@ pub async fn a_day_of_deaths(stage: &mut Stage) -> Result<()> {
     let Verdict { ok, problems } = control.verdict_with_recordings().await?;
     ensure!(ok, "TRUBKA_SEED={seed}, the sandbox's verdict:\n  {}", problems.join("\n  "));
     delivered?;
-    popup.element("#undelivered[hidden]").await?;
+    if let Err(error) = popup.element("#undelivered[hidden]").await {
+        popup.click("#show-undelivered").await?;
+        bail!("TRUBKA_SEED={seed}, {error}: {}", popup.element("#recent").await?.text().await?);
+    }
 
     for number in &clicked {
         let dials = control.dials(number).await?;

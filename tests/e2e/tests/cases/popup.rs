@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use thirtyfour::{By, Key};
 use tokio::time::sleep;
-use trubka_e2e::{Entry, Options, SETTINGS, Stage, until};
+use trubka_e2e::{Entry, Options, SETTINGS, Stage, User, until};
 
 use super::CLIENT;
 
@@ -232,6 +232,38 @@ pub async fn five_thousand_calls_are_paged_and_searched(stage: &Stage) -> Result
     popup.press("8").await?;
     popup.count("#recent .call", 1).await?;
     ensure!(stage.browser.find("#recent img").await?.is_none(), "a name is read as markup");
+    Ok(())
+}
+
+/// Whose browser speaks none of its languages reads Russian.
+pub async fn in_a_language_that_is_missing_it_speaks_russian(stage: &Stage) -> Result<()> {
+    let abroad = stage.of(User { language: "de", ..User::default() }).await?;
+    let outcome = speaks_russian(&abroad).await;
+    abroad.close().await?;
+    outcome
+}
+
+async fn speaks_russian(abroad: &Stage) -> Result<()> {
+    let options = Options::open(abroad).await?;
+    let language: String = abroad.browser.script("return chrome.i18n.getUILanguage()", Vec::new()).await?;
+    ensure!(language.starts_with("de"), "the browser speaks {language}");
+    speaks_no_other(abroad, "the options").await?;
+    options.import(SETTINGS).await?;
+    options.saved().await?;
+    let popup = abroad.popup().await?;
+    popup.link("live").await?;
+    popup.says("#link-state", "link_live").await?;
+    speaks_no_other(abroad, "the popup").await
+}
+
+/// Every text of the page that is looked at is there, and it is said to be Russian.
+async fn speaks_no_other(abroad: &Stage, page: &str) -> Result<()> {
+    let language: String = abroad.browser.script("return document.documentElement.lang", Vec::new()).await?;
+    ensure!(language == "ru", "{page} says that it speaks {language}");
+    let foreign = "return [...document.querySelectorAll('[data-i18n]')]
+        .filter(({ textContent }) => !/[а-яё]|CRM|UIS|Phonet/i.test(textContent)).map(({ dataset }) => dataset.i18n)";
+    let foreign: Vec<String> = abroad.browser.script(foreign, Vec::new()).await?;
+    ensure!(foreign.is_empty(), "in {page} are not Russian: {foreign:?}");
     Ok(())
 }
 
