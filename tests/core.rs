@@ -984,8 +984,9 @@ fn what_a_life_told_that_could_not_store_it_is_not_refused_to_the_next() {
     world.run_for(Millis::secs(9));
     assert!(world.crm.calls["u1"].registered.is_some());
     world.store.fails = false;
-    world.exchange.history =
-        vec![json!({ "uuid": "u1", "lgDirection": 4, "endAt": at(9).0, "billSecs": 0, "duration": 9, "disposition": 1 })];
+    world.exchange.history = vec![
+        json!({ "uuid": "u1", "lgDirection": 4, "endAt": at(9).0, "billSecs": 0, "duration": 9, "disposition": 1 }),
+    ];
     world.crash();
     world.run_for(Millis::mins(3));
     assert_eq!(world.status.as_ref().unwrap().failed, 0);

@@ -144,6 +144,9 @@ impl Link {
 
     /// What is due now.
     pub fn step(&mut self, now: Millis, rng: &mut Rng) -> Option<Step> {
+        if self.doubted_until.is_some_and(|until| until + LATE < now) {
+            self.doubted_until = Some(now + OVERTAKEN);
+        }
         match self.state {
             State::Waiting { .. } if self.suspicious => {
                 self.suspicious = false;
@@ -160,11 +163,7 @@ impl Link {
                 self.suspicious = self.unopened >= SUSPICIOUS;
                 Some(Step::Close(epoch))
             }
-            State::Open { .. } if let Some(until) = self.doubted_until && until.has_come(now, OVERTAKEN) => {
-                if until + LATE < now {
-                    self.doubted_until = Some(now + OVERTAKEN);
-                    return None;
-                }
+            State::Open { .. } if self.doubted_until.is_some_and(|until| until.has_come(now, OVERTAKEN)) => {
                 self.replace(Problem::new(Code::PhonetSilent), now)
             }
             State::Open { .. } if self.silent_at().has_come(now, LONGEST) => Some(Step::AskCalls { in_doubt: true }),
