@@ -2,6 +2,7 @@
 //! `TRUBKA_RELAY__KONTUR__API_KEY`. They are checked whole before anything starts; relative paths start at the file's folder.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -172,7 +173,7 @@ impl Config {
     /// [`Self::load`] with another environment.
     fn load_with(path: &Path, environment: Environment) -> Result<Self, ConfigError> {
         let unreadable = |reason: String| ConfigError::Unreadable { path: path.to_owned(), reason };
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(with_advice(&error)))?;
         let file: File = config::Config::builder()
             .add_source(config::File::from_str(&text, config::FileFormat::Toml))
             .add_source(environment.prefix("TRUBKA_RELAY").prefix_separator("__").separator("__"))
@@ -196,6 +197,17 @@ impl Config {
             name: person.name.clone(),
         };
         Handed { directory: self.directory.iter().map(listed).collect(), access: None }
+    }
+}
+
+/// What the system says of the file, and what to do about it.
+fn with_advice(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => format!("{error}: `trubka-relay init` writes them, --config names another file"),
+        ErrorKind::PermissionDenied => {
+            format!("{error}: the user {} has to be allowed to read them", rustix::process::geteuid().as_raw())
+        }
+        _ => error.to_string(),
     }
 }
 
@@ -642,6 +654,15 @@ mod tests {
             let error = load(&text, &[]).unwrap_err();
             assert!(error.contains(key), "{key}: {error}");
         }
+    }
+
+    #[test]
+    fn of_a_file_that_cannot_be_read_is_said_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Config::load(&folder.path().join(FILE)).unwrap_err().to_string();
+        assert!(error.contains("`trubka-relay init` writes them"), "{error}");
+        let denied = with_advice(&ErrorKind::PermissionDenied.into());
+        assert!(denied.ends_with("has to be allowed to read them"), "{denied}");
     }
 
     #[test]
