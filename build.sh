@@ -227,7 +227,7 @@ build_wasm() {
 # The features are those that rustc's wasm32-unknown-unknown turns on by default. No inlining: it would save 1 % of the wasm, and
 # cost 5 % of what travels, the wasm compressed.
 optimize() {
-    node_modules/.bin/wasm-opt -Oz --always-inline-max-function-size=0 --flexible-inline-max-function-size=0 \
+    node_modules/.bin/wasm-opt -Oz --converge --always-inline-max-function-size=0 --flexible-inline-max-function-size=0 \
         --one-caller-inline-max-function-size=0 --enable-bulk-memory --enable-bulk-memory-opt \
         --enable-call-indirect-overlong --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int \
         --enable-reference-types --enable-sign-ext "$1" --output "$1.opt"

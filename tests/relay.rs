@@ -290,6 +290,7 @@ fn a_stale_call_is_refused_and_the_clocks_are_compared_anew() {
     let call = json!({ "command": "call", "communication": "c1", "number": DIGITS, "internal": false });
     world.crm.system_calls.insert("c1".into(), false);
     world.command("c1", Millis::secs(-1), &call);
+    assert_eq!(world.relay.outcome("c1"), None, "a life that does not store it must not have said it");
     world.run_for(Millis::secs(3));
     assert_eq!(world.relay.problem("c1"), Some("commandExpired"));
     assert_eq!((world.relay.opened, state(&world)), (2, LinkState::Live));

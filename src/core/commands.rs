@@ -53,6 +53,10 @@ pub struct Awaited {
     pub what: What,
     /// When the relay waits no longer, by this computer's clock.
     until: Millis,
+    /// Whether it was over when it came.
+    pub stale: bool,
+    /// The batch that stores what became of it: once answered, nothing else may come of a repeat in another life.
+    stored_with: Option<u32>,
 }
 
 /// What a command asks for.
@@ -96,12 +100,12 @@ impl Commands {
     }
 
     /// The relay waits until this moment for the answer to a command that came by the socket of this epoch.
-    pub fn answer(&mut self, id: String, epoch: u32, what: What, until: Millis) {
+    pub fn answer(&mut self, id: String, epoch: u32, what: What, until: Millis, stale: bool) {
         // A relay that asks for more than anybody could answer has forgotten the first.
         if self.awaited.len() >= KEPT {
             self.awaited.remove(0);
         }
-        self.awaited.push(Awaited { id, epoch, what, until });
+        self.awaited.push(Awaited { id, epoch, what, until, stale, stored_with: None });
     }
 
     /// Whether the relay waits for any answer.
@@ -109,19 +113,27 @@ impl Commands {
         self.awaited.is_empty()
     }
 
-    /// The answers that can be given, with the socket of each: what is known, or that nobody knows in time. `dial` tells what became
-    /// of a dial.
-    pub fn answers(&mut self, dial: impl Fn(&str) -> Option<Outcome>, now: Millis) -> Vec<(u32, String, Outcome)> {
+    /// The answers that can be given: what is known and stored, or that nobody knows in time. `dial` tells what became of a dial; what
+    /// is known now is stored with the batch `last` at the latest, and all up to the batch `stored` is.
+    pub fn answers(
+        &mut self,
+        dial: impl Fn(&str) -> Option<Outcome>,
+        last: u32,
+        stored: u32,
+        now: Millis,
+    ) -> Vec<(Awaited, Outcome)> {
         let mut answers = Vec::new();
-        for awaited in std::mem::take(&mut self.awaited) {
+        for mut awaited in std::mem::take(&mut self.awaited) {
             let (known, code) = match &awaited.what {
                 What::Call(key) => (dial(key), Code::DialUnknown),
                 What::HangUp => (self.hang_up(&awaited.id).and_then(|it| it.outcome.clone()), Code::HangUpUnknown),
             };
-            let late = || Outcome::Unknown { problem: Problem::new(code) };
-            match known.or_else(|| awaited.until.has_come(now, LONGEST).then(late)) {
-                Some(outcome) => answers.push((awaited.epoch, awaited.id, outcome)),
-                None => self.awaited.push(awaited),
+            match known {
+                Some(outcome) if *awaited.stored_with.get_or_insert(last) <= stored => answers.push((awaited, outcome)),
+                None if awaited.until.has_come(now, LONGEST) => {
+                    answers.push((awaited, Outcome::Unknown { problem: Problem::new(code) }));
+                }
+                _ => self.awaited.push(awaited),
             }
         }
         answers
@@ -129,6 +141,6 @@ impl Commands {
 
     /// When the relay waits no longer for something.
     pub fn next_wake(&self) -> Option<Millis> {
-        self.awaited.iter().map(|awaited| awaited.until).min()
+        self.awaited.iter().filter(|awaited| awaited.stored_with.is_none()).map(|awaited| awaited.until).min()
     }
 }

@@ -2,8 +2,8 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     rc::Rc,
+    slice,
 };
 
 use js_sys::{Array, Function, Object, Promise, Reflect};
@@ -48,7 +48,7 @@ pub struct Store {
     name: String,
     /// None when what it held could not be read: writing over what nobody has seen would lose it.
     database: RefCell<Option<IdbDatabase>>,
-    batches: RefCell<VecDeque<Batch>>,
+    batches: RefCell<Vec<Batch>>,
     writing: Cell<bool>,
 }
 
@@ -79,32 +79,42 @@ impl Store {
 
     /// Stores a batch after all the earlier ones, all of it or nothing, and says whether it is stored for good.
     pub fn persist(self: &Rc<Self>, writes: Vec<Write>, done: impl FnOnce(bool) + 'static) {
-        self.batches.borrow_mut().push_back(Batch { writes, done: Box::new(done) });
+        self.batches.borrow_mut().push(Batch { writes, done: Box::new(done) });
         if !self.writing.replace(true) {
             let store = Rc::clone(self);
             spawn_local(async move {
-                while let Some(batch) = store.next_batch() {
-                    (batch.done)(store.write(&batch.writes).await);
+                loop {
+                    let waiting = store.batches.take();
+                    if waiting.is_empty() {
+                        break;
+                    }
+                    store.write_all(waiting).await;
                 }
                 store.writing.set(false);
             });
         }
     }
 
-    fn next_batch(&self) -> Option<Batch> {
-        self.batches.borrow_mut().pop_front()
+    /// Writes the batches that have come together: with a wait for a slow disk for each, they would fall ever farther behind.
+    async fn write_all(&self, batches: Vec<Batch>) {
+        let all = self.write(&batches).await;
+        for batch in batches {
+            // It may be another one of them that fails.
+            let stored = all || self.write(slice::from_ref(&batch)).await;
+            (batch.done)(stored);
+        }
     }
 
-    /// Writes a batch; where that fails, for the browser may have closed the database, once more with it opened anew.
-    async fn write(&self, writes: &[Write]) -> bool {
+    /// Writes these batches as one; where that fails, for the browser may have closed the database, once more with it opened anew.
+    async fn write(&self, batches: &[Batch]) -> bool {
         let Some(database) = self.database.borrow().clone() else { return false };
-        if write(&database, writes).await.is_ok() {
+        if write(&database, batches).await.is_ok() {
             return true;
         }
         database.close();
         let Ok(database) = open(&self.name).await else { return false };
         self.database.replace(Some(database.clone()));
-        write(&database, writes).await.is_ok()
+        write(&database, batches).await.is_ok()
     }
 }
 
@@ -167,9 +177,9 @@ fn text(value: &JsValue) -> Option<Private<String>> {
 }
 
 /// Writes a batch, all of it or nothing.
-async fn write(database: &IdbDatabase, writes: &[Write]) -> Result<(), JsValue> {
+async fn write(database: &IdbDatabase, batches: &[Batch]) -> Result<(), JsValue> {
     let transaction = begin(database, "readwrite")?;
-    if let Err(error) = issue(&transaction, writes).await {
+    if let Err(error) = issue(&transaction, batches).await {
         // What was issued before would be committed.
         transaction.abort()?;
         return Err(error);
@@ -177,12 +187,12 @@ async fn write(database: &IdbDatabase, writes: &[Write]) -> Result<(), JsValue> 
     ended(&transaction).await
 }
 
-async fn issue(transaction: &IdbTransaction, writes: &[Write]) -> Result<(), JsValue> {
+async fn issue(transaction: &IdbTransaction, batches: &[Batch]) -> Result<(), JsValue> {
     let documents = transaction.object_store(DOCUMENTS)?;
     let outbox = transaction.object_store(OUTBOX)?;
     let log = transaction.object_store(LOG)?;
     let calls = transaction.object_store(CALLS)?;
-    for write in writes {
+    for write in batches.iter().flat_map(|batch| &batch.writes) {
         match write {
             Write::Document { name, json } => documents.put_with_key(&json.reveal().into(), &name.key().into())?,
             Write::ClearRows => outbox.clear()?,

@@ -574,7 +574,7 @@ impl Course {
             let has = |outcome: &str| answers.iter().any(|answer| answer["outcome"] == outcome);
             // A fate that nobody knew may come to be known.
             if has("accepted") && has("refused") {
-                wrong.push(format!("{id}: answered in two ways"));
+                wrong.push(format!("{id}: answered in two ways: {answers:?}"));
             }
             if has("accepted") && self.world.crm.system_calls.get(id) == Some(&true) {
                 wrong.push(format!("{id}: accepted, and the CRM was told that it failed"));

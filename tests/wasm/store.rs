@@ -104,9 +104,22 @@ async fn every_batch_is_strictly_durable() {
     let store = fresh("durable").await;
     let _patched = Patched;
     let granted = spy_durability();
-    persist(&store, [vec![put(1, "a")], vec![put(2, "b")]]).await;
+    persist(&store, [vec![put(1, "a")]]).await;
+    persist(&store, [vec![put(2, "b")], vec![put(3, "c")]]).await;
     let granted: Vec<_> = granted.iter().map(|durability| durability.as_string()).collect();
     assert_eq!(granted, [Some("strict".to_owned()), Some("strict".to_owned())]);
+}
+
+#[wasm_bindgen_test]
+async fn what_waits_for_a_slow_disk_waits_once() {
+    let name = "together";
+    let store = fresh(name).await;
+    let _patched = Patched;
+    let granted = spy_durability();
+    let batches = std::array::from_fn::<_, 20, _>(|n| vec![put(n as u32, "row")]);
+    assert_eq!(persist(&store, batches).await, (0..20).map(|batch| (batch, true)).collect::<Vec<_>>());
+    assert_eq!(granted.length(), 1);
+    assert_eq!(rows(&reopened(name).await).len(), 20);
 }
 
 #[wasm_bindgen_test]

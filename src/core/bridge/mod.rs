@@ -420,8 +420,8 @@ impl Bridge {
         self.ask_responsible(now);
         self.transfer(now);
         self.advance_checks(now);
-        self.answer_relay(now);
         self.persist(now);
+        self.answer_relay(now);
         self.show(now);
         self.update(now);
     }

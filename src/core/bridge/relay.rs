@@ -6,7 +6,7 @@ use super::{Asker, Bridge, dialling::Wanted, storing::Unsaved};
 use crate::{
     Millis,
     core::{
-        commands::What,
+        commands::{Awaited, What},
         dials::{Dial, DialState},
         io::{DocumentName, Output, SocketName, Write},
         log,
@@ -156,13 +156,7 @@ impl Bridge {
                 (What::HangUp, is_stale)
             }
         };
-        self.commands.answer(id, epoch, what, until);
-        // Either it was very long on its way, or the relay's clock is not what it was taken for.
-        if is_stale {
-            self.answer_relay(now);
-            let step = self.relay.give_up(None, now, &mut self.rng);
-            self.take_relay_step(Some(step));
-        }
+        self.commands.answer(id, epoch, what, until, is_stale);
     }
 
     /// CALL: a user of the CRM asks to dial, and the CRM has its communication already. What keeps it from going out is remembered, so
@@ -224,13 +218,20 @@ impl Bridge {
         self.storage.dirty = true;
     }
 
-    /// Answers the commands of which it is known what became. Where the socket is gone that one came by, nobody waits for its answer:
+    /// Answers the commands of which it is known, and stored, what became. Where the socket is gone that one came by, nobody waits for its answer:
     /// the relay has told the CRM that nobody knows, and a repeat of the command brings the answer.
     pub(super) fn answer_relay(&mut self, now: Millis) {
         let dial = |key: &str| self.dials.get(key).and_then(Dial::outcome);
-        for (epoch, id, outcome) in self.commands.answers(dial, now) {
-            if self.relay.open_epoch() == Some(epoch) {
-                self.say(epoch, &FromAgent::Answer { id, outcome: short(outcome) });
+        let (last, stored) = (self.storage.batch, self.storage.stored);
+        for (Awaited { id, epoch, stale, .. }, outcome) in self.commands.answers(dial, last, stored, now) {
+            if self.relay.open_epoch() != Some(epoch) {
+                continue;
+            }
+            self.say(epoch, &FromAgent::Answer { id, outcome: short(outcome) });
+            // Either it was very long on its way, or the relay's clock is not what it was taken for.
+            if stale {
+                let step = self.relay.give_up(None, now, &mut self.rng);
+                self.take_relay_step(Some(step));
             }
         }
         if let Some(epoch) = self.relay.open_epoch()
