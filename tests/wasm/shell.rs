@@ -189,7 +189,9 @@ async fn the_exchange_and_the_relay_have_a_socket_each() {
     assert_eq!(exchange.sent(), Vec::<String>::new(), "it is stored first");
     is_dialled.await;
     assert_eq!(exchange.sent(), [r#"{"action":"call","to":"79161234567"}"#]);
+    let is_answered = relay.next_sent();
     exchange.receive(&r#"{"event":"success"}"#.into());
+    is_answered.await;
     assert_eq!(relay.sent().last().unwrap(), r#"{"kind":"answer","id":"c","outcome":"accepted"}"#);
 
     let status = ask(&shell, &js(json!({ "kind": "getStatus" })), "extension").await;
