@@ -545,10 +545,13 @@ impl World {
     fn relay_hears(&mut self, epoch: u32, text: &str) {
         let is_closing = |due: &Due| matches!(due, Due::Input(_, Input::SocketClosed { socket: SocketName::Relay, epoch: closed, .. }) if *closed == epoch);
         // Of a half-open socket the relay may have taken leave already, and the browser cannot know.
-        if self.relay.half_open || (self.relay.socket.is_none() && self.due.values().any(is_closing)) {
+        if self.relay.socket.is_none() && (self.relay.half_open || self.due.values().any(is_closing)) {
             return;
         }
         assert_eq!(self.relay.socket, Some(epoch), "a frame for a socket that is not open: {text}");
+        if self.relay.half_open {
+            return;
+        }
         let frame: Value = serde_json::from_str(text).expect("JSON");
         let (said, closes) = self.relay.hear(self.now, &frame);
         if let Some(said) = said {

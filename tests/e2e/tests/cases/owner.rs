@@ -1,7 +1,7 @@
 //! One owner for everything: however many tabs, clicks, restarts and agents there are.
 
 use anyhow::{Context, Result, ensure};
-use trubka_e2e::{BrowserKind, Stage};
+use trubka_e2e::{BrowserKind, CrmPage, Stage};
 
 use super::{CLIENT, settings::changed};
 
@@ -9,13 +9,11 @@ use super::{CLIENT, settings::changed};
 const LOST: &str = "74950000001";
 
 pub async fn clicks_in_two_of_five_tabs_dial_once(stage: &Stage) -> Result<()> {
-    stage.connect().await?;
-    let mut tabs = Vec::new();
-    for _ in 0..5 {
-        let tab = stage.crm("").await?;
+    let tabs = five_tabs(stage).await?;
+    for tab in &tabs {
+        tab.show().await?;
         tab.write(&format!("+{LOST}")).await?;
         tab.phase(LOST, "idle").await?;
-        tabs.push(tab);
     }
     for tab in tabs.iter().take(2) {
         tab.show().await?;
@@ -29,10 +27,8 @@ pub async fn clicks_in_two_of_five_tabs_dial_once(stage: &Stage) -> Result<()> {
 }
 
 pub async fn a_call_rings_in_every_tab(stage: &Stage) -> Result<()> {
-    stage.connect().await?;
-    let tabs = [stage.crm("").await?, stage.crm("").await?];
-    let [_, last] = &tabs;
-    last.click(CLIENT).await?;
+    let tabs = five_tabs(stage).await?;
+    tabs.last().context("no tab")?.click(CLIENT).await?;
     let call = stage.control.dialled(CLIENT).await?;
     for tab in &tabs {
         tab.show().await?;
@@ -83,6 +79,18 @@ async fn group_calls(stage: &Stage, colleague: &Stage) -> Result<()> {
     let held = stage.control.communications().await?;
     ensure!(held.len() == 3, "the CRM holds {held:?}");
     Ok(())
+}
+
+/// Of the CRM, each with its buttons; the last one is looked at.
+async fn five_tabs(stage: &Stage) -> Result<Vec<CrmPage<'_>>> {
+    stage.connect().await?;
+    let mut tabs = Vec::new();
+    for _ in 0..5 {
+        let tab = stage.crm("").await?;
+        tab.phase(CLIENT, "idle").await?;
+        tabs.push(tab);
+    }
+    Ok(tabs)
 }
 
 async fn once(stage: &Stage, number: &str) -> Result<()> {
