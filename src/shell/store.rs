@@ -176,7 +176,7 @@ fn text(value: &JsValue) -> Option<Private<String>> {
     value.as_string().map(Private::new)
 }
 
-/// Writes a batch, all of it or nothing.
+/// Writes batches as one, all of it or nothing.
 async fn write(database: &IdbDatabase, batches: &[Batch]) -> Result<(), JsValue> {
     let transaction = begin(database, "readwrite")?;
     if let Err(error) = issue(&transaction, batches).await {

@@ -218,8 +218,8 @@ impl Bridge {
         self.storage.dirty = true;
     }
 
-    /// Answers the commands of which it is known, and stored, what became. Where the socket is gone that one came by, nobody waits for its answer:
-    /// the relay has told the CRM that nobody knows, and a repeat of the command brings the answer.
+    /// Answers the commands of which it is known, and stored, what became. Where the socket is gone that one came by, nobody waits for
+    /// its answer: the relay has told the CRM that nobody knows, and a repeat of the command brings the answer.
     pub(super) fn answer_relay(&mut self, now: Millis) {
         let dial = |key: &str| self.dials.get(key).and_then(Dial::outcome);
         let (last, stored) = (self.storage.batch, self.storage.stored);
