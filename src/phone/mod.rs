@@ -33,10 +33,10 @@ impl E164 {
         Self::of(&number)
     }
 
-    /// `None` where it is too long for E.164, as a few possible numbers of the library are.
+    /// `None` where it has not 7 to 15 digits, as a few possible numbers of the library: `00 495 916` in Germany.
     fn of(number: &PhoneNumber) -> Option<Self> {
         let text = number.format_as(PhoneNumberFormat::E164).into_owned();
-        (text.len() <= 16).then(|| Self(Private::new(text)))
+        (8..=16).contains(&text.len()).then(|| Self(Private::new(text)))
     }
 
     /// The number, with `+`.
@@ -94,6 +94,12 @@ mod tests {
         for text in ["", "+", "79451235489", "+7945123548912345", "+7 945 123 54 89", "+99912345678", "+7945<script>"] {
             assert!(E164::parse(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_too_short_for_e164_is_no_number() {
+        assert_eq!(normalize("00495916", Region::DE), None);
+        assert_eq!(find("тел.00(495)916", &Field { label: None, region: Region::DE, corrections: &[] }), []);
     }
 
     #[test]
