@@ -20,7 +20,7 @@ use trace::{Busy, Trace};
 use trubka_e2e::{BrowserKind, Cdp, Stage};
 
 /// How often each contender is measured, in turn with the others, after one round that only warms up. Of what it costs the least
-/// counts, for what interferes only adds: the page alone varies by more than some contenders cost.
+/// counts, for what interferes only adds.
 const ROUNDS: usize = 5;
 /// How many single numbers appear.
 const NUMBERS: u32 = 20;
@@ -144,6 +144,7 @@ impl Bench<'_> {
         }
         self.rest(&tab).await?;
         for (name, happen) in PHASES {
+            self.collect_garbage(&tab).await?;
             self.run::<()>(&format!("performance.mark('{happen}'), {happen}")).await?;
             self.rest(&tab).await?;
             self.run::<()>(&format!("void performance.mark('{name}')")).await?;
@@ -184,8 +185,19 @@ impl Bench<'_> {
                 break;
             }
         }
-        self.cdp.ask::<serde_json::Value>(None, "Target.detachFromTarget", json!({ "sessionId": session })).await?;
-        Ok(())
+        self.detach(session).await
+    }
+
+    /// Clears away what was made before: else it would fall into the phase that follows, by chance, and of one contender only.
+    async fn collect_garbage(&mut self, tab: &WindowHandle) -> Result<()> {
+        let session = self.cdp.attach(&tab.to_string()).await?;
+        self.cdp.ask::<serde_json::Value>(Some(&session), "HeapProfiler.collectGarbage", json!({})).await?;
+        self.detach(session).await
+    }
+
+    async fn detach(&mut self, session: String) -> Result<()> {
+        let parameters = json!({ "sessionId": session });
+        self.cdp.ask::<serde_json::Value>(None, "Target.detachFromTarget", parameters).await.map(drop)
     }
 
     /// How long the main thread has been busy so far, in seconds.

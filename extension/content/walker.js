@@ -165,7 +165,19 @@ class PageWalker {
 
   /** @param {MutationRecord[]} records */
   #hear(records) {
-    if (records.length > 0) this.#unread = [...records.reverse(), ...this.#unread];
+    const ours = records.filter((record) => this.#isOurs(record));
+    if (ours.length > 0) this.#unread = [...ours.reverse(), ...this.#unread];
+  }
+
+  /**
+   * Whether a change is anything to us: what is in a block that has not been read is read with it, as it will be then.
+   * It may name what has been read.
+   * @param {MutationRecord} record
+   */
+  #isOurs({ type, target }) {
+    if (type === "attributes") return true;
+    const block = ground.blockOf(target);
+    return block !== null && (this.#concerns(block) || labels.naming.has(block));
   }
 
   /** @param {MutationRecord} record */
@@ -176,9 +188,7 @@ class PageWalker {
       this.#roots.add(target);
     } else {
       const block = ground.blockOf(target);
-      // What is in a block that has not been read is read with it; it may name what has been.
-      if (!block || !(this.#concerns(block) || labels.naming.has(block))) return;
-      if (type === "childList") this.#readChildren(record, block);
+      if (block && type === "childList") this.#readChildren(record, block);
       else this.#renewLines(block);
     }
     for (const labelled of labels.labelledBy(target)) this.#roots.add(labelled);
@@ -326,17 +336,19 @@ class PageWalker {
     const outer = block === document.documentElement ? null : ground.blockOf(block.parentNode);
     // What is in a block that has not been read is read with it.
     if (outer && !this.#read.has(outer)) return;
-    if (outer && this.#isAwaited(block, outer)) this.#viewport.observe(block);
+    if (outer && this.#isAwaited(block, outer, true)) this.#viewport.observe(block);
     else if (ground.isOpen(block)) this.#blocks.push(block);
   }
 
   /**
-   * Whether a block is shown only by what is in it, or hangs out of it: it is never near anything itself.
+   * Whether a block is shown only by what is in it, or hangs out of it: it is never near anything itself. What the browser
+   * skips while it is far away (`content-visibility`) has no box yet.
    * @param {IntersectionObserverEntry} entry
    */
   static #hasNoBox({ target, boundingClientRect: { width, height } }) {
     if (width > 0 && height > 0) return false;
-    return target.checkVisibility() || getComputedStyle(target).display === "contents";
+    if (target.checkVisibility()) return target.checkVisibility({ contentVisibilityAuto: true });
+    return getComputedStyle(target).display === "contents";
   }
 
   /**
@@ -352,14 +364,27 @@ class PageWalker {
   }
 
   /**
-   * Whether a block is to be read when it comes near and not before: a list, or a part of a long one.
+   * Whether a block is to be read when it comes near and not before: a list, a part of a long one, or much that came at
+   * once.
    * @param {Element} block
    * @param {ParentNode & Node} outer the block that it is in
+   * @param {boolean} isNew it came into what has been read
    */
-  #isAwaited(block, outer) {
+  #isAwaited(block, outer, isNew) {
     if (this.#read.has(block)) return false;
     if (outer.childElementCount > PageWalker.#LONG) this.#long.add(outer);
-    return (this.#long.has(outer) && !this.#beside.has(block)) || block.childElementCount > PageWalker.#MANY;
+    if (block.childElementCount > PageWalker.#MANY) return true;
+    return !this.#beside.has(block) && (this.#long.has(outer) || (isNew && PageWalker.#isMuch(block)));
+  }
+
+  /**
+   * Whether more elements are in a block than in a short list.
+   * @param {Element} block
+   */
+  static #isMuch(block) {
+    const elements = document.createTreeWalker(block, NodeFilter.SHOW_ELEMENT);
+    for (let count = 0; count < PageWalker.#MANY; count++) if (!elements.nextNode()) return false;
+    return elements.nextNode() !== null;
   }
 
   /**
@@ -410,7 +435,7 @@ class PageWalker {
     for (const stray of strays) this.#events.stray(stray);
     if (!deep) return;
     for (const inner of blocks.reverse()) {
-      if (this.#isAwaited(inner, block)) this.#viewport.observe(inner);
+      if (this.#isAwaited(inner, block, false)) this.#viewport.observe(inner);
       else this.#blocks.push(inner);
     }
   }

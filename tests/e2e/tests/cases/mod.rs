@@ -166,6 +166,7 @@ cases! {
     walk::a_page_that_is_edited_as_a_whole_has_no_button,
     walk::a_frame_of_the_page_has_buttons_that_dial,
     walk::rows_without_a_box_are_read,
+    walk::what_the_browser_skips_is_read_when_it_comes_near,
     walk::what_hangs_out_of_an_element_without_height_is_read,
     walk::what_moves_to_where_people_write_has_no_button,
     walk::a_huge_block_holds_nobody_up,

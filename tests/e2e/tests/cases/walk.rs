@@ -239,6 +239,47 @@ pub async fn rows_without_a_box_are_read(stage: &Stage) -> Result<()> {
     page.has_buttons(&wanted).await
 }
 
+/// Parts of a long page that the browser skips while they are far away have no size, and are not read until they come near.
+pub async fn what_the_browser_skips_is_read_when_it_comes_near(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.run(
+        "const main = document.createElement('main');
+         const sheet = new CSSStyleSheet();
+         sheet.replaceSync('section { content-visibility: auto; contain-intrinsic-height: 1000px }');
+         document.adoptedStyleSheets.push(sheet);
+         for (let i = 0; i < 60; i++) {
+             const list = document.createElement('ul');
+             for (let k = 0; k < 20; k++) {
+                 const item = document.createElement('li');
+                 item.textContent = `Телефон: +7 912 345-${10 + i}-${10 + k}`;
+                 list.append(item);
+             }
+             const part = document.createElement('section');
+             part.append(list);
+             main.append(part);
+         }
+         document.body.append(main)",
+    )
+    .await?;
+    let buttons_of = async |part: &str| {
+        let count = format!("return document.querySelectorAll('section:nth-of-type({part}) trubka-call').length");
+        stage.browser.script::<u32>(&count, Vec::new()).await
+    };
+    until("the first part's buttons", async || Ok((buttons_of("1").await? == 20).then_some(()))).await?;
+    // What came later has been answered, and so has all that was asked about before it.
+    page.run(
+        "const late = document.createElement('p');
+         late.textContent = 'Телефон: +7 912 345-00-99';
+         document.body.prepend(late)",
+    )
+    .await?;
+    page.phase("79123450099", "idle").await?;
+    ensure!(buttons_of("n + 20").await? == 0, "what is far away has been read");
+    page.run("document.querySelector('section:nth-of-type(40)').scrollIntoView({ behavior: 'instant' })").await?;
+    until("the buttons of what came near", async || Ok((buttons_of("40").await? == 20).then_some(()))).await
+}
+
 /// Three thousand at once: each has its button where the user looks, and is forgotten when it leaves.
 pub async fn nothing_is_dropped_and_nothing_is_kept(stage: &Stage) -> Result<()> {
     stage.connect().await?;
