@@ -404,11 +404,13 @@ impl World {
         self.at(self.now + death.pause, Due::Start);
     }
 
-    /// What the database lost cannot be held against the core: neither the order of the calls so far nor a repetition.
+    /// What the database lost cannot be held against the core: neither the order of the calls so far nor a repetition, nor a dial that
+    /// the CRM asks for once more and that failed in an earlier life.
     fn forgive_all(&mut self) {
         let names = |leg: &Leg| [Some(leg.uuid.clone()), leg.parent.clone()];
         self.lost.extend(self.exchange.legs.values().filter(|leg| leg.rang).flat_map(names).flatten());
         self.crm.forgiven.extend(self.lost.iter().cloned());
+        self.crm.system_calls.values_mut().for_each(|failed| *failed = false);
         self.facts.clear();
     }
 
