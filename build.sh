@@ -354,8 +354,11 @@ end_to_end() {
     cargo test --package trubka-e2e -- "$@"
 }
 
+need_minutes() { [[ "$2" =~ ^[1-9][0-9]*$ ]] || die "say for how many minutes: ./build.sh $1 60"; }
+
+# The random tests with one new seed after another.
 search() {
-    [[ "${1:-}" =~ ^[1-9][0-9]*$ ]] || die "say for how many minutes: ./build.sh search 60"
+    need_minutes search "${1:-}"
     need_rust
     local end=$((SECONDS + 60 * $1)) seed
     while ((SECONDS < end)); do
@@ -367,7 +370,7 @@ search() {
 }
 
 soak() {
-    [[ "${1:-}" =~ ^[1-9][0-9]*$ ]] || die "say for how many minutes: ./build.sh soak 60"
+    need_minutes soak "${1:-}"
     local minutes="$1"
     shift
     build

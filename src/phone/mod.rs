@@ -12,6 +12,8 @@ mod runs;
 mod utf16;
 mod words;
 
+use std::ops::RangeInclusive;
+
 pub use correction::Correction;
 pub use find::{Field, Found, find};
 pub use link::{find_link, written_in_link};
@@ -25,18 +27,23 @@ use crate::private::Private;
 pub struct E164(Private<String>);
 
 impl E164 {
+    /// How many digits there are behind the `+`.
+    const DIGITS: RangeInclusive<usize> = 7..=15;
+
     /// Reads exactly E.164: a `+` and 7 to 15 digits with a country code that exists.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('+')?;
-        let plausible = (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let plausible = Self::DIGITS.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         let number = plausible.then(|| PHONE_NUMBER_UTIL.parse(text, None::<Region>).ok()).flatten()?;
         Self::of(&number)
     }
 
-    /// `None` where it has not 7 to 15 digits, as a few possible numbers of the library: `00 495 916` in Germany.
+    /// `None` where it has fewer or more digits, as a few possible numbers of the library: `00 495 916` in Germany.
     fn of(number: &PhoneNumber) -> Option<Self> {
         let text = number.format_as(PhoneNumberFormat::E164).into_owned();
-        (8..=16).contains(&text.len()).then(|| Self(Private::new(text)))
+        text.strip_prefix('+')
+            .is_some_and(|digits| Self::DIGITS.contains(&digits.len()))
+            .then(|| Self(Private::new(text)))
     }
 
     /// The number, with `+`.
