@@ -12,8 +12,9 @@
  */
 
 /**
- * The element that lays out what lies over the page, and the one that is near the viewport with it.
- * @typedef {{ parent: Element, box: Element }} Watched
+ * The element that says how much room what lies over the page has, as it was when last measured, and what lies in it;
+ * `due` is what may not be where it belongs.
+ * @typedef {{ spots: Set<Spot>, due: Set<Spot>, width: number, height: number }} Box
  */
 
 /** Finds out how buttons may stand without spoiling a layout, and keeps those that lie over the page where they belong. */
@@ -29,39 +30,33 @@ class Overlays {
   static #BESIDE = 24;
   /** How long one slice of measuring may be, in milliseconds. */
   static #LONGEST = 6;
-  /** Only near the viewport are buttons kept where they belong. */
-  static #NEAR = { rootMargin: "50% 0px", scrollMargin: "50% 0px" };
 
   /** By the looks of a place: what looks alike stands alike. @type {Map<string, Stand>} */
   #known = new Map();
-  /** What lies over the page, and the elements that say when it does so elsewhere. @type {Map<Spot, Watched>} */
+  /** What lies over the page, and the element whose box it is in. @type {Map<Spot, Element>} */
   #spots = new Map();
-  /** The same by what lays it out. @type {Map<Element, Set<Spot>>} */
-  #byParent = new Map();
-  /** The same by what is near the viewport with it. @type {Map<Element, Set<Spot>>} */
-  #byBox = new Map();
-  /** Those that are near the viewport, as far as is known. @type {Set<Spot>} */
-  #near = new Set();
-  /** Those that may not be where they belong. @type {Set<Spot>} */
-  #due = new Set();
+  /** @type {Map<Element, Box>} */
+  #boxes = new Map();
+  /** What lies where the pointer is. @type {Set<Spot>} */
+  #pointed = new Set();
   #isRequested = false;
-  #resized = new ResizeObserver((entries) => {
-    for (const { target } of entries) this.#schedule(this.#byParent.get(target) ?? []);
+  /**
+   * Tells of each box when it is begun to be observed, and when its size changes: once the page is laid out and before it is
+   * painted, and of what is hidden or skipped not until it is shown.
+   */
+  #observer = new ResizeObserver((entries) => {
+    const boxes = entries.map(({ target, contentRect }) => this.#measure(target, contentRect));
+    this.#align(boxes.filter((box) => box !== undefined));
   });
-  #viewport = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) {
-      for (const spot of this.#byBox.get(target) ?? []) this.#come(spot, isIntersecting);
-    }
-  }, Overlays.#NEAR);
 
   /** @param {AbortSignal} signal */
   constructor(signal) {
     const options = { capture: true, passive: true, signal };
-    addEventListener("scroll", () => this.#schedule(this.#near), options);
+    addEventListener("scroll", ({ target }) => this.#look(/** @type {Element} */ (target)), options);
     addEventListener("pointerover", (event) => this.#reveal(event), options);
     signal.addEventListener("abort", () => {
-      this.#resized.disconnect();
-      this.#viewport.disconnect();
+      this.#boxes.clear();
+      this.#observer.disconnect();
     });
   }
 
@@ -101,7 +96,8 @@ class Overlays {
     for (let clip = 0; clip < Overlays.#LEVELS; clip++) {
       const { display, overflowX, textOverflow, whiteSpace, webkitLineClamp } = getComputedStyle(at);
       const isShort = textOverflow === "ellipsis" || whiteSpace.startsWith("nowrap") || Number(webkitLineClamp) > 0;
-      if ((overflowX === "hidden" || overflowX === "clip") && isShort)
+      // Nothing cuts off what is in the middle of a line.
+      if ((overflowX === "hidden" || overflowX === "clip") && isShort && display !== "inline")
         return { way: isFlex ? "apart" : "over", gap: 0, clip };
       if (!display.startsWith("inline") || !at.parentElement) break;
       at = at.parentElement;
@@ -111,105 +107,119 @@ class Overlays {
 
   /** @param {Spot} spot one whose buttons have just been put in place */
   add(spot) {
-    const { anchor, stand } = spot;
-    const parent = ground.parentOf(anchor);
-    if (stand.way === "beside" || !parent) return;
-    const box = anchor instanceof Element && stand.clip === undefined ? anchor : Overlays.#edge(spot);
-    const watched = this.#spots.get(spot);
-    if (watched?.parent !== parent || watched.box !== box) {
+    const element = spot.stand.way === "beside" ? null : Overlays.#boxOf(spot);
+    if (!element) return;
+    if (this.#spots.get(spot) !== element) {
       this.delete(spot);
-      this.#spots.set(spot, { parent, box });
-      Overlays.#watch(this.#resized, this.#byParent, parent, spot);
-      Overlays.#watch(this.#viewport, this.#byBox, box, spot);
-      this.#near.add(spot);
+      this.#spots.set(spot, element);
     }
-    this.#schedule([spot]);
+    const box = this.#boxes.get(element) ?? { spots: new Set(), due: new Set(), width: 0, height: 0 };
+    this.#boxes.set(element, box);
+    box.spots.add(spot);
+    box.due.add(spot);
+    this.#ask(element);
   }
 
   /** @param {Spot} spot */
   delete(spot) {
-    const watched = this.#spots.get(spot);
-    if (!watched) return;
-    Overlays.#unwatch(this.#resized, this.#byParent, watched.parent, spot);
-    Overlays.#unwatch(this.#viewport, this.#byBox, watched.box, spot);
-    for (const spots of [this.#spots, this.#near, this.#due]) spots.delete(spot);
+    const element = this.#spots.get(spot);
+    const box = element && this.#boxes.get(element);
+    if (!box) return;
+    for (const spots of [this.#spots, this.#pointed, box.spots, box.due]) spots.delete(spot);
+    if (box.spots.size > 0) return;
+    this.#boxes.delete(element);
+    this.#observer.unobserve(element);
   }
 
   /**
-   * @param {ResizeObserver | IntersectionObserver} observer
-   * @param {Map<Element, Set<Spot>>} spots
+   * Has all that lies in an element's box measured.
    * @param {Element} element
-   * @param {Spot} spot
    */
-  static #watch(observer, spots, element, spot) {
-    const others = spots.get(element);
-    spots.set(element, (others ?? new Set()).add(spot));
-    if (!others) observer.observe(element);
+  #look(element) {
+    const box = this.#boxes.get(element);
+    if (!box) return;
+    box.due = new Set(box.spots);
+    this.#ask(element);
   }
 
   /**
-   * @param {ResizeObserver | IntersectionObserver} observer
-   * @param {Map<Element, Set<Spot>>} spots
+   * Has a box told of when the page is laid out next.
    * @param {Element} element
-   * @param {Spot} spot
    */
-  static #unwatch(observer, spots, element, spot) {
-    const others = spots.get(element);
-    others?.delete(spot);
-    if (others?.size !== 0) return;
-    spots.delete(element);
-    observer.unobserve(element);
+  #ask(element) {
+    // Of what is observed already nothing is told.
+    this.#observer.unobserve(element);
+    this.#observer.observe(element);
   }
 
   /**
-   * @param {Spot} spot
-   * @param {boolean} isNear
+   * @param {Element} element
+   * @param {DOMRectReadOnly} rect
+   * @returns {Box | undefined} nothing for what is not shown
    */
-  #come(spot, isNear) {
-    if (isNear === this.#near.has(spot)) return;
-    if (isNear) this.#near.add(spot);
-    else this.#near.delete(spot);
-    this.#schedule([spot]);
+  #measure(element, { width, height }) {
+    const box = this.#boxes.get(element);
+    if (!box) return undefined;
+    if (box.width !== width || box.height !== height) box.due = new Set(box.spots);
+    Object.assign(box, { width, height });
+    return width > 0 || height > 0 ? box : undefined;
   }
 
-  /** @param {Iterable<Spot>} spots */
-  #schedule(spots) {
-    for (const spot of spots) if (this.#near.has(spot)) this.#due.add(spot);
-    if (this.#isRequested || this.#due.size === 0) return;
-    this.#isRequested = true;
-    requestAnimationFrame(() => {
-      this.#isRequested = false;
-      this.#align();
-    });
-  }
-
-  /** Everything is read before anything is moved: the page is laid out once. What takes long goes on in the next frame. */
-  #align() {
+  /**
+   * Everything is read before anything is moved: the page is laid out once. What takes long goes on in the next frame.
+   * @param {Box[]} boxes
+   */
+  #align(boxes) {
     /** @type {Map<Node, DOMRect[]>} */
     const rects = new Map();
     const moves = [];
-    let end = Infinity;
-    for (const spot of this.#due) {
-      this.#due.delete(spot);
-      moves.push(...Overlays.#moves(spot, rects));
-      // The first look may have waited for the page to be laid out, which is no work of ours.
-      if (end === Infinity) end = performance.now() + Overlays.#LONGEST;
-      if (performance.now() >= end) break;
+    const end = performance.now() + Overlays.#LONGEST;
+    for (const { due } of boxes) {
+      for (const spot of due) {
+        if (performance.now() >= end) break;
+        due.delete(spot);
+        moves.push(...Overlays.#moves(spot, rects));
+      }
     }
     for (const { button, x, y, covers } of moves) button.moveTo(x, y, covers);
-    this.#schedule(this.#due);
+    if (boxes.some(({ due }) => due.size > 0)) this.#goOn();
+  }
+
+  #goOn() {
+    if (this.#isRequested) return;
+    this.#isRequested = true;
+    requestAnimationFrame(() => {
+      this.#isRequested = false;
+      for (const [element, { due }] of this.#boxes) if (due.size > 0) this.#ask(element);
+    });
   }
 
   /**
-   * Buttons that cover what the page shows are seen while the pointer is where their numbers are.
+   * Buttons that cover what the page shows are seen while the pointer is where their numbers are. They are measured then,
+   * too: what moved the number may have given no sign.
    * @param {Event} event
    */
   #reveal(event) {
-    const path = new Set(event.composedPath());
-    for (const spot of this.#near) {
-      const isNear = path.has(Overlays.#edge(spot)) || spot.buttons.some(({ host }) => path.has(host));
-      for (const button of spot.buttons) button.reveal(isNear);
+    const before = this.#pointed;
+    this.#pointed = new Set();
+    for (const element of event.composedPath()) {
+      const box = this.#boxes.get(/** @type {Element} */ (element));
+      if (!box) continue;
+      for (const spot of box.spots) this.#pointed.add(spot);
     }
+    for (const spot of before) if (!this.#pointed.has(spot)) for (const button of spot.buttons) button.reveal(false);
+    for (const spot of this.#pointed) {
+      for (const button of spot.buttons) button.reveal(true);
+      if (!before.has(spot)) this.add(spot);
+    }
+  }
+
+  /**
+   * What gives what lies over the page its room: a field itself, what cuts the text off, or else what lays it out.
+   * @param {Spot} spot
+   */
+  static #boxOf(spot) {
+    return spot.place instanceof HTMLInputElement ? spot.place : Overlays.#edge(spot);
   }
 
   /**

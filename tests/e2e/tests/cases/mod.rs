@@ -76,6 +76,7 @@ cases! {
     page::a_page_older_than_the_extension_goes_on in Firefox,
     page::a_flat_grid_of_many_numbers_holds_nobody_up,
     page::a_click_on_what_was_not_to_be_seen_dials_nothing,
+    page::a_button_over_the_page_follows_its_number,
     page::the_page_hears_nothing_of_what_is_done_to_a_button,
     page::a_page_that_defines_our_elements_gets_at_nothing,
     page::the_numbers_of_one_link_are_told_apart,

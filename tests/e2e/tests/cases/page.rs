@@ -293,6 +293,55 @@ pub async fn a_click_on_what_was_not_to_be_seen_dials_nothing(stage: &Stage) -> 
     stage.control.registered(&call).await.map(drop)
 }
 
+/// A button over the page is where its number is: in what was hidden, in what is made narrower or wider, and where only the pointer
+/// tells that the number has moved.
+pub async fn a_button_over_the_page_follows_its_number(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.run(
+        "addEventListener('error', ({ message }) => (document.body.dataset.errors = message));
+         const cell = document.createElement('div');
+         cell.id = 'cell';
+         cell.style.cssText = 'height: 40px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; margin: 60px; font-size: 12px';
+         cell.textContent = '+7 912 345-00-10';
+         cell.hidden = true;
+         document.body.append(cell)",
+    )
+    .await?;
+    page.phase("79123450010", "idle").await?;
+    let button = button_of(stage, &page, "79123450010").await?;
+    let changes = [
+        ("is shown", "hidden = false", false),
+        ("is narrow", "style.width = '60px'", false),
+        ("is wide", "style.width = '300px'", false),
+        ("has large letters", "style.fontSize = '18px'", true),
+    ];
+    for (what, change, is_pointed_at) in changes {
+        page.run(&format!("document.getElementById('cell').{change}")).await?;
+        if is_pointed_at {
+            let cell = stage.browser.find("#cell").await?.context("no cell")?;
+            stage.browser.web().action_chain().move_to_element_center(&cell).perform().await?;
+        }
+        // Behind the number, or at the edge that cuts it off; in the middle of its line.
+        let place = "const cell = document.getElementById('cell');
+            const range = new Range();
+            range.selectNodeContents(cell.firstChild);
+            const { right, top, bottom } = range.getBoundingClientRect();
+            return [Math.min(right + 3, cell.getBoundingClientRect().right - 24), (top + bottom) / 2]";
+        until(&format!("the button to be at its number where that {what}"), async || {
+            let [x, y]: [f64; 2] = stage.browser.script(place, Vec::new()).await?;
+            let rect = button.rect().await?;
+            let is_there = (rect.x - x).abs() < 1.5 && (rect.y + rect.height / 2.0 - y).abs() < 1.5;
+            Ok(is_there.then_some(()))
+        })
+        .await?;
+    }
+    let errors = "return document.body.dataset.errors ?? null";
+    let errors: Option<String> = stage.browser.script(errors, Vec::new()).await?;
+    ensure!(errors.is_none(), "the page hears of an error: {errors:?}");
+    Ok(())
+}
+
 pub async fn the_page_hears_nothing_of_what_is_done_to_a_button(stage: &Stage) -> Result<()> {
     stage.connect().await?;
     let page = CrmPage::lab(stage, "frame.html").await?;
@@ -394,7 +443,7 @@ pub async fn the_numbers_of_one_link_are_told_apart(stage: &Stage) -> Result<()>
         "document.querySelector('#two trubka-call').remove()",
     ];
     for (change, last) in changes.into_iter().zip(["11", "12", "12"]) {
-        page.run(change).await?;
+        page.run(&format!("document.getElementById('cell').{change}")).await?;
         let wanted = [("inner", "79123456751"), ("two", "79123450010"), ("two", &format!("791234500{last}"))];
         page.has_buttons(&wanted).await.with_context(|| change.to_owned())?;
         until("both to stand behind the link", async || {
