@@ -13,7 +13,7 @@ use trubka_relay::init::{self, Answers};
 use trubka_relay::services::Services;
 use trubka_relay::sync::{Attendance, by_hand};
 use trubka_relay::tokens::{AgentId, AgentsFile};
-use trubka_relay::{check, serve, work};
+use trubka_relay::{check, health, serve, work};
 
 /// Hands Kontur.CRM's «Позвонить» and «Положить трубку» to the agents' browsers, and keeps the CRM's history of calls whole
 #[derive(Parser)]
@@ -34,6 +34,8 @@ enum Command {
     Init(Box<Answers>),
     /// Try every key and address of the settings, and say of each failure what to do about it
     Check,
+    /// Ask the running relay of these settings, on this machine, how it is; for what watches over its process
+    Health,
     /// Read Phonet's history and register in Kontur.CRM what is missing there, with its recordings
     Sync {
         /// Since when: so long ago as 90m, 12h or 3d, a day such as 2026-11-28, or 2026-11-28T18:00:00+03:00
@@ -85,6 +87,7 @@ fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
         Command::Init(_) => {}
         Command::Check => is_well = runtime()?.block_on(check(&config))?,
+        Command::Health => writeln!(std::io::stdout(), "{}", runtime()?.block_on(health::ask(&config))?)?,
         Command::Sync { since } => {
             log_to_stderr(config.log, "warn");
             is_well = runtime()?.block_on(sync(&config, since))?;

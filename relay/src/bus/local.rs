@@ -19,9 +19,12 @@ pub struct Local {
 }
 
 impl Local {
-    /// Keeps its state in a folder, which it makes.
+    /// Keeps its state in a folder, which it makes. That nothing can be written there is told before anything depends on it.
     pub(super) fn new(state: PathBuf) -> Result<Self, BusError> {
         std::fs::create_dir_all(&state).map_err(|source| BusError::File { path: state.clone(), source })?;
+        let trial = state.join(format!("trial-{}", std::process::id()));
+        let made = File::create(&trial).and_then(|_| std::fs::remove_file(&trial));
+        made.map_err(|source| BusError::File { path: trial, source })?;
         Ok(Self { cursor: state.join("cursor"), book: Mutex::default() })
     }
 
@@ -100,6 +103,13 @@ mod tests {
         state().set_cursor("1").unwrap();
         state().set_cursor("2").unwrap();
         assert_eq!(state().cursor().unwrap().as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_told_at_once() {
+        // There not even root makes files.
+        let error = Local::new("/proc/self".into()).err().unwrap().to_string();
+        assert!(error.contains("/proc/self/trial-") && error.contains("the relay's user"), "{error}");
     }
 
     #[tokio::test]

@@ -83,7 +83,7 @@ pub enum BusError {
     #[error("NATS: {0}")]
     Nats(String),
     /// The state's file cannot be read or written.
-    #[error("the state's file {}: {source}", path.display())]
+    #[error("the state's file {}: {source}; the relay's user must be able to write there", path.display())]
     File {
         /// The file.
         path: std::path::PathBuf,

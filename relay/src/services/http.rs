@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use reqwest::{
-    Client, RequestBuilder, Response, StatusCode,
+    Client, ClientBuilder, RequestBuilder, Response, StatusCode,
     header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER},
     multipart::{Form, Part},
     redirect::Policy,
@@ -44,16 +44,25 @@ impl Http {
     /// # Errors
     /// The system's certificates cannot be read.
     pub fn new(cookies: bool) -> Result<Self, reqwest::Error> {
+        Self::builder().cookie_store(cookies).build().map(Self)
+    }
+
+    /// For what this machine serves itself: no proxy leads there, and a certificate has the name by which others come.
+    ///
+    /// # Errors
+    /// The system's certificates cannot be read.
+    pub fn here() -> Result<Self, reqwest::Error> {
+        Self::builder().no_proxy().danger_accept_invalid_certs(true).build().map(Self)
+    }
+
+    fn builder() -> ClientBuilder {
         // Whoever came first has installed the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
+        Client::builder()
             .redirect(Policy::none())
             .referer(false)
             .connect_timeout(CONNECT)
-            .cookie_store(cookies)
             .user_agent(concat!("trubka-relay/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self(client))
     }
 
     /// Sends a request and reads its answer; the file that [`HttpRequest::keep`] asks for comes beside it. `upload` is what

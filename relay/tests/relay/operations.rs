@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use trubka::relay::Outcome;
+use trubka_relay::config::Config;
 use trubka_relay::guard::MOST_STRANGERS;
+use trubka_relay::health;
 use trubka_relay::pace::Pace;
 
 use crate::support::{Browser, LONG, SECRET, Setup, call, call_body, exchange, get, raw, request};
@@ -132,15 +134,21 @@ async fn metrics_are_told_to_the_administrator_alone() {
     assert_eq!(get(operations, &format!("/{SECRET}/communications/call")).await.code, 404);
 }
 
-#[tokio::test]
-async fn tls_by_certificate_files() {
+/// A relay that speaks TLS itself, and the certificate, which nobody knows.
+fn with_certificate() -> (Setup, CertificateDer<'static>) {
     let setup = Setup::new("[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"");
     let made = rcgen::generate_simple_self_signed(vec!["relay.test".to_owned()]).unwrap();
     std::fs::write(setup.folder.path().join("cert.pem"), made.cert.pem()).unwrap();
     std::fs::write(setup.folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    (setup, made.cert.into())
+}
+
+#[tokio::test]
+async fn tls_by_certificate_files() {
+    let (setup, certificate) = with_certificate();
     let relay = setup.start(Pace { handshake: Duration::from_millis(300), ..Pace::default() }).await;
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(made.cert.pem().as_bytes()).unwrap()).unwrap();
+    roots.add(certificate).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let client = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -158,6 +166,29 @@ async fn tls_by_certificate_files() {
     std::fs::write(setup.folder.path().join("key.pem"), "no key").unwrap();
     let broken = trubka_relay::Relay::start(setup.config(), Pace::default()).await.err().unwrap().to_string();
     assert!(broken.contains("key.pem"), "{broken}");
+}
+
+#[tokio::test]
+async fn health_asks_the_relay_of_the_settings() {
+    let (setup, _) = with_certificate();
+    let relay = setup.start(Pace::default()).await;
+    let config = setup.config();
+    let (listen, operations) = (relay.address(), relay.operations());
+    for settings in [
+        Config { operations, ..config.clone() },
+        Config { listen, operations: None, ..config.clone() },
+        // What listens everywhere is asked on this machine.
+        Config { listen: SocketAddr::from(([0, 0, 0, 0], listen.port())), operations: None, ..config.clone() },
+    ] {
+        let health = health::ask(&settings).await;
+        assert_eq!(health.as_deref(), Ok("{\"nats\":\"none\",\"status\":\"ok\"}"));
+    }
+    // What answers there need not be a relay that is well, and a command tells that by its exit.
+    let settings = Config { listen, operations: None, tls: None, ..config };
+    let error = health::ask(&settings).await.unwrap_err();
+    assert!(error.contains(&format!("no answer from http://{listen}/healthz")), "{error}");
+    let output = setup.command(&["health"]).output().unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
 }
 
 #[tokio::test]
