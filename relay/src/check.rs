@@ -98,11 +98,17 @@ pub async fn check(config: &Config) -> Vec<Finding> {
 
 fn tls(config: &Config, found: &mut Findings) {
     let part = "TLS";
+    let is_behind_a_proxy = config.base_url.starts_with("https:");
     match &config.tls {
         Some(tls) => match pair(tls) {
             Ok(()) => found.good(part, "the certificate can be read, and the key belongs to it"),
             Err(words) => found.wrong(part, words),
         },
+        None if config.listen.ip().is_loopback() && is_behind_a_proxy && config.trusted_proxies.is_empty() => found.wrong(
+            part,
+            "a proxy speaks HTTPS, and proxies.trusted does not name it: all browsers count as one address, with one address's \
+             limits, and what came to the proxy by plain http is not refused",
+        ),
         None if config.listen.ip().is_loopback() => {
             found.good(part, "none of its own: plain HTTP on this machine, for a proxy that speaks HTTPS");
         }

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use trubka::private::Private;
 use trubka::relay::{Handed, LARGEST_TO_AGENT, Listed};
+use trubka::settings::is_guid;
 
 /// Where the file is sought when none is named.
 pub const FILE: &str = "relay.toml";
@@ -508,6 +509,12 @@ impl Check<'_> {
             {
                 self.wrong(&key("user_id"), "names a user who stands here already");
             }
+            if user_id.as_deref().is_some_and(|id| !is_guid(id)) {
+                self.wrong(
+                    &key("user_id"),
+                    "must be the user's id in the CRM, such as 3f6a0c1e-0000-4000-8000-000000000001",
+                );
+            }
             let name = line.name.filter(|name| !name.trim().is_empty()).map(Private::new);
             let agent = line.agent.filter(|agent| !agent.trim().is_empty()).map(Private::new);
             people.push(Person { ext, user_id, name, agent });
@@ -596,7 +603,7 @@ mod tests {
             hand_out_key = true
             [[directory]]
             ext = "001"
-            user_id = "u"
+            user_id = "3f6a0c1e-0000-4000-8000-000000000001"
             name = "Анна"
             agent = "anna"
             [nats]
@@ -643,6 +650,10 @@ mod tests {
             (
                 least() + "[[directory]]\next = \"1\"\n[[directory]]\next = \"1\"",
                 "directory[1].ext: 1 stands here twice",
+            ),
+            (
+                least() + "[[directory]]\next = \"1\"\nuser_id = \"{3f6a0c1e-0000-4000-8000-000000000001}\"",
+                "directory[0].user_id: must be the user's id",
             ),
             (least() + "[agents]\nhand_out_key = true", "agents.hand_out_key: needs"),
             (least() + "[nats]\nservers = []", "nats.servers: must list"),

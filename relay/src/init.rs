@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{IsTerminal, Write},
+    net::SocketAddr,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -153,6 +154,7 @@ fn path_secret() -> std::io::Result<String> {
 fn settings(answers: &Answers, path_secret: &str) -> Result<String, InitError> {
     let base_url = answers.base_url.as_deref().ok_or(InitError::NoBaseUrl)?;
     let listen = answers.listen.as_deref().unwrap_or("127.0.0.1:8470");
+    let is_here = listen.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
     let mut text = format!(
         r#"# The settings of trubka-relay. `trubka-relay check` tries every key and address in here.
 # It is read when the relay starts. The environment overrides each key but the directory's: kontur.api_key by TRUBKA_RELAY__KONTUR__API_KEY.
@@ -180,12 +182,16 @@ log = "text"
 # key = "/etc/letsencrypt/live/relay.example.com/privkey.pem"
 
 # Proxies whose X-Forwarded-* are believed.
-# [proxies]
-# trusted = ["10.0.0.0/8"]
+{proxies}
 "#,
         listen = quoted(listen),
         base_url = quoted(base_url),
         path_secret = quoted(path_secret),
+        proxies = if base_url.starts_with("https:") && is_here {
+            "[proxies]\ntrusted = [\"127.0.0.1\", \"::1\"]"
+        } else {
+            "# [proxies]\n# trusted = [\"10.0.0.0/8\"]"
+        },
     );
     let value = |is_set: bool, key: &str, value: Option<&str>, sample: &str| match value {
         Some(value) if is_set => format!("{key} = {}\n", quoted(value)),
@@ -279,6 +285,8 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let config = Config::load(&path).unwrap();
         assert!(config.phonet.is_none() && config.kontur.is_none() && config.directory.is_empty());
+        // The proxy that speaks HTTPS is on this machine.
+        assert_eq!(config.trusted_proxies.len(), 2);
         let before = std::fs::read(&path).unwrap();
         assert!(matches!(init(&path, answers()), Err(InitError::There(_))));
         assert_eq!(std::fs::read(&path).unwrap(), before);

@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 use trubka::Millis;
 use trubka_relay::bus::Bus;
 use trubka_relay::config::{self, Config, LogFormat};
@@ -126,19 +131,16 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// Libraries that log what passes through them: frames hold tokens and numbers, addresses the secret.
-const TALKATIVE: [&str; 6] = ["async_nats", "hyper_util", "reqwest", "rustls", "tokio_tungstenite", "tungstenite"];
-
-/// `RUST_LOG` says how much; without it, what concerns the administrator. What libraries say of their own is never more than a warning.
+/// `RUST_LOG` says how much; without it, what concerns the administrator. What libraries say of their own is never more than a warning:
+/// their frames hold tokens and numbers, addresses the secret, cookies a session.
 fn log_to_stderr(format: LogFormat, level: &str) {
-    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    for directive in TALKATIVE.iter().filter_map(|library| format!("{library}=warn").parse().ok()) {
-        filter = filter.add_directive(directive);
-    }
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let own = [("trubka", LevelFilter::TRACE), ("trubka_relay", LevelFilter::TRACE)];
+    let ours = Targets::new().with_default(LevelFilter::WARN).with_targets(own);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).finish().with(ours).init(),
+        LogFormat::Json => log.json().flatten_event(true).finish().with(ours).init(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Map, Value};
 
+pub use self::section::is_guid;
 pub use self::{
     interface::{Interface, Notifications},
     people::read_people,
@@ -18,7 +19,7 @@ pub use self::{
 };
 use self::{
     layers::{Layers, missing, sound},
-    section::{Section, is_card_template, is_guid, is_host, is_secret, is_subscriber, is_template},
+    section::{Section, is_card_template, is_host, is_secret, is_subscriber, is_template},
 };
 use crate::{
     exchange::ExchangeName,

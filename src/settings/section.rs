@@ -203,7 +203,8 @@ pub(super) fn is_subscriber(text: &str) -> bool {
     is_ext(text) || (is_email && !text.contains(char::is_whitespace))
 }
 
-pub(super) fn is_guid(text: &str) -> bool {
+/// Whether a text is written as the CRM writes the ids of its users.
+pub fn is_guid(text: &str) -> bool {
     let groups: Vec<_> = text.split('-').map(str::len).collect();
     groups == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }

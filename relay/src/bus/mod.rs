@@ -82,6 +82,14 @@ pub enum BusError {
     /// NATS answers something else.
     #[error("NATS: {0}")]
     Nats(String),
+    /// The file that lets the relay into NATS cannot be used.
+    #[error("nats.credentials: {} cannot be used: {source}", path.display())]
+    Credentials {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
     /// The state's file cannot be read or written.
     #[error("the state's file {}: {source}; the relay's user must be able to write there", path.display())]
     File {

@@ -104,7 +104,7 @@ impl Nats {
             .reconnect_delay_callback(|attempts| Duration::from_millis(100 << attempts.min(5)))
             .event_callback(told);
         if let Some(path) = &settings.credentials {
-            let failed = |source| BusError::File { path: path.clone(), source };
+            let failed = |source| BusError::Credentials { path: path.clone(), source };
             options = options.credentials_file(path).await.map_err(failed)?;
         }
         let servers: Vec<&str> = settings.servers.iter().map(|server| server.reveal().as_str()).collect();

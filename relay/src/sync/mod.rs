@@ -143,6 +143,13 @@ impl Sync {
         self.agents.values().copied()
     }
 
+    /// Whether no instance has read for so long, as far as is known.
+    pub async fn is_unread_for(&self, period: Millis) -> bool {
+        let stored = self.bus.cursor().await.ok().flatten();
+        let looked_at = stored.as_deref().and_then(Progress::read).and_then(|progress| progress.looked_at());
+        looked_at.is_none_or(|at| at + period <= now())
+    }
+
     /// At another pace.
     #[must_use]
     pub fn at(self, pace: Pace) -> Self {

@@ -90,6 +90,11 @@ impl Progress {
         self.certain
     }
 
+    /// When it was read last, or tried.
+    pub fn looked_at(&self) -> Option<Millis> {
+        self.looked_at
+    }
+
     /// The history begins here; the CRM is asked for the first time.
     pub fn begin_at(&mut self, moment: Millis, now: Millis) {
         self.certain = Some(moment);

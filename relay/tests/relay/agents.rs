@@ -10,7 +10,7 @@ use trubka::relay::{FromAgent, Handed, LARGEST_FROM_AGENT, Listed, RefusedReason
 use trubka_relay::pace::Pace;
 use trubka_relay::tokens::AgentId;
 
-use crate::support::{Browser, Heard, LONG, Setup, call};
+use crate::support::{ANNA, BORIS, Browser, Heard, LONG, Setup, call};
 
 /// 1008, 1009, 1003, 1012, 1013 of RFC 6455 and its registry.
 const POLICY: Option<u16> = Some(1008);
@@ -40,7 +40,7 @@ async fn only_a_good_token_is_let_in() {
     let mut mute = Browser::open(relay.address()).await;
     assert_eq!(mute.hear().await, refused(RefusedReason::Hello));
     assert_eq!(mute.end().await, POLICY);
-    assert_eq!(call(relay.address(), "c", "u-anna").await.status(), "agentNotConnected");
+    assert_eq!(call(relay.address(), "c", ANNA).await.status(), "agentNotConnected");
 }
 
 #[tokio::test]
@@ -76,14 +76,14 @@ async fn a_browsers_new_connection_takes_the_place_of_its_old_one() {
     }
     // Nobody has noticed that the old one is dead.
     let mut new = connect().await;
-    let (answer, _) = tokio::join!(call(relay.address(), "c1", "u-anna"), new.accept());
+    let (answer, _) = tokio::join!(call(relay.address(), "c1", ANNA), new.accept());
     assert_eq!((answer.code, is_active()), (200, true));
     assert_eq!(old.end().await, None);
     drop(new);
     while is_active() {
         tokio::task::yield_now().await;
     }
-    let (answer, _) = tokio::join!(call(relay.address(), "c2", "u-anna"), other.accept());
+    let (answer, _) = tokio::join!(call(relay.address(), "c2", ANNA), other.accept());
     assert_eq!(answer.code, 200);
 }
 
@@ -148,7 +148,7 @@ async fn what_no_browser_says_ends_the_talk() {
     // A word of a newer extension is none of these.
     let mut anna = Browser::connect(relay.address(), &setup.anna).await;
     anna.0.send(Message::text(r#"{"kind":"sings"}"#)).await.unwrap();
-    let (answer, _) = tokio::join!(call(relay.address(), "c", "u-anna"), anna.accept());
+    let (answer, _) = tokio::join!(call(relay.address(), "c", ANNA), anna.accept());
     assert_eq!(answer.code, 200);
 }
 
@@ -174,8 +174,8 @@ async fn who_answers_pings_stays_and_who_is_silent_is_let_go() {
         end = silent.end() => assert_eq!(end, None),
     }
     assert!(pings >= 3, "{pings}");
-    assert_eq!(call(relay.address(), "c", "u-boris").await.status(), "agentNotConnected");
-    let (answer, _) = tokio::join!(call(relay.address(), "c2", "u-anna"), anna.accept());
+    assert_eq!(call(relay.address(), "c", BORIS).await.status(), "agentNotConnected");
+    let (answer, _) = tokio::join!(call(relay.address(), "c2", ANNA), anna.accept());
     assert_eq!(answer.code, 200);
 }
 
@@ -188,14 +188,14 @@ async fn a_revoked_agent_is_dropped_within_seconds_and_an_added_one_let_in_at_on
     assert!(setup.command(&["agent", "revoke", "anna"]).status().unwrap().success());
     assert_eq!(anna.hear().await, refused(RefusedReason::Token));
     assert_eq!(anna.end().await, POLICY);
-    assert_eq!(call(relay.address(), "c1", "u-anna").await.status(), "agentNotConnected");
-    let (answer, _) = tokio::join!(call(relay.address(), "c2", "u-boris"), boris.accept());
+    assert_eq!(call(relay.address(), "c1", ANNA).await.status(), "agentNotConnected");
+    let (answer, _) = tokio::join!(call(relay.address(), "c2", BORIS), boris.accept());
     assert_eq!(answer.code, 200);
 
     let added = setup.command(&["agent", "add", "anna"]).output().unwrap();
     // The very first hello may come before the relay has looked at its file.
     let mut anna = Browser::connect(relay.address(), String::from_utf8(added.stdout).unwrap().trim()).await;
-    let (answer, _) = tokio::join!(call(relay.address(), "c3", "u-anna"), anna.accept());
+    let (answer, _) = tokio::join!(call(relay.address(), "c3", ANNA), anna.accept());
     assert_eq!(answer.code, 200);
 }
 
@@ -212,7 +212,7 @@ async fn who_does_not_read_is_dropped() {
         relay.hand_out(Handed { directory: vec![Listed { ext: "1".to_owned(), user_id: None, name }], access: None });
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(call(relay.address(), "c", "u-anna").await.status(), "agentNotConnected");
+    assert_eq!(call(relay.address(), "c", ANNA).await.status(), "agentNotConnected");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::time::timeout;
 
-use crate::support::{Browser, LONG, PHONE, SECRET, Setup, call, get, raw, request};
+use crate::support::{ANNA, Browser, LONG, PHONE, SECRET, Setup, call, get, raw, request};
 
 const REQUESTS: usize = 10_000;
 const AT_ONCE: usize = 32;
@@ -23,7 +23,9 @@ fn hostile(number: usize) -> (Vec<u8>, &'static [u16]) {
         [head.as_bytes(), body].concat()
     };
     let right = format!("/{SECRET}/communications/call");
-    let body = format!(r#"{{"communicationId":"hostile-body","fromUserId":"u-anna","clientPhone":"{PHONE}"}}"#);
+    let body = format!(
+        r#"{{"communicationId":"hostile-body","fromUserId":"3f6a0c1e-0000-4000-8000-000000000001","clientPhone":"{PHONE}"}}"#
+    );
     match number % 14 {
         // Somebody else's secret, a part of ours, ours with another letter.
         0 => (post(&format!("/{number:032x}/communications/call"), body.as_bytes()), &[404]),
@@ -114,7 +116,7 @@ async fn ten_thousand_hostile_requests_get_the_right_status_and_leave_nothing_be
         let answer = timeout(LONG, slow).await.unwrap().unwrap().unwrap();
         assert_eq!((answer.code, answer.status().as_str()), (408, "bodyTooSlow"));
     }
-    let (answer, _) = tokio::join!(call(relay.address, "c", "u-anna"), anna.accept());
+    let (answer, _) = tokio::join!(call(relay.address, "c", ANNA), anna.accept());
     assert_eq!(answer.code, 200);
     let metrics = get(relay.operations, "/metrics").await.body;
     assert!(

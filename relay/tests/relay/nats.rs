@@ -12,7 +12,7 @@ use trubka_relay::pace::Pace;
 use trubka_relay::tokens::AgentId;
 
 use crate::nats_server::NatsServer;
-use crate::support::{Browser, LONG, Setup, call, get};
+use crate::support::{ANNA, Browser, LONG, Setup, call, get};
 
 /// Waits until an instance says so of its NATS.
 async fn until(address: SocketAddr, nats: &str) {
@@ -28,7 +28,7 @@ async fn until(address: SocketAddr, nats: &str) {
 async fn call_when_known(address: SocketAddr, communication: &str) -> (u16, String) {
     let answered = async {
         loop {
-            let answer = call(address, communication, "u-anna").await;
+            let answer = call(address, communication, ANNA).await;
             if answer.code == 200 {
                 return (200, String::new());
             }
@@ -53,10 +53,10 @@ async fn a_call_that_reaches_one_instance_rings_at_a_browser_of_another() {
     let (answer, (id, _)) = tokio::join!(call_when_known(a.address(), "c1"), far.accept());
     assert_eq!((answer.0, id.as_str()), (200, "c1"));
     // A repeat is recognized by either.
-    assert_eq!(call(a.address(), "c1", "u-anna").await.code, 200);
-    assert_eq!(call(b.address(), "c1", "u-anna").await.code, 200);
+    assert_eq!(call(a.address(), "c1", ANNA).await.code, 200);
+    assert_eq!(call(b.address(), "c1", ANNA).await.code, 200);
     // A refusal crosses over with its reason.
-    let (answer, ()) = tokio::join!(call(a.address(), "c2", "u-anna"), async {
+    let (answer, ()) = tokio::join!(call(a.address(), "c2", ANNA), async {
         let (id, _) = far.command().await;
         far.answer(&id, Outcome::Refused { problem: Problem::about(Code::DialRefused, &["занято"]) }).await;
     });
@@ -64,7 +64,7 @@ async fn a_call_that_reaches_one_instance_rings_at_a_browser_of_another() {
 
     // Of two browsers the last active one gets it, wherever it is.
     let mut near = Browser::connect(a.address(), &setup.anna).await;
-    let (answer, _) = tokio::join!(call(a.address(), "c3", "u-anna"), near.accept());
+    let (answer, _) = tokio::join!(call(a.address(), "c3", ANNA), near.accept());
     assert_eq!(answer.code, 200);
     far.say(&FromAgent::Active).await;
     let known = async {
@@ -73,12 +73,12 @@ async fn a_call_that_reaches_one_instance_rings_at_a_browser_of_another() {
         }
     };
     timeout(LONG, known).await.unwrap();
-    let (answer, _) = tokio::join!(call(a.address(), "c4", "u-anna"), far.accept());
+    let (answer, _) = tokio::join!(call(a.address(), "c4", ANNA), far.accept());
     assert_eq!(answer.code, 200);
 
     // An instance that stops says so: the other one's browser is asked, and only it.
     b.stop().await;
-    let (answer, _) = tokio::join!(call(a.address(), "c5", "u-anna"), near.accept());
+    let (answer, _) = tokio::join!(call(a.address(), "c5", ANNA), near.accept());
     assert_eq!(answer.code, 200);
 }
 
@@ -101,7 +101,7 @@ async fn an_instance_killed_in_the_middle_of_a_command_gives_an_honest_answer() 
     assert_eq!(answer, (409, "agentLost".to_owned()));
     assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
     // The dead one's browsers are not asked again.
-    assert_eq!(call(a.address(), "c2", "u-anna").await.status(), "agentNotConnected");
+    assert_eq!(call(a.address(), "c2", ANNA).await.status(), "agentNotConnected");
 
     // The CRM's instance dies: whoever is asked again tells what the browser said.
     let mut c = setup.spawn().await;
@@ -110,7 +110,7 @@ async fn an_instance_killed_in_the_middle_of_a_command_gives_an_honest_answer() 
     let asked = tokio::spawn({
         let address = c.address;
         async move {
-            while call(address, "c3", "u-anna").await.code == 409 {
+            while call(address, "c3", ANNA).await.code == 409 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -119,7 +119,7 @@ async fn an_instance_killed_in_the_middle_of_a_command_gives_an_honest_answer() 
     c.child.kill().await.unwrap();
     asked.await.unwrap_err();
     anna.answer(&id, Outcome::Accepted).await;
-    assert_eq!(call(a.address(), "c3", "u-anna").await.code, 200);
+    assert_eq!(call(a.address(), "c3", ANNA).await.code, 200);
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn an_instance_that_stops_ends_the_others_commands_and_takes_no_more() {
         let stopped = tokio::spawn(b.stop());
         // The asker wonders every second whether the other one lives.
         tokio::time::sleep(Duration::from_millis(2500)).await;
-        assert_eq!(call(a.address(), "c2", "u-anna").await.status(), "agentNotConnected");
+        assert_eq!(call(a.address(), "c2", ANNA).await.status(), "agentNotConnected");
         anna.answer(&id, Outcome::Accepted).await;
         assert_eq!(anna.end().await, Some(1012));
         stopped.await.unwrap();
@@ -174,7 +174,7 @@ async fn who_is_connected_is_said_again_where_it_was_not_heard() {
     jetstream.update_stream(bucket.clone()).await.unwrap();
     let mut anna = Browser::connect(b.address(), &setup.anna).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(call(a.address(), "c1", "u-anna").await.status(), "agentNotConnected");
+    assert_eq!(call(a.address(), "c1", ANNA).await.status(), "agentNotConnected");
     bucket.max_message_size = -1;
     jetstream.update_stream(bucket).await.unwrap();
     let (answer, _) = tokio::join!(call_when_known(a.address(), "c1"), anna.accept());
@@ -214,8 +214,8 @@ async fn without_nats_each_instance_serves_its_own_and_with_it_again_all() {
     until(b.address(), "gone").await;
     assert!(get(a.address(), "/healthz").await.body.contains("degraded"));
     assert_eq!(get(a.address(), "/readyz").await.code, 200);
-    assert_eq!(call(a.address(), "c2", "u-anna").await.status(), "agentNotConnected");
-    let (answer, _) = tokio::join!(call(b.address(), "c3", "u-anna"), anna.accept());
+    assert_eq!(call(a.address(), "c2", ANNA).await.status(), "agentNotConnected");
+    let (answer, _) = tokio::join!(call(b.address(), "c3", ANNA), anna.accept());
     assert_eq!(answer.code, 200);
     b.bus().cursor().await.unwrap_err();
 

@@ -14,7 +14,7 @@ use trubka_relay::guard::MOST_STRANGERS;
 use trubka_relay::health;
 use trubka_relay::pace::Pace;
 
-use crate::support::{Browser, LONG, SECRET, Setup, call, call_body, exchange, get, raw, request};
+use crate::support::{ANNA, Browser, LONG, SECRET, Setup, call, call_body, exchange, get, raw, request};
 
 /// How long the relay bears a client that says only this.
 async fn borne(address: SocketAddr, said: &[u8]) -> Duration {
@@ -196,7 +196,7 @@ async fn sigterm_lets_what_has_begun_end() {
     let setup = Setup::new("");
     let relay = setup.spawn().await;
     let mut anna = Browser::connect(relay.address, &setup.anna).await;
-    let (answer, ()) = tokio::join!(call(relay.address, "c", "u-anna"), async {
+    let (answer, ()) = tokio::join!(call(relay.address, "c", ANNA), async {
         let (id, _) = anna.command().await;
         relay.signal("-TERM");
         // It accepts nobody any more, and still waits for the browser.

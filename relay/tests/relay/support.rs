@@ -21,6 +21,10 @@ use trubka_relay::pace::Pace;
 use trubka_relay::tokens::AgentsFile;
 
 pub const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+/// The users of the directory.
+pub const ANNA: &str = "3f6a0c1e-0000-4000-8000-000000000001";
+pub const BORIS: &str = "3f6a0c1e-0000-4000-8000-000000000002";
+pub const VERA: &str = "3f6a0c1e-0000-4000-8000-000000000003";
 pub const PHONE: &str = "79451235489";
 /// Nothing that is awaited takes this long, however busy the machine is.
 pub const LONG: Duration = Duration::from_secs(30);
@@ -33,7 +37,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Anna is agent `anna`, user `u-anna`, 001; Boris alike, 002; Vera, 003, has no agent.
+    /// Anna is agent `anna`, user `ANNA`, 001; Boris alike, 002; Vera, 003, has no agent.
     pub fn new(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = format!(
@@ -45,16 +49,16 @@ impl Setup {
             log = "json"
             [[directory]]
             ext = "001"
-            user_id = "u-anna"
+            user_id = "{ANNA}"
             name = "Анна"
             agent = "anna"
             [[directory]]
             ext = "002"
-            user_id = "u-boris"
+            user_id = "{BORIS}"
             agent = "boris"
             [[directory]]
             ext = "003"
-            user_id = "u-vera"
+            user_id = "{VERA}"
             {more}
             "#
         );

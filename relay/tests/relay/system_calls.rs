@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -11,7 +12,9 @@ use trubka::relay::{Command, FromAgent, LONGEST_NAME, Outcome};
 use trubka_relay::pace::Pace;
 use trubka_relay::tokens::AgentId;
 
-use crate::support::{Browser, LONG, PHONE, SECRET, Setup, call, call_body, get, post, raw, request};
+use crate::support::{
+    ANNA, BORIS, Browser, LONG, PHONE, SECRET, Setup, VERA, call, call_body, get, post, raw, request,
+};
 
 /// Commands end soon.
 fn hasty() -> Pace {
@@ -24,7 +27,7 @@ async fn a_call_rings_at_the_users_browser_in_both_forms_of_the_path() {
     let relay = setup.start(Pace::default()).await;
     let mut anna = Browser::connect(relay.address(), &setup.anna).await;
     for (communication, path) in [("c1", "communications/call"), ("c2", "api/v1/ws/communications/call")] {
-        let body = call_body(communication, "U-ANNA").replace(PHONE, "+7 (945) 123-54-89");
+        let body = call_body(communication, &ANNA.to_uppercase()).replace(PHONE, "+7 (945) 123-54-89");
         let (answer, (id, command)) = tokio::join!(post(relay.address(), path, "echo", &body), anna.accept());
         assert_eq!((answer.code, answer.body.as_str()), (200, "\"OK\""));
         assert_eq!(id, communication);
@@ -38,8 +41,9 @@ async fn an_internal_call_dials_the_colleagues_number() {
     let setup = Setup::new("");
     let relay = setup.start(Pace::default()).await;
     let mut boris = Browser::connect(relay.address(), &setup.boris).await;
-    let body = r#"{"communicationId":"c","fromUserId":"u-boris","toUserId":"u-vera","clientPhone":null}"#;
-    let (answer, (_, command)) = tokio::join!(post(relay.address(), "communications/call", "e", body), boris.accept());
+    let body =
+        json!({ "communicationId": "c", "fromUserId": BORIS, "toUserId": VERA, "clientPhone": null }).to_string();
+    let (answer, (_, command)) = tokio::join!(post(relay.address(), "communications/call", "e", &body), boris.accept());
     assert_eq!(answer.code, 200);
     assert_eq!(command, Command::Call { communication: "c".to_owned(), number: "003".into(), internal: true });
 }
@@ -49,7 +53,7 @@ async fn a_hang_up_names_the_leg_and_a_replay_of_it_is_recognized() {
     let setup = Setup::new("");
     let relay = setup.start(Pace::default()).await;
     let mut anna = Browser::connect(relay.address(), &setup.anna).await;
-    let body = r#"{"realtimeCallItemId":"leg","userId":"u-anna"}"#;
+    let body = r#"{"realtimeCallItemId":"leg","userId":"3f6a0c1e-0000-4000-8000-000000000001"}"#;
     for (path, echo) in [
         ("communications/hangup", "e1"),
         ("api/v1/ws/communications/hangup", "e2"),
@@ -97,34 +101,44 @@ async fn what_cannot_be_carried_out_is_refused_in_words() {
         (answer.code, answer.status())
     };
     for (path, body, status) in [
-        ("communications/call", call_body("c", "u-anna"), "agentNotConnected"),
-        ("communications/call", call_body("c", "u-vera"), "userUnknown"),
+        ("communications/call", call_body("c", ANNA), "agentNotConnected"),
+        ("communications/call", call_body("c", VERA), "userUnknown"),
         ("communications/call", call_body("c", "nobody"), "userUnknown"),
         ("communications/call", r#"{"communicationId":"c","clientPhone":"7"}"#.to_owned(), "userUnknown"),
         (
             "communications/call",
-            r#"{"communicationId":"c","fromUserId":"u-anna","toUserId":"x"}"#.to_owned(),
+            r#"{"communicationId":"c","fromUserId":"3f6a0c1e-0000-4000-8000-000000000001","toUserId":"x"}"#.to_owned(),
             "userUnknown",
         ),
-        ("communications/call", r#"{"communicationId":"c","fromUserId":"u-anna"}"#.to_owned(), "invalidArgs"),
         (
             "communications/call",
-            r#"{"communicationId":"","fromUserId":"u-anna","clientPhone":"7"}"#.to_owned(),
+            r#"{"communicationId":"c","fromUserId":"3f6a0c1e-0000-4000-8000-000000000001"}"#.to_owned(),
             "invalidArgs",
         ),
         (
             "communications/call",
-            r#"{"communicationId":"c","fromUserId":"u-anna","clientPhone":"abc"}"#.to_owned(),
+            r#"{"communicationId":"","fromUserId":"3f6a0c1e-0000-4000-8000-000000000001","clientPhone":"7"}"#
+                .to_owned(),
             "invalidArgs",
         ),
-        ("communications/call", r#"{"fromUserId":"u-anna"}"#.to_owned(), "invalidArgs"),
-        ("communications/call", call_body(&"c".repeat(LONGEST_NAME), "u-anna"), "agentNotConnected"),
-        ("communications/call", call_body(&"c".repeat(LONGEST_NAME + 1), "u-anna"), "invalidArgs"),
+        (
+            "communications/call",
+            r#"{"communicationId":"c","fromUserId":"3f6a0c1e-0000-4000-8000-000000000001","clientPhone":"abc"}"#
+                .to_owned(),
+            "invalidArgs",
+        ),
+        ("communications/call", r#"{"fromUserId":"3f6a0c1e-0000-4000-8000-000000000001"}"#.to_owned(), "invalidArgs"),
+        ("communications/call", call_body(&"c".repeat(LONGEST_NAME), ANNA), "agentNotConnected"),
+        ("communications/call", call_body(&"c".repeat(LONGEST_NAME + 1), ANNA), "invalidArgs"),
         ("communications/call", "{".to_owned(), "invalidArgs"),
         ("communications/call", "[".repeat(15_000), "invalidArgs"),
         ("communications/hangup", r#"{"realtimeCallItemId":"l"}"#.to_owned(), "userUnknown"),
-        ("communications/hangup", r#"{"userId":"u-anna"}"#.to_owned(), "invalidArgs"),
-        ("communications/hangup", r#"{"realtimeCallItemId":"l","userId":"u-anna"}"#.to_owned(), "agentNotConnected"),
+        ("communications/hangup", r#"{"userId":"3f6a0c1e-0000-4000-8000-000000000001"}"#.to_owned(), "invalidArgs"),
+        (
+            "communications/hangup",
+            r#"{"realtimeCallItemId":"l","userId":"3f6a0c1e-0000-4000-8000-000000000001"}"#.to_owned(),
+            "agentNotConnected",
+        ),
     ] {
         assert_eq!(refused(path, &body).await, (409, status.to_owned()), "{path} {body:.60}");
     }
@@ -149,7 +163,7 @@ async fn what_the_browser_says_reaches_the_crm_in_words() {
         ("c1", refused, "refused", "АТС отказалась звонить и ответила: «занято»."),
         ("c2", unknown, "unknown", "АТС приняла набор, но звонок не появился"),
     ] {
-        let (answer, ()) = tokio::join!(call(relay.address(), communication, "u-anna"), async {
+        let (answer, ()) = tokio::join!(call(relay.address(), communication, ANNA), async {
             let (id, _) = anna.command().await;
             anna.answer(&id, outcome).await;
         });
@@ -165,20 +179,20 @@ async fn a_browser_that_says_nothing_or_dies_leaves_it_open_and_no_other_is_aske
     let address = relay.address();
     let mut other = Browser::connect(address, &setup.anna).await;
     let mut anna = Browser::connect(address, &setup.anna).await;
-    let (answer, (id, _)) = tokio::join!(call(address, "c1", "u-anna"), anna.command());
+    let (answer, (id, _)) = tokio::join!(call(address, "c1", ANNA), anna.command());
     assert_eq!((answer.code, answer.status().as_str()), (409, "timedOut"));
     // An answer after that changes nothing, and neither does a repeat.
     anna.answer(&id, Outcome::Accepted).await;
-    assert_eq!(call(address, "c1", "u-anna").await.status(), "timedOut");
+    assert_eq!(call(address, "c1", ANNA).await.status(), "timedOut");
 
-    let (answer, ()) = tokio::join!(call(address, "c2", "u-anna"), async {
+    let (answer, ()) = tokio::join!(call(address, "c2", ANNA), async {
         anna.command().await;
         drop(anna);
     });
     assert_eq!((answer.code, answer.status().as_str()), (409, "agentLost"));
-    assert_eq!(call(address, "c2", "u-anna").await.status(), "agentLost");
+    assert_eq!(call(address, "c2", ANNA).await.status(), "agentLost");
     // The other browser has heard of neither: its first command is the third.
-    let (answer, (id, _)) = tokio::join!(call(address, "c3", "u-anna"), other.accept());
+    let (answer, (id, _)) = tokio::join!(call(address, "c3", ANNA), other.accept());
     assert_eq!((answer.code, id.as_str()), (200, "c3"));
 }
 
@@ -188,15 +202,11 @@ async fn one_call_rings_once_however_often_it_is_asked_for() {
     let relay = setup.start(Pace::default()).await;
     let address = relay.address();
     let mut anna = Browser::connect(address, &setup.anna).await;
-    let asked = tokio::join!(
-        call(address, "c1", "u-anna"),
-        call(address, "c1", "u-anna"),
-        call(address, "c1", "u-anna"),
-        anna.accept()
-    );
+    let asked =
+        tokio::join!(call(address, "c1", ANNA), call(address, "c1", ANNA), call(address, "c1", ANNA), anna.accept());
     assert_eq!([asked.0.code, asked.1.code, asked.2.code], [200; 3]);
-    assert_eq!(call(address, "c1", "u-anna").await.code, 200);
-    let (_, (id, _)) = tokio::join!(call(address, "c2", "u-anna"), anna.accept());
+    assert_eq!(call(address, "c1", ANNA).await.code, 200);
+    let (_, (id, _)) = tokio::join!(call(address, "c2", ANNA), anna.accept());
     assert_eq!(id, "c2");
 }
 
@@ -205,18 +215,18 @@ async fn a_relay_that_was_killed_knows_in_its_next_life_what_it_had_begun() {
     let setup = Setup::new("");
     let mut relay = setup.spawn().await;
     let mut anna = Browser::connect(relay.address, &setup.anna).await;
-    let (answer, _) = tokio::join!(call(relay.address, "c1", "u-anna"), anna.accept());
+    let (answer, _) = tokio::join!(call(relay.address, "c1", ANNA), anna.accept());
     assert_eq!(answer.code, 200);
-    let request = request("communications/call", "e", &call_body("c2", "u-anna"));
+    let request = request("communications/call", "e", &call_body("c2", ANNA));
     let asked = tokio::spawn(raw(relay.address, request));
     assert_eq!(anna.command().await.0, "c2");
     relay.child.kill().await.unwrap();
     assert!(asked.await.unwrap().is_none());
     let relay = setup.spawn().await;
     let mut another = Browser::connect(relay.address, &setup.anna).await;
-    assert_eq!(call(relay.address, "c2", "u-anna").await.status(), "agentLost");
-    assert_eq!(call(relay.address, "c1", "u-anna").await.code, 200);
-    let (answer, (id, _)) = tokio::join!(call(relay.address, "c3", "u-anna"), another.accept());
+    assert_eq!(call(relay.address, "c2", ANNA).await.status(), "agentLost");
+    assert_eq!(call(relay.address, "c1", ANNA).await.code, 200);
+    let (answer, (id, _)) = tokio::join!(call(relay.address, "c3", ANNA), another.accept());
     assert_eq!((answer.code, id.as_str()), (200, "c3"), "it has heard of neither");
 }
 
@@ -224,9 +234,9 @@ async fn a_relay_that_was_killed_knows_in_its_next_life_what_it_had_begun() {
 async fn where_nothing_was_handed_over_the_call_may_be_asked_for_again() {
     let setup = Setup::new("");
     let relay = setup.start(Pace::default()).await;
-    assert_eq!(call(relay.address(), "c1", "u-anna").await.status(), "agentNotConnected");
+    assert_eq!(call(relay.address(), "c1", ANNA).await.status(), "agentNotConnected");
     let mut anna = Browser::connect(relay.address(), &setup.anna).await;
-    let (answer, (id, _)) = tokio::join!(call(relay.address(), "c1", "u-anna"), anna.accept());
+    let (answer, (id, _)) = tokio::join!(call(relay.address(), "c1", ANNA), anna.accept());
     assert_eq!((answer.code, id.as_str()), (200, "c1"));
 }
 
@@ -236,11 +246,11 @@ async fn a_call_goes_on_when_the_crm_does_not_wait_for_it() {
     let relay = setup.start(Pace::default()).await;
     let mut anna = Browser::connect(relay.address(), &setup.anna).await;
     let mut socket = TcpStream::connect(relay.address()).await.unwrap();
-    socket.write_all(&request("communications/call", "e", &call_body("c1", "u-anna"))).await.unwrap();
+    socket.write_all(&request("communications/call", "e", &call_body("c1", ANNA))).await.unwrap();
     let (id, _) = anna.command().await;
     drop(socket);
     anna.answer(&id, Outcome::Accepted).await;
-    assert_eq!(call(relay.address(), "c1", "u-anna").await.code, 200);
+    assert_eq!(call(relay.address(), "c1", ANNA).await.code, 200);
 }
 
 #[tokio::test]
@@ -251,13 +261,13 @@ async fn the_browser_where_the_user_was_last_gets_the_command() {
     let mut desk = Browser::connect(address, &setup.anna).await;
     let mut laptop = Browser::connect(address, &setup.anna).await;
     // Nobody was at either: the one that came last.
-    let (answer, _) = tokio::join!(call(address, "c1", "u-anna"), laptop.accept());
+    let (answer, _) = tokio::join!(call(address, "c1", ANNA), laptop.accept());
     assert_eq!(answer.code, 200);
     desk.say(&FromAgent::Active).await;
     while relay.agents().freshness(AgentId::of("anna")).is_none_or(|freshness| freshness.active == Millis(0)) {
         tokio::task::yield_now().await;
     }
-    let (answer, _) = tokio::join!(call(address, "c2", "u-anna"), desk.accept());
+    let (answer, _) = tokio::join!(call(address, "c2", ANNA), desk.accept());
     assert_eq!(answer.code, 200);
 }
 

@@ -13,10 +13,11 @@ use trubka_relay::{
     upgrade::{Upgrade, comes},
 };
 
-/// What a command says, and whether it went well.
+/// What a command says, its whole log with it, and whether it went well.
 async fn say(folder: &Path, arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trubka-relay"));
-    let output = command.args(arguments).current_dir(folder).stdin(Stdio::null()).output().await.unwrap();
+    command.env("RUST_LOG", "trace").args(arguments).current_dir(folder).stdin(Stdio::null());
+    let output = command.output().await.unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(said).unwrap())
 }
@@ -79,6 +80,9 @@ async fn from_nothing_to_a_registered_call() {
     let (went_well, said) = say(folder.path(), &["sync", "--since", "1h"]).await;
     // It has ended just now: a browser may still tell it.
     assert!(went_well && said.contains("registered now   0"), "{said}");
+    for secret in ["sandbox-phonet-key", "sandbox-kontur-key", "JSESSIONID"] {
+        assert!(!said.contains(secret), "{said}");
+    }
     let (went_well, said) = say(folder.path(), &["sync", "--since", "soon"]).await;
     assert!(!went_well && said.contains("write 90m"), "{said}");
     bench.control("phonet-key", json!({ "valid": false })).await;
@@ -127,6 +131,7 @@ async fn the_check_says_of_each_failure_what_to_do() {
         "CALL is off",
         "HANGUP is off",
         "communications/sync does not come",
+        "a proxy speaks HTTPS, and proxies.trusted does not name it",
     ] {
         assert!(all.contains(line), "{line}: {all}");
     }

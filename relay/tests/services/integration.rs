@@ -86,6 +86,14 @@ async fn a_relay_that_starts_while_the_crm_is_away_sets_the_integration_up_when_
         }
     };
     timeout(Duration::from_secs(60), switched_on).await.unwrap();
+    // The CRM may have given up sending web hooks: the history is read without.
+    let cursor = relay.config.state.join("cursor");
+    let read = async {
+        while !cursor.exists() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), read).await.unwrap();
     running.stop().await;
 }
 

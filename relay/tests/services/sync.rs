@@ -369,6 +369,8 @@ async fn two_at_a_time_are_one() {
     let (first, second) = tokio::join!(stage.sync.run(None, &|_| {}), stage.sync.run(None, &|_| {}));
     let busy = [&first.1, &second.1].into_iter().filter(|result| matches!(result, Err(Stopped::Busy))).count();
     assert_eq!((busy, first.0.registered + second.0.registered), (1, 3));
+    // Whichever it was, it counts for both.
+    assert!(!stage.sync.is_unread_for(Millis::mins(10)).await && stage.sync.is_unread_for(Millis(0)).await);
     stage.is_well().await;
 }
 
