@@ -109,6 +109,9 @@ class CallButton {
     else this.host.dataset["stand"] = way;
     if (gap > 0) this.host.style.setProperty("--trubka-gap", `${gap}px`);
     else this.host.removeAttribute("style");
+    this.#button.removeAttribute("style");
+    delete this.#button.dataset["covers"];
+    this.moveAway();
   }
 
   /**
@@ -122,6 +125,17 @@ class CallButton {
     this.#button.style.top = `${y}px`;
     if (covers) this.#button.dataset["covers"] ??= "true";
     else delete this.#button.dataset["covers"];
+    this.#button.dataset["placed"] = "";
+  }
+
+  /** Over the page, it is not shown until it is moved again. */
+  moveAway() {
+    delete this.#button.dataset["placed"];
+  }
+
+  /** @param {boolean} isShown whether what it stands behind is */
+  follow(isShown) {
+    this.host.toggleAttribute("data-alone", !isShown);
   }
 
   /** @param {boolean} wanted a button that covers what the page shows is wanted now */

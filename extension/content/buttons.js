@@ -31,6 +31,8 @@ class CallButtons {
   #byHost = new WeakMap();
   /** Places whose buttons the page may have displaced. @type {Set<Spot>} */
   #suspects = new Set();
+  /** Places to be looked at again though nothing is known to have happened there. @type {Set<Spot>} */
+  #unchecked = new Set();
   /** What has left its parent at some time: it has been moved when it comes again. @type {WeakSet<Node>} */
   #left = new WeakSet();
   /** Elements that have been moved with all that is in them. @type {Set<Node>} */
@@ -167,6 +169,7 @@ class CallButtons {
   sweep() {
     this.#sweeps++;
     if (this.#sweeps % CallButtons.#SELDOM === 0) this.#overlays.forget();
+    for (const spot of this.#spots.values()) CallButtons.#follow(spot);
     if (!this.#isDusty) return;
     this.#isDusty = false;
     this.#checkAll();
@@ -176,15 +179,28 @@ class CallButtons {
   #step() {
     for (const spot of this.#suspects) {
       this.#suspects.delete(spot);
-      if (spot.place.isConnected && ground.isPlace(spot.place)) this.#place(spot);
-      else this.#drop(spot);
+      this.#check(spot, true);
+      return true;
+    }
+    for (const spot of this.#unchecked) {
+      this.#unchecked.delete(spot);
+      this.#check(spot, false);
       return true;
     }
     return false;
   }
 
+  /**
+   * @param {Spot} spot
+   * @param {boolean} isNoted the page has changed something there
+   */
+  #check(spot, isNoted) {
+    if (spot.place.isConnected && ground.isPlace(spot.place)) this.#place(spot, isNoted);
+    else this.#drop(spot);
+  }
+
   #checkAll() {
-    for (const spot of this.#spots.values()) this.#suspects.add(spot);
+    for (const spot of this.#spots.values()) this.#unchecked.add(spot);
     this.#slices.schedule();
   }
 
@@ -279,7 +295,7 @@ class CallButtons {
     if (buttons.length === 0) return;
     for (const button of buttons) this.#enlist(button);
     /** @type {Spot} */
-    const spot = { place, anchor: place, buttons, stand: { way: "beside", gap: 0 } };
+    const spot = { place, anchor: place, buttons, stand: Overlays.PLAIN };
     this.#spots.set(place, spot);
     this.#place(spot);
     yield;
@@ -307,11 +323,14 @@ class CallButtons {
     this.#spots.delete(place);
     this.#leaveAnchor(spot);
     this.#suspects.delete(spot);
+    this.#unchecked.delete(spot);
     this.#overlays.delete(spot);
     this.#walker.quietly(() => {
       for (const { host } of buttons) host.remove();
     });
     for (const button of buttons) {
+      // The page may keep the element, and bring it back.
+      this.#byHost.delete(button.host);
       const others = this.#byNumber.get(button.number);
       others?.delete(button);
       if (others?.size === 0) this.#byNumber.delete(button.number);
@@ -320,8 +339,11 @@ class CallButtons {
     }
   }
 
-  /** @param {Spot} spot */
-  #place(spot) {
+  /**
+   * @param {Spot} spot
+   * @param {boolean} [isNoted] something has changed there
+   */
+  #place(spot, isNoted = true) {
     const { place, buttons } = spot;
     const anchor = CallButtons.#anchor(place, buttons);
     const parent = anchor.parentNode;
@@ -330,7 +352,8 @@ class CallButtons {
     spot.anchor = anchor;
     if (anchor !== place) this.#byAnchor.set(anchor, (this.#byAnchor.get(anchor) ?? new Set()).add(spot));
     const stand = this.#overlays.standAt(anchor);
-    if (stand !== spot.stand) {
+    const isSame = stand === spot.stand;
+    if (!isSame) {
       this.#overlays.delete(spot);
       spot.stand = stand;
       for (const button of buttons) button.stand(stand);
@@ -347,7 +370,18 @@ class CallButtons {
       if ((this.#quarrels.get(parent)?.until ?? 0) > performance.now()) return;
       this.#walker.quietly(() => anchor.after(...hosts));
     }
-    this.#overlays.add(spot);
+    CallButtons.#follow(spot);
+    if (isNoted || !isSame || !isInPlace) this.#overlays.add(spot);
+  }
+
+  /**
+   * A link or field may be hidden by itself, and the button beside it is not.
+   * @param {Spot} spot
+   */
+  static #follow({ anchor, buttons }) {
+    if (!(anchor instanceof Element)) return;
+    const isShown = anchor.checkVisibility();
+    for (const button of buttons) button.follow(isShown);
   }
 
   /** @param {Spot} spot */

@@ -31,8 +31,13 @@ class Overlays {
   /** How long one slice of measuring may be, in milliseconds. */
   static #LONGEST = 6;
 
+  /** How most buttons stand. @type {Stand} */
+  static PLAIN = { way: "beside", gap: 0 };
+
   /** By the looks of a place: what looks alike stands alike. @type {Map<string, Stand>} */
   #known = new Map();
+  /** One of each: whoever stands as before keeps its own. @type {Map<string, Stand>} */
+  #stands = new Map([[JSON.stringify(Overlays.PLAIN), Overlays.PLAIN]]);
   /** What lies over the page, and the element whose box it is in. @type {Map<Spot, Element>} */
   #spots = new Map();
   /** @type {Map<Element, Box>} */
@@ -52,7 +57,7 @@ class Overlays {
   /** @param {AbortSignal} signal */
   constructor(signal) {
     const options = { capture: true, passive: true, signal };
-    addEventListener("scroll", ({ target }) => this.#look(/** @type {Element} */ (target)), options);
+    addEventListener("scroll", ({ target }) => this.#follow(target), options);
     addEventListener("pointerover", (event) => this.#reveal(event), options);
     signal.addEventListener("abort", () => {
       this.#boxes.clear();
@@ -71,11 +76,14 @@ class Overlays {
    */
   standAt(anchor) {
     const parent = ground.parentOf(anchor);
-    if (!parent) return { way: "beside", gap: 0 };
+    if (!parent) return Overlays.PLAIN;
     const looks = `${anchor.nodeName} ${ground.looksOf(parent, Overlays.#LEVELS)}`;
     const known = this.#known.get(looks);
     if (known) return known;
-    const stand = Overlays.#stand(anchor, parent);
+    const found = Overlays.#stand(anchor, parent);
+    const name = JSON.stringify(found);
+    const stand = this.#stands.get(name) ?? found;
+    this.#stands.set(name, stand);
     this.#known.set(looks, stand);
     return stand;
   }
@@ -117,7 +125,7 @@ class Overlays {
     this.#boxes.set(element, box);
     box.spots.add(spot);
     box.due.add(spot);
-    this.#ask(element);
+    this.#ask();
   }
 
   /** @param {Spot} spot */
@@ -125,44 +133,59 @@ class Overlays {
     const element = this.#spots.get(spot);
     const box = element && this.#boxes.get(element);
     if (!box) return;
-    for (const spots of [this.#spots, this.#pointed, box.spots, box.due]) spots.delete(spot);
+    if (this.#pointed.delete(spot)) for (const button of spot.buttons) button.reveal(false);
+    for (const spots of [this.#spots, box.spots, box.due]) spots.delete(spot);
     if (box.spots.size > 0) return;
     this.#boxes.delete(element);
     this.#observer.unobserve(element);
   }
 
   /**
-   * Has all that lies in an element's box measured.
-   * @param {Element} element
+   * What scrolls within an element moves away from what hangs outside of it.
+   * @param {EventTarget | null} scrolled
    */
-  #look(element) {
-    const box = this.#boxes.get(element);
-    if (!box) return;
-    box.due = new Set(box.spots);
-    this.#ask(element);
+  #follow(scrolled) {
+    if (!(scrolled instanceof Element)) return;
+    for (const [element, box] of this.#boxes) {
+      const [spot] = box.spots;
+      const holder = spot?.stand.way === "apart" ? spot.buttons[0]?.host.offsetParent : scrolled;
+      const isCarried = scrolled !== element && scrolled.contains(holder ?? null);
+      if (scrolled.contains(element) && !isCarried) box.due = new Set(box.spots);
+    }
+    this.#ask();
   }
 
   /**
-   * Has a box told of when the page is laid out next.
-   * @param {Element} element
+   * Has every box with something due told of once the page is laid out: in this frame. In the midst of the page's own looking at
+   * sizes it would be told of too late, which is an error that the page hears of.
    */
-  #ask(element) {
-    // Of what is observed already nothing is told.
-    this.#observer.unobserve(element);
-    this.#observer.observe(element);
+  #ask() {
+    if (this.#isRequested) return;
+    this.#isRequested = true;
+    requestAnimationFrame(() => {
+      this.#isRequested = false;
+      for (const [element, { due }] of this.#boxes) {
+        if (due.size === 0) continue;
+        // Of what is observed already nothing is told.
+        this.#observer.unobserve(element);
+        this.#observer.observe(element);
+      }
+    });
   }
 
   /**
    * @param {Element} element
    * @param {DOMRectReadOnly} rect
-   * @returns {Box | undefined} nothing for what is not shown
+   * @returns {Box | undefined} nothing for what is not shown: then its buttons are not, either
    */
   #measure(element, { width, height }) {
     const box = this.#boxes.get(element);
     if (!box) return undefined;
     if (box.width !== width || box.height !== height) box.due = new Set(box.spots);
     Object.assign(box, { width, height });
-    return width > 0 || height > 0 ? box : undefined;
+    if (width > 0 || height > 0) return box;
+    for (const { buttons } of box.spots) for (const button of buttons) button.moveAway();
+    return undefined;
   }
 
   /**
@@ -182,16 +205,7 @@ class Overlays {
       }
     }
     for (const { button, x, y, covers } of moves) button.moveTo(x, y, covers);
-    if (boxes.some(({ due }) => due.size > 0)) this.#goOn();
-  }
-
-  #goOn() {
-    if (this.#isRequested) return;
-    this.#isRequested = true;
-    requestAnimationFrame(() => {
-      this.#isRequested = false;
-      for (const [element, { due }] of this.#boxes) if (due.size > 0) this.#ask(element);
-    });
+    if (boxes.some(({ due }) => due.size > 0)) this.#ask();
   }
 
   /**
@@ -240,8 +254,11 @@ class Overlays {
     const { place, buttons, stand } = spot;
     const edge = Overlays.#edge(spot);
     if (!edge) return [];
-    const isLeftward = getComputedStyle(edge).direction === "rtl";
+    const { direction, overflowY } = getComputedStyle(edge);
+    const isLeftward = direction === "rtl";
     const bounds = edge.getBoundingClientRect();
+    // Where it would make the box scroll, or be cut off.
+    const isTight = overflowY !== "visible" && bounds.height >= Overlays.#SIZE;
     const neighbours = stand.way === "apart" ? Overlays.#neighbours(spot, rects) : [];
     return buttons.map((button, i) => {
       const { left, right, top, bottom } = Overlays.#area(button, place);
@@ -263,8 +280,10 @@ class Overlays {
         else covers = true;
         if (covers) x = Math.max(bounds.left, Math.min(near, bounds.right - Overlays.#SIZE));
       }
+      let y = (top + bottom - Overlays.#SIZE) / 2;
+      if (isTight) y = Math.max(bounds.top, Math.min(y, bounds.bottom - Overlays.#SIZE));
       const host = button.host.getBoundingClientRect();
-      return { button, x: x - host.left, y: (top + bottom - Overlays.#SIZE) / 2 - host.top, covers };
+      return { button, x: x - host.left, y: y - host.top, covers };
     });
   }
 

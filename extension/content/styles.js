@@ -61,6 +61,8 @@ const styles = (() => {
     :host([data-stand="over"]) { display: inline !important; position: relative !important; }
     :host([data-stand="apart"]) { display: block !important; position: absolute !important; width: 0 !important; }
     :host([data-stand]) button { position: absolute; }
+    :host([data-stand]) button:not([data-placed]) { visibility: hidden; }
+    :host([data-alone]) { display: none !important; }
     /* Where it covers what the page shows, it is seen when it is wanted or has something to tell. */
     [data-covers] { background: Canvas; }
     [data-covers="true"][data-phase="idle"]:not(:hover, :focus-visible) { opacity: 0; }

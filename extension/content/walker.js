@@ -45,6 +45,8 @@ class PageWalker {
   #long = new WeakSet();
   /** Blocks that were awaited and have been near the viewport. @type {WeakSet<Node>} */
   #near = new WeakSet();
+  /** Blocks that were awaited and not shown. @type {Set<Element>} */
+  #hidden = new Set();
   /** Blocks that came beside one of them: to wait for the viewport costs the page a frame. @type {WeakSet<Node>} */
   #beside = new WeakSet();
   /** Blocks still to be read with all that is in them, on open ground. @type {(ParentNode & Node)[]} */
@@ -101,6 +103,7 @@ class PageWalker {
       for (const entry of entries) {
         if (entry.isIntersecting) this.#come(entry.target);
         else if (PageWalker.#hasNoBox(entry)) this.#come(entry.target, true);
+        else if (!PageWalker.#isShown(entry.target)) this.#hidden.add(entry.target);
       }
       this.#slices.work();
     }, PageWalker.#NEAR);
@@ -124,12 +127,20 @@ class PageWalker {
     this.#slices.work();
   }
 
-  /** Looks for what changes without a sign: values set by the page's script, late shadow roots, `designMode`. */
+  /** Looks for what changes without a sign: values set by the page's script, late shadow roots, what is shown, `designMode`. */
   look() {
     for (const [field, value] of this.#fields) if (field.value !== value || !field.isConnected) this.#visitField(field);
     for (const element of this.#unrooted) {
       if (element.shadowRoot) this.#roots.add(element);
       if (element.shadowRoot || !element.isConnected) this.#unrooted.delete(element);
+    }
+    for (const block of this.#hidden) {
+      if (block.isConnected && !PageWalker.#isShown(block)) continue;
+      this.#hidden.delete(block);
+      if (!block.isConnected || this.#read.has(block)) continue;
+      // Of what is shown without a size, and far away, the browser tells only at the beginning.
+      this.#viewport.unobserve(block);
+      this.#viewport.observe(block);
     }
     this.#looks++;
     if (this.#looks % PageWalker.#SELDOM === 0) PageWalker.#shown.clear();
@@ -290,6 +301,8 @@ class PageWalker {
     if (!node.isConnected) return;
     const kind = ground.kindOf(node);
     if (kind === "block") {
+      // What has a shadow tree now was part of a line until then.
+      if (/** @type {Element} */ (node).shadowRoot) this.#renewLines(node.parentNode);
       this.#enterBlock(/** @type {Element} */ (node));
     } else if (kind === "own") {
       this.#events.stray(/** @type {Element} */ (node));
@@ -346,9 +359,16 @@ class PageWalker {
    * @param {IntersectionObserverEntry} entry
    */
   static #hasNoBox({ target, boundingClientRect: { width, height } }) {
-    if (width > 0 && height > 0) return false;
-    if (target.checkVisibility()) return target.checkVisibility({ contentVisibilityAuto: true });
-    return getComputedStyle(target).display === "contents";
+    if ((width > 0 && height > 0) || !PageWalker.#isShown(target)) return false;
+    return !target.checkVisibility() || target.checkVisibility({ contentVisibilityAuto: true });
+  }
+
+  /**
+   * Whether a block, or what is in it, is shown.
+   * @param {Element} block
+   */
+  static #isShown(block) {
+    return block.checkVisibility() || getComputedStyle(block).display === "contents";
   }
 
   /**

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use thirtyfour::{Key, WebElement};
 use trubka_e2e::{Appearance, CrmPage, Stage, until};
 
@@ -302,7 +303,7 @@ pub async fn a_button_over_the_page_follows_its_number(stage: &Stage) -> Result<
         "addEventListener('error', ({ message }) => (document.body.dataset.errors = message));
          const cell = document.createElement('div');
          cell.id = 'cell';
-         cell.style.cssText = 'height: 40px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; margin: 60px; font-size: 12px';
+         cell.style.cssText = 'height: 40px; line-height: 40px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; margin: 60px; font-size: 12px';
          cell.textContent = '+7 912 345-00-10';
          cell.hidden = true;
          document.body.append(cell)",
@@ -339,6 +340,79 @@ pub async fn a_button_over_the_page_follows_its_number(stage: &Stage) -> Result<
     let errors = "return document.body.dataset.errors ?? null";
     let errors: Option<String> = stage.browser.script(errors, Vec::new()).await?;
     ensure!(errors.is_none(), "the page hears of an error: {errors:?}");
+    Ok(())
+}
+
+/// What hangs over the page goes along where the page scrolls under it, changes how it is laid out, or hides its number.
+pub async fn a_button_is_never_left_at_another_number(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.run(
+        "const links = (first, count) => Array.from({ length: count }, (_, i) =>
+             `<a href='tel:+791234500${first + i}'>+7 912 345-00-${first + i}</a>`).join('');
+         document.body.insertAdjacentHTML('beforeend',
+             `<div id='scroller' style='overflow: auto; height: 60px; margin: 20px'>
+                  <div style='display: flex; flex-direction: column; line-height: 20px'>${links(10, 20)}</div></div>
+              <div id='turned' style='display: flex; flex-direction: column; width: 400px; margin: 20px'>${links(40, 1)}</div>
+              <div id='edited' style='margin: 20px'><a href='tel:+79123450050'>+7 912 345-00-50</a>
+                  <input disabled value='+7 912 345-00-51' style='display: none'></div>`)",
+    )
+    .await?;
+    page.phase("79123450051", "idle").await?;
+    let at = async |what: &str, number: &str, is_shown: bool| {
+        let button = button_of(stage, &page, number).await?;
+        let place = "const number = arguments[0];
+            const range = new Range();
+            range.selectNodeContents(document.querySelector(`a[href='tel:+${number}']`));
+            const { top, height, right } = range.getBoundingClientRect();
+            return [top + height / 2, right]";
+        until(&format!("{number} where {what}"), async || {
+            if !is_shown {
+                return Ok((!button.is_displayed().await?).then_some(()));
+            }
+            let [y, right]: [f64; 2] = stage.browser.script(place, vec![json!(number)]).await?;
+            let rect = button.rect().await?;
+            let is_there = (rect.y + rect.height / 2.0 - y).abs() < 3.0 && (rect.x - right).abs() < 8.0;
+            Ok((is_there && button.is_displayed().await?).then_some(()))
+        })
+        .await
+    };
+    let style = |id: &str, change: &str| format!("document.getElementById('{id}').{change}");
+    at("it stands", "79123450012", true).await?;
+    page.run(&style("scroller", "scrollTop = 20")).await?;
+    at("the page has scrolled", "79123450012", true).await?;
+    at("it stands", "79123450040", true).await?;
+    page.run(&style("turned", "style.flexDirection = 'row'; dispatchEvent(new Event('resize'))")).await?;
+    at("its column is a row", "79123450040", true).await?;
+    at("its field is hidden", "79123450051", false).await?;
+    at("its link is shown", "79123450050", true).await?;
+    page.run(&style("edited", "firstChild.style.display = 'none'")).await?;
+    at("its link is hidden", "79123450050", false).await?;
+    page.run(&style("edited", "firstChild.style.display = ''; dispatchEvent(new Event('resize'))")).await?;
+    at("its link is shown again", "79123450050", true).await
+}
+
+/// A page that keeps what it takes away brings our elements back with it.
+pub async fn a_button_that_the_page_brings_back_is_not_doubled(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.write("+7 912 345-00-10").await?;
+    page.phase("79123450010", "idle").await?;
+    let before = page.hosts().await?.len();
+    page.run(
+        "const parent = document.querySelector('trubka-call').parentElement;
+         const kept = [...parent.childNodes];
+         parent.replaceChildren();
+         setTimeout(() => parent.append(...kept), 500)",
+    )
+    .await?;
+    until("the button to go", async || Ok((page.hosts().await?.len() < before).then_some(()))).await?;
+    page.phase("79123450010", "idle").await?;
+    // What is new is there only after what was brought back has been looked at.
+    page.write("+7 912 345-00-11").await?;
+    page.phase("79123450011", "idle").await?;
+    let count = page.hosts().await?.len();
+    ensure!(count == before + 1, "{count} buttons instead of {}", before + 1);
     Ok(())
 }
 
@@ -443,7 +517,7 @@ pub async fn the_numbers_of_one_link_are_told_apart(stage: &Stage) -> Result<()>
         "document.querySelector('#two trubka-call').remove()",
     ];
     for (change, last) in changes.into_iter().zip(["11", "12", "12"]) {
-        page.run(&format!("document.getElementById('cell').{change}")).await?;
+        page.run(change).await?;
         let wanted = [("inner", "79123456751"), ("two", "79123450010"), ("two", &format!("791234500{last}"))];
         page.has_buttons(&wanted).await.with_context(|| change.to_owned())?;
         until("both to stand behind the link", async || {

@@ -280,6 +280,54 @@ pub async fn what_the_browser_skips_is_read_when_it_comes_near(stage: &Stage) ->
     until("the buttons of what came near", async || Ok((buttons_of("40").await? == 20).then_some(()))).await
 }
 
+/// What is hidden when it comes, shown later and has no size itself, as a dialog's wrapper: the browser tells of it only once.
+pub async fn what_is_shown_without_a_size_is_read(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.run(
+        "const gap = document.createElement('div');
+         gap.style.height = '5000px';
+         document.body.append(gap);
+         const items = Array.from({ length: 20 }, (_, i) => `<p>Телефон: +7 912 345-00-${10 + i}</p>`).join('');
+         const panel = document.createElement('div');
+         panel.id = 'panel';
+         panel.style.display = 'none';
+         panel.innerHTML = `<div style='position: fixed; inset: 0; columns: 3'>${items}</div>`;
+         document.body.append(panel)",
+    )
+    .await?;
+    // What came later has been answered.
+    page.write("+7 912 345-00-99").await?;
+    page.phase("79123450099", "idle").await?;
+    page.run("document.getElementById('panel').style.display = 'block'").await?;
+    let buttons = "return document.querySelectorAll('#panel trubka-call').length";
+    until("the panel's buttons", async || {
+        Ok((stage.browser.script::<u32>(buttons, Vec::new()).await? == 20).then_some(()))
+    })
+    .await
+}
+
+/// An element of a line that gets a shadow tree ends the line; what else stands in it keeps its button.
+pub async fn a_late_shadow_tree_takes_no_number_away(stage: &Stage) -> Result<()> {
+    stage.connect().await?;
+    let page = CrmPage::lab(stage, "frame.html").await?;
+    page.run(
+        "const line = document.createElement('p');
+         line.innerHTML = '+7 912 345-00-10 <x-badge>моб.</x-badge>';
+         document.body.prepend(line)",
+    )
+    .await?;
+    page.phase("79123450010", "idle").await?;
+    page.run("document.querySelector('x-badge').attachShadow({ mode: 'open' }).innerHTML = '<p>+7 912 345-00-11</p><slot></slot>'")
+        .await?;
+    let within = "return document.querySelector('x-badge').shadowRoot.querySelectorAll('trubka-call').length";
+    until("the shadow tree's button", async || {
+        Ok((stage.browser.script::<u32>(within, Vec::new()).await? == 1).then_some(()))
+    })
+    .await?;
+    page.phase("79123450010", "idle").await.map(drop)
+}
+
 /// Three thousand at once: each has its button where the user looks, and is forgotten when it leaves.
 pub async fn nothing_is_dropped_and_nothing_is_kept(stage: &Stage) -> Result<()> {
     stage.connect().await?;
