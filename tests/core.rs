@@ -350,6 +350,37 @@ fn a_transferred_leg_joins_the_call_it_came_from() {
 }
 
 #[test]
+fn a_client_who_is_put_through_after_a_question_is_told() {
+    // Boris asked Anna about a client, whom he then puts through.
+    let mut world = World::live(18);
+    world.frame(&internal("call.dial", "002", "001", &json!({ "uuid": "i", "parentUuid": "u1", "dialAt": at(4).0 })));
+    world.frame(&internal(
+        "call.hangup",
+        "002",
+        "001",
+        &json!({ "uuid": "i", "parentUuid": "u1", "serverTime": at(6).0 }),
+    ));
+    world.run_for(Millis::secs(5));
+    assert!(world.crm.calls.is_empty(), "the question is told by who asked");
+    world.frame(&event("call.dial", "w", 4, at(7), &json!({ "parentUuid": "u1" })));
+    world.frame(&event("call.bridge", "w", 4, at(7), &json!({ "parentUuid": "u1", "bridgeAt": at(8).0 })));
+    assert_eq!(world.view.calls[0].id, "u1");
+    world.frame(&event(
+        "call.hangup",
+        "w",
+        4,
+        at(7),
+        &json!({ "parentUuid": "u1", "bridgeAt": at(8).0, "serverTime": at(20).0 }),
+    ));
+    world.run_for(Millis::secs(5));
+    let registered = world.crm.calls["u1"].registered.clone().unwrap();
+    assert_eq!((&registered["direction"], &registered["clientPhone"]), (&json!("inbound"), &json!("79161234567")));
+    let items = registered["items"].as_array().unwrap();
+    assert!(items.iter().any(|item| item["id"] == "w" && item["to"]["userId"] == ANNA), "{items:?}");
+    clean(&world);
+}
+
+#[test]
 fn away_and_back_are_no_calls() {
     let mut world = World::live(19);
     world.frame(&event("call.dial", "p", 32, at(0), &json!({})));

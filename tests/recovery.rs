@@ -97,6 +97,27 @@ fn a_call_that_nobody_heard_is_registered_from_the_history_with_its_recording() 
 }
 
 #[test]
+fn a_dial_is_not_taken_for_an_older_call_that_the_history_tells_of() {
+    let mut world = World::live(1);
+    // From the desk phone, while the browser was closed.
+    world.plan(Leg { direction: 2, ..talk("u1", 60, 90) });
+    world.die(closed_for(10));
+    world.run_for(Millis::mins(10));
+    // As soon as the socket is there: the history is read after that.
+    while world.view.link.state != LinkState::Live {
+        world.run_for(Millis(20));
+    }
+    assert!(world.crm.calls.is_empty());
+    world.dial("k1", "+79161234567");
+    while !world.crm.calls.contains_key("u1") {
+        world.run_for(Millis(20));
+    }
+    let dial = &world.view.dials[0];
+    assert_eq!((dial.phase, dial.call.as_deref()), (DialPhase::Dialling, None));
+    clean(&world);
+}
+
+#[test]
 fn many_missed_calls_are_walked_page_by_page_through_a_death() {
     let mut world = World::live(2);
     for call in 0..130 {

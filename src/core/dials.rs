@@ -194,9 +194,18 @@ impl Dials {
         self.dials.iter_mut().find(|dial| dial.is_phonets() && dial.state == DialState::Sent)
     }
 
-    /// A call to a client or to a colleague appeared at Phonet: the dial that waited for it, if one did, is bound to it.
-    pub fn bind(&mut self, call: &str, internal: bool, same: impl Fn(&str) -> bool) -> Option<&Dial> {
-        let is_it = |dial: &&mut Dial| dial.is_phonets() && dial.is_pending() && dial.internal == internal;
+    /// A call to a client or to a colleague appeared at Phonet: the dial that waited for it, if one did, is bound to it. The history
+    /// tells of older calls, too: what was asked for later than `asked_by` is none of them.
+    pub fn bind(
+        &mut self,
+        call: &str,
+        internal: bool,
+        asked_by: Option<Millis>,
+        same: &dyn Fn(&str) -> bool,
+    ) -> Option<&Dial> {
+        let is_in_time = |dial: &Dial| asked_by.is_none_or(|moment| dial.asked_at <= moment);
+        let is_it =
+            |dial: &&mut Dial| dial.is_phonets() && dial.is_pending() && dial.internal == internal && is_in_time(dial);
         let dial = self.dials.iter_mut().filter(is_it).find(|dial| same(dial.number.reveal()))?;
         dial.state = DialState::Bound { call: call.to_owned() };
         Some(dial)

@@ -121,6 +121,11 @@ impl Recovery {
         is_news
     }
 
+    /// What began at this moment of the exchange's clock was asked for by this moment of the computer's.
+    pub fn asked_by(&self, began_at: Millis) -> Millis {
+        began_at - self.ahead + SLACK
+    }
+
     /// All that ended before this moment is known.
     pub fn certain(&self) -> Option<Millis> {
         self.certain

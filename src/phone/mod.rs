@@ -79,6 +79,14 @@ pub fn normalize(written: &str, region: Region) -> Option<E164> {
     read(written, region).map(|(number, _)| number)
 }
 
+/// The number as the CRM writes it: with its country's code and no plus. What people have put into its cards may be otherwise, so
+/// that a number of the reader's own country comes first where there is such a one.
+pub fn of_the_crm(written: &str, region: Region) -> Option<E164> {
+    let assigned = |text: &str| read(text, region).filter(|(_, number)| number.is_valid());
+    let found = assigned(written).or_else(|| assigned(&["+", written].concat())).or_else(|| read(written, region));
+    found.map(|(number, _)| number)
+}
+
 /// Whether two numbers, as two services wrote them, are the same.
 pub fn same(one: &str, other: &str, region: Region) -> bool {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
@@ -101,6 +109,26 @@ mod tests {
         for text in ["", "+", "79451235489", "+7945123548912345", "+7 945 123 54 89", "+99912345678", "+7945<script>"] {
             assert!(E164::parse(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_crm_leaves_out_the_plus() {
+        for (written, number) in [
+            ("79161234567", "+79161234567"),
+            ("89161234567", "+79161234567"),
+            ("9161234567", "+79161234567"),
+            ("84991234567", "+74991234567"),
+            // Of no Russian range: a number of another country.
+            ("85221234567", "+85221234567"),
+            ("6591234567", "+6591234567"),
+            ("3225551234", "+3225551234"),
+            ("380671234567", "+380671234567"),
+            // Newer than what the library knows of.
+            ("79991234567", "+79991234567"),
+        ] {
+            assert_eq!(of_the_crm(written, Region::RU), E164::parse(number), "{written}");
+        }
+        assert_eq!(of_the_crm("12", Region::RU), None);
     }
 
     #[test]

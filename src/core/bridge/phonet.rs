@@ -80,24 +80,25 @@ impl Bridge {
         let told = self.calls.apply(events, source, &self.settings, now);
         self.count_missed(told.iter().map(|told| &told.call), &missed_before);
         for event in new {
-            self.bind_dial(event);
+            let began_at = event.dial_at.filter(|_| source == Source::History);
+            self.bind_dial(event, began_at.map(|at| self.recovery.asked_by(at)));
         }
         self.tell(told, now);
     }
 
-    fn bind_dial(&mut self, event: &CallEvent) {
+    fn bind_dial(&mut self, event: &CallEvent, asked_by: Option<Millis>) {
         let (call, region) = (self.calls.id_of(event), self.settings.region.0);
         let ext = |side: &Option<Entity>| side.as_ref().and_then(|side| side.ext.clone());
         let dial = match (event.exchange, event.direction) {
             (ExchangeName::Uis, _) => self.dials.of_call(&call),
             (ExchangeName::Phonet, LegDirection::Outgoing) => {
                 let Some(number) = &event.client.number else { return };
-                self.dials.bind(&call, false, |dialled| phone::same(dialled, number.reveal(), region))
+                self.dials.bind(&call, false, asked_by, &|dialled| phone::same(dialled, number.reveal(), region))
             }
             // Who calls a colleague: the agent, as far as is known.
             (ExchangeName::Phonet, LegDirection::Internal) if self.calls_out(event) => {
                 let Some(callee) = ext(&event.leg2) else { return };
-                self.dials.bind(&call, true, |dialled| dialled == callee)
+                self.dials.bind(&call, true, asked_by, &|dialled| dialled == callee)
             }
             _ => None,
         };

@@ -170,8 +170,7 @@ impl Bridge {
         expired: Option<Problem>,
         now: Millis,
     ) {
-        // The CRM writes the country's code, and no plus.
-        let client = phone::normalize(number.reveal(), self.settings.region.0).filter(|_| !internal);
+        let client = phone::of_the_crm(number.reveal(), self.settings.region.0).filter(|_| !internal);
         let number = client.map_or(number, |client| client.as_private().clone());
         let problem = expired.or_else(|| {
             let (key, number) = (communication.clone(), number.clone());

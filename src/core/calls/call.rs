@@ -173,11 +173,7 @@ impl Call {
 
     pub(super) fn open(id: String, event: &CallEvent, settings: &Settings, now: Millis) -> Self {
         let started_at = dial_at(event, now);
-        let direction = match event.direction {
-            LegDirection::Incoming => Direction::Inbound,
-            LegDirection::Outgoing => Direction::Outbound,
-            LegDirection::Internal => Direction::Internal,
-        };
+        let direction = direction_of(event);
         let mut call = Self {
             id,
             exchange: event.exchange,
@@ -195,11 +191,7 @@ impl Call {
             entity: None,
             legs: Vec::new(),
             // What is heard of live becomes so with its first event.
-            telling: if settings.kontur.is_some() && tells(event, settings) {
-                Telling::Afterwards
-            } else {
-                Telling::Nothing
-            },
+            telling: telling(event, settings),
             registered: Vec::new(),
             recorded: Vec::new(),
             last_at: started_at,
@@ -229,7 +221,13 @@ impl Call {
     /// Keeps what an event says of the client, where it was not known.
     pub(super) fn learn(&mut self, event: &CallEvent, settings: &Settings) {
         if self.direction == Direction::Internal {
-            return;
+            // After a colleague's question the client is put through: that is to be told, where the question was not.
+            if event.direction == LegDirection::Internal || self.is_told() {
+                return;
+            }
+            self.direction = direction_of(event);
+            self.incoming = self.direction == Direction::Inbound;
+            self.telling = telling(event, settings);
         }
         fill(&mut self.client.number, &event.client.number);
         fill(&mut self.client.name, &event.client.name);
@@ -488,6 +486,19 @@ fn tells(event: &CallEvent, settings: &Settings) -> bool {
         (LegDirection::Internal, Some(caller), Some(own)) => caller == own || settings.user_id(caller).is_none(),
         _ => true,
     }
+}
+
+fn direction_of(event: &CallEvent) -> Direction {
+    match event.direction {
+        LegDirection::Incoming => Direction::Inbound,
+        LegDirection::Outgoing => Direction::Outbound,
+        LegDirection::Internal => Direction::Internal,
+    }
+}
+
+/// How the CRM is told of a call that begins so, before it is known to go on.
+fn telling(event: &CallEvent, settings: &Settings) -> Telling {
+    if settings.kontur.is_some() && tells(event, settings) { Telling::Afterwards } else { Telling::Nothing }
 }
 
 fn fill<T: Clone>(known: &mut Option<T>, told: &Option<T>) {
