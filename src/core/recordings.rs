@@ -142,12 +142,16 @@ impl Recordings {
         }
     }
 
-    /// The next recording to fetch, if none is under way; `question` is what its answer is asked by.
-    pub fn next<Q>(&mut self, now: Millis, question: Q) -> Option<Task<Q>> {
+    /// The next recording to fetch, if none is under way; `question` is what its answer is asked by. That it is tried is to be
+    /// stored: a worker may die over one that takes long, and the next one is not to begin with it at once.
+    pub fn next<Q>(&mut self, now: Millis, question: Q, rng: &mut Rng) -> Option<Task<Q>> {
         if self.transfer.is_some() {
             return None;
         }
-        let job = self.jobs.iter().find(|job| job.set_aside.is_none() && job.not_before.has_come(now, LONGEST))?;
+        let is_due = |job: &&mut Job| job.set_aside.is_none() && job.not_before.has_come(now, LONGEST);
+        let job = self.jobs.iter_mut().find(is_due)?;
+        job.tries = job.tries.saturating_add(1);
+        job.not_before = now + SHORTEST + TRIES.wait(job.tries, rng);
         self.transfer = Some(Transfer { leg: job.leg.clone(), stage: Stage::Fetching });
         let path = job.path.as_ref().map_or_else(|| audio_path(&job.leg), |path| path.reveal().clone());
         Some(Task { question, path, fresh_session: false, keep: true })
@@ -242,7 +246,6 @@ impl Recordings {
         let Some(job) = self.jobs.get_mut(place) else { return };
         // The clock may have been set back.
         job.created_at = job.created_at.min(now);
-        job.tries = job.tries.saturating_add(1);
         let backoff = if matches!(failure, Failure::NotThere) { LOOKS } else { TRIES };
         job.not_before = now + SHORTEST + backoff.wait(job.tries, rng);
         match failure {
@@ -268,7 +271,11 @@ impl Recordings {
 
     /// Gives up the transfer under way, to be started anew: the settings have changed.
     pub fn abandon(&mut self) {
-        self.transfer = None;
+        if let Some(Transfer { leg, .. }) = self.transfer.take()
+            && let Some(job) = self.jobs.iter_mut().find(|job| job.leg == leg)
+        {
+            job.not_before = job.created_at;
+        }
     }
 
     /// How far the recordings of a call are; nothing where none is looked for.
@@ -376,5 +383,31 @@ fn refusal(answer: &HttpAnswer) -> Option<Problem> {
             words => Problem::about(Code::KonturRefused, &[words]),
         }),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_that_the_worker_dies_over_has_been_tried() {
+        let (mut rng, now) = (Rng::with_seed(1), Millis::hours(1));
+        let mut recordings = Recordings::default();
+        recordings.add("u1", "u1", false, now);
+        for _ in 0..3 {
+            let due = recordings.next_wake().unwrap();
+            assert!(recordings.next(due, (), &mut rng).is_some());
+            // The next life has what was stored.
+            let stored = serde_json::to_value(&recordings).unwrap();
+            recordings = Recordings::read(stored.as_array().unwrap().iter().filter_map(Fields::of));
+            assert!(recordings.next(due + Millis::secs(1), (), &mut rng).is_none());
+            assert!(recordings.next_wake().unwrap() >= due + SHORTEST);
+        }
+        // Whoever changes the settings starts it anew.
+        let due = recordings.next_wake().unwrap();
+        assert!(recordings.next(due, (), &mut rng).is_some());
+        recordings.abandon();
+        assert!(recordings.next(due, (), &mut rng).is_some());
     }
 }

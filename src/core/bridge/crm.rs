@@ -172,8 +172,9 @@ impl Bridge {
         // A recording is only fetched for a CRM that takes something at present.
         if self.crm.problem.is_none()
             && !self.crm.outbox.is_paused(now)
-            && let Some(task) = self.recordings.next(now, Recording)
+            && let Some(task) = self.recordings.next(now, Recording, &mut self.rng)
         {
+            self.storage.dirty = true;
             self.files.ask_first(task);
         }
         let fetch = self.files.next(self.http.wrapping_add(1), phonet);
