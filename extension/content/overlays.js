@@ -150,9 +150,10 @@ class Overlays {
       const [spot] = box.spots;
       const holder = spot?.stand.way === "apart" ? spot.buttons[0]?.host.offsetParent : scrolled;
       const isCarried = scrolled !== element && scrolled.contains(holder ?? null);
-      if (scrolled.contains(element) && !isCarried) box.due = new Set(box.spots);
+      if (isCarried || !scrolled.contains(element)) continue;
+      box.due = new Set(box.spots);
+      this.#ask();
     }
-    this.#ask();
   }
 
   /**

@@ -123,11 +123,13 @@ mod tests {
             ("6591234567", "+6591234567"),
             ("3225551234", "+3225551234"),
             ("380671234567", "+380671234567"),
-            // Newer than what the library knows of.
             ("79991234567", "+79991234567"),
+            // Of a range that the library does not know of, neither here nor abroad.
+            ("73331234567", "+73331234567"),
         ] {
             assert_eq!(of_the_crm(written, Region::RU), E164::parse(number), "{written}");
         }
+        assert!(!read("73331234567", Region::RU).unwrap().1.is_valid());
         assert_eq!(of_the_crm("12", Region::RU), None);
     }
 
